@@ -1,0 +1,58 @@
+"""The text form of a value: what detectors read and what tokens are made from.
+
+One form for one value, whatever type the column has, so that a card number found in a bigint, a decimal or a
+string gives one token and the protected tables still join.
+"""
+
+import re
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_INTEGRAL_FRACTION = re.compile(r"\.0+$")
+
+
+def is_readable(kind: pa.DataType) -> bool:
+    """Whether values of this Arrow type have a text form: string, number, date, time or boolean."""
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_interval(kind)
+        or pa.types.is_null(kind)
+    )
+
+
+def to_text(values: pa.Array) -> pa.Array:
+    """The text form of an Arrow array, of the same length, as ``string``; nulls stay null.
+
+    Strings stay as they are; integers, decimals and floats become plain decimals without exponent, and without
+    a fraction where it is zero (``4111111111111111.00`` -> ``4111111111111111``); dates and times are ISO 8601,
+    timestamps with a zone in UTC; booleans ``true`` and ``false``.
+    Raises ``pyarrow.ArrowInvalid`` for a type that ``is_readable`` denies.
+    """
+    kind = values.type
+    if pa.types.is_string(kind):
+        return values
+    if pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return values.cast(pa.string())
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _plain_numbers(values)
+    return values.cast(pa.string())
+
+
+def _plain_numbers(values: pa.Array) -> pa.Array:
+    # Distinct values only: the fix-up below is Python, and numeric columns repeat.
+    encoded = pc.dictionary_encode(values)
+    plain = pa.array([_plain(text) for text in encoded.dictionary.cast(pa.string()).to_pylist()], pa.string())
+    return plain.take(encoded.indices)
+
+
+def _plain(text: str) -> str:
+    if "e" in text or "E" in text:
+        text = format(Decimal(text), "f")
+    return _INTEGRAL_FRACTION.sub("", text)
