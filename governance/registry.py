@@ -1,0 +1,237 @@
+"""What Clearance knows: small append-only Delta tables, read and written through ``deltalake`` alone.
+
+One commit a run and table; rows are never changed, the latest one counts. Every row carries ``seq``, one more
+than the table version its writer saw: an append that begins after another has ended gets the higher one,
+whatever the two machines' clocks say. Reading never creates anything.
+"""
+
+import os
+import random
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clearance.errors import RegistryError
+from clearance.governance import rows as _rows
+from clearance.governance.tables import TABLES, Table
+
+Row = dict[str, Any]
+
+# deltalake's own retries come without a pause: ten writers at once ran out of them.
+_OWN_RETRIES = 5
+_PATIENCE_S = 60.0
+_MAX_PAUSE_S = 0.5
+
+
+def clearance_home() -> str:
+    """Where the registry and the lineage spool lie: ``$CLEARANCE_HOME``, else ``./.clearance``."""
+    return os.environ.get("CLEARANCE_HOME") or str(Path.cwd() / ".clearance")
+
+
+class Registry:
+    """The registry under one home, a local folder or an object-store prefix.
+
+    ``storage_options`` go to ``deltalake`` (object stores only). Methods raise RegistryError for a registry
+    that can't be read or written; one that is not there yet reads as empty.
+    """
+
+    def __init__(
+        self, home: str | Path | None = None, *, storage_options: Mapping[str, str] | None = None
+    ) -> None:
+        self.home = str(home or clearance_home()).rstrip("/") or "/"
+        self._options = dict(storage_options or {}) or None
+
+    def __repr__(self) -> str:
+        return f"Registry({self.home!r})"
+
+    @property
+    def remote(self) -> bool:
+        """Whether the home is an object-store prefix, where no file can be appended to."""
+        return "://" in self.home
+
+    def location(self, table: str) -> str:
+        """The path or URI of one table; any Delta reader opens it."""
+        return f"{self.home}/registry/{_known(table).name}"
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]], *, run_id: str) -> int:
+        """Add rows in one commit that carries ``run_id``, creating the table first if need be.
+
+        Returns the table's version after the commit. Columns: see ``governance/tables.py``; ``run_id``,
+        ``at`` and ``seq`` are filled in. Raises RegistryError for an unknown column, a missing or mistyped
+        one, and for a table that can't be written; then nothing was added.
+        """
+        if not rows:
+            raise RegistryError(f"No rows to add to the registry table {table}.")
+        spec = _known(table)
+        at = datetime.now(UTC)
+        filled = [{"run_id": run_id, "at": at, **row} for row in rows]
+        return self._commit(spec, filled, run_id, time.monotonic() + _PATIENCE_S)
+
+    def _commit(self, spec: Table, rows: list[Row], run_id: str, deadline: float) -> int:
+        marker = uuid.uuid4().hex
+        while True:
+            table = self.open(spec.name, create=True)
+            before = int(table.version())
+            try:
+                return self.write(table, spec, rows, {"clearance.run": run_id, "clearance.commit": marker})
+            except RegistryError as error:
+                # A failure may come after the commit, from the checkpoint that follows every hundredth one:
+                # writing again would double the rows.
+                if (version := self.landed(spec.name, marker, before)) is not None:
+                    return version
+                if not is_conflict(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(0.01, _MAX_PAUSE_S))  # noqa: S311 - spreads writers, guards nothing
+
+    def write(
+        self,
+        table: Any,
+        spec: Table,
+        rows: list[Row],
+        metadata: Mapping[str, str],
+        *,
+        retries: int = _OWN_RETRIES,
+    ) -> int:
+        """Commit rows on top of the table as it was opened. For :meth:`append` and the audit only."""
+        from deltalake import CommitProperties, write_deltalake
+
+        seq = int(table.version()) + 1
+        data = _rows.encode(spec, [{"seq": seq, **row} for row in rows])
+        older = {f.name for f in table.schema().fields} < set(spec.columns)
+        try:
+            write_deltalake(
+                table,
+                data,
+                mode="append",
+                schema_mode="merge" if older else None,
+                commit_properties=CommitProperties(
+                    custom_metadata=dict(metadata), max_commit_retries=retries
+                ),
+            )
+        except Exception as error:  # deltalake raises bare OSError, ValueError and DeltaError alike
+            raise self._unwritable(spec.name) from error
+        return int(table.version())
+
+    def open(self, table: str, *, create: bool = False) -> Any:
+        """The ``DeltaTable``, or None where there is none. ``create=True`` makes it, empty."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        spec, location = _known(table), self.location(table)
+        try:
+            # Looked at first: deltalake takes a folder without a log for a broken table.
+            if self.remote or _has_commits(Path(location)):
+                return DeltaTable(location, storage_options=self._options)
+        except TableNotFoundError:
+            pass
+        except Exception as error:  # as above
+            raise RegistryError(
+                f"The registry table {table} at {self.home} can't be read.",
+                hint="Check permissions; if it is damaged, move it away and scan the datasets again.",
+            ) from error
+        if not create:
+            return None
+        try:
+            return DeltaTable.create(
+                location,
+                _rows.delta_schema(spec),
+                mode="ignore",
+                configuration={"delta.dataSkippingStatsColumns": ",".join(spec.indexed)},
+                storage_options=self._options,
+            )
+        except Exception as error:  # as above
+            # Two first writers: one of them made it.
+            if is_conflict(error) and (made := self.open(table)) is not None:
+                return made
+            raise self._unwritable(table) from error
+
+    def landed(self, table: str, marker: str, before: int) -> int | None:
+        """The version after ``before`` whose commit carries this ``clearance.commit``, or None."""
+        if (now := self.open(table)) is None:
+            return None
+        newer = int(now.version()) - before
+        for commit in now.history(newer) if newer > 0 else ():
+            if commit.get("clearance.commit") == marker:
+                return int(commit["version"])
+        return None
+
+    def rows(self, table: str, columns: Iterable[str] | None = None, **equals: str | int | bool) -> list[Row]:
+        """Rows whose columns equal the given ones, oldest first; ``[]`` where there is no such table.
+
+        ``columns`` narrows what is read. JSON columns come back parsed, times as aware datetimes in UTC.
+        """
+        spec = _known(table)
+        opened = self.open(table)
+        return [] if opened is None else self.scan(opened, spec, columns, **equals)
+
+    def scan(
+        self, table: Any, spec: Table, columns: Iterable[str] | None = None, **equals: str | int | bool
+    ) -> list[Row]:
+        """:meth:`rows` of a table that is open already, at the version it was opened at."""
+        wanted = list(spec.columns) if columns is None else [*columns]
+        for name in [*wanted, *equals]:
+            spec.check_column(name)
+        try:
+            there = {f.name for f in table.schema().fields}
+            needed = [c for c in dict.fromkeys([*wanted, "seq", "at"]) if c in there]
+            found = table.scan(columns=needed, predicate=_rows.predicate(equals)).read_all()
+            decoded = _rows.decode(spec, found)
+        except Exception as error:  # as above; a decoding error means a damaged row
+            raise RegistryError(
+                f"The registry table {spec.name} at {self.home} can't be read.",
+                hint="Check permissions; if it is damaged, move it away and scan the datasets again.",
+            ) from error
+        decoded.sort(key=lambda row: (row["seq"], row["at"]))
+        # A column that came with a later version of Clearance is empty in older rows.
+        return [{name: row.get(name) for name in wanted} for row in decoded]
+
+    def latest(
+        self, table: str, columns: Iterable[str] | None = None, **equals: str | int | bool
+    ) -> Row | None:
+        """The newest row whose columns equal the given ones, or None."""
+        found = self.rows(table, columns, **equals)
+        return found[-1] if found else None
+
+    def latest_each(self, table: str, key: str = "dataset", **equals: str | int | bool) -> dict[str, Row]:
+        """The newest row for each value of ``key``, in the order of the keys."""
+        newest = {row[key]: row for row in self.rows(table, **equals)}
+        return dict(sorted(newest.items()))
+
+    def counts(self) -> dict[str, int]:
+        """Rows in each table that is there, for ``registry show`` and ``doctor``."""
+        opened = ((name, self.open(name)) for name in TABLES)
+        return {name: int(table.count()) for name, table in opened if table is not None}
+
+    def _unwritable(self, table: str) -> RegistryError:
+        return RegistryError(
+            f"The registry table {table} at {self.home} can't be written.",
+            hint="Set CLEARANCE_HOME to a folder or prefix that you may write to.",
+        )
+
+
+def is_conflict(error: BaseException | None) -> bool:
+    """Whether deltalake failed because another writer was first, so that trying again makes sense."""
+    from deltalake.exceptions import CommitFailedError
+
+    while error is not None:
+        text = str(error).lower()
+        if isinstance(error, CommitFailedError) or "already exists" in text or "version 0" in text:
+            return True
+        error = error.__cause__
+    return False
+
+
+def _has_commits(table: Path) -> bool:
+    log = table / "_delta_log"
+    return log.is_dir() and any(p.suffix in {".json", ".parquet"} for p in log.iterdir())
+
+
+def _known(name: str) -> Table:
+    if name not in TABLES:
+        raise RegistryError(
+            f"The registry has no table {name!r}.", hint=f"It has: {', '.join(sorted(TABLES))}."
+        )
+    return TABLES[name]
