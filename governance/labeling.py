@@ -1,0 +1,154 @@
+"""From findings to labels, before and after protection.
+
+Reports come in as plain mappings in the form of ``ColumnReport.to_dict()``: ``kind``, ``entity_type`` and
+``findings`` with ``entity_type`` and ``form``. Every finding counts, so what detection does not believe it must
+not report. What is not understood counts as a column that could not be looked at.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clearance.governance.labels import Label, combine
+from clearance.governance.policy import DeidentificationRule, Policy
+
+_KINDS = frozenset({"structured", "text", "mixed", "empty"})
+#: The method that a verified token in the data was made with.
+_TOKEN = {"name": "token"}
+#: Stands for the entity type of a column that could not be looked at.
+UNKNOWN_LEAF = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a column has its label: one finding, what the policy says of it, and where it says so."""
+
+    entity_type: str
+    form: str
+    label: Label
+    rule: str
+    where: str
+    text: str
+
+
+def label_column(report: Mapping[str, Any], policy: Policy) -> Label:
+    """Label of a column as it was found.
+
+    High-water mark over the column's entity type and every finding. Tokens whose keyed check verified
+    (``form: token``) are labelled as tokenised data; a column that could not be looked at gets
+    ``unknown_leaf``; one with no findings the lowest level.
+    """
+    return combine((reason.label for reason in reasons(report, policy)), policy.levels)
+
+
+def label_dataset(labels: Iterable[Label], policy: Policy) -> Label:
+    """Label of a dataset from its columns' labels: the high-water mark."""
+    return combine(labels, policy.levels)
+
+
+def after_protection(
+    label: Label, *, entity_type: str, method: Mapping[str, Any], policy: Policy, verified: bool
+) -> Label:
+    """The label once ``method`` was applied to data of ``entity_type`` that had ``label``.
+
+    It falls only by a named rule of the policy, and only when the result was ``verified`` by the proof that
+    rule asks for. It never rises: protecting public data leaves it public.
+    """
+    found = policy.deidentification_rule(method, entity_type) if verified else None
+    return label if found is None else _lower(label, found[1], policy)
+
+
+def protected_type(entity_type: str, policy: Policy, *, method: Mapping[str, Any], verified: bool) -> Label:
+    """Label of verified protected data of one entity type; what a record's cells and spans combine to."""
+    return after_protection(
+        policy.label_of(entity_type), entity_type=entity_type, method=method, policy=policy, verified=verified
+    )
+
+
+def protected_column(
+    report: Mapping[str, Any],
+    policy: Policy,
+    *,
+    methods: Mapping[str, Mapping[str, Any]] | None = None,
+    verified: bool,
+) -> Label:
+    """Label of a column after protection by the policy.
+
+    A structured column is replaced cell by cell with the one method of its entity type, whatever else was
+    found in it; in text and mixed columns each entity type has its own. ``methods`` (by entity type) says what
+    was really done where that differs from ``policy.method_for``.
+    """
+    path = report.get("path")
+    path = path if isinstance(path, str) else None
+    whole = report.get("entity_type") if report.get("kind") == "structured" else None
+    labels = []
+    for reason in reasons(report, policy):
+        unknown = reason.entity_type == UNKNOWN_LEAF
+        decisive = whole if isinstance(whole, str) and not unknown else reason.entity_type
+        method = (methods or {}).get(decisive) or policy.method_for(None if unknown else decisive, path)
+        # A verified token passes through every method unchanged, so only its own rule speaks of it.
+        labels.append(
+            reason.label
+            if reason.form == "token"
+            else after_protection(
+                reason.label, entity_type=reason.entity_type, method=method, policy=policy, verified=verified
+            )
+        )
+    return combine(labels, policy.levels)
+
+
+def reasons(report: Mapping[str, Any], policy: Policy) -> list[Reason]:
+    """Why a column has its label, one reason for each entity type and form, in a stable order."""
+    found = _found(report)
+    if found is None:
+        label = policy.unknown_leaf.label()
+        where = policy.where("unknown_leaf")
+        text = f"the column could not be looked at, so it is {label.level}; {where}"
+        return [Reason(UNKNOWN_LEAF, "raw", label, "unknown_leaf", where, text)]
+    return [_reason(entity_type, form, policy) for entity_type, form in sorted(found)]
+
+
+def _reason(entity_type: str, form: str, policy: Policy) -> Reason:
+    label = policy.label_of(entity_type)
+    where = policy.where_type(entity_type)
+    rule = "entity_types" if entity_type in policy.entity_types else "unknown_type"
+    text = policy.explain_type(entity_type)
+    found = policy.deidentification_rule(_TOKEN, entity_type) if form == "token" else None
+    if found is not None:
+        name, lowering = found
+        label, rule, where = _lower(label, lowering, policy), name, policy.where("deidentification", name)
+        text += f"; verified tokens, lowered to {label.level} by {name} ({lowering.source}); {where}"
+    return Reason(entity_type, form, label, rule, where, text)
+
+
+def _found(report: Mapping[str, Any]) -> set[tuple[str, str]] | None:
+    """(entity type, form) of everything found; None when the report does not say what is in the column."""
+    findings = report.get("findings")
+    if report.get("kind") not in _KINDS or not isinstance(findings, list | tuple):
+        return None
+    found: set[tuple[str, str]] = set()
+    for finding in findings:
+        entity_type = finding.get("entity_type") if isinstance(finding, Mapping) else None
+        if not isinstance(entity_type, str):
+            return None
+        # Only the exact word for a verified token lowers anything; any other form is raw data.
+        found.add((entity_type, "token" if finding.get("form") == "token" else "raw"))
+    column_type = report.get("entity_type")
+    if isinstance(column_type, str) and column_type not in {entity_type for entity_type, _ in found}:
+        # Named by evidence without a finding, such as the name of an empty column.
+        found.add((column_type, "raw"))
+    return found
+
+
+def _lower(label: Label, rule: DeidentificationRule, policy: Policy) -> Label:
+    drops = rule.drops
+    return Label(
+        policy.levels.lowest((label.level, rule.lowers_to)),
+        _without(label.categories, drops.categories),
+        _without(label.regimes, drops.regimes),
+        _without(label.subjects, drops.subjects),
+    )
+
+
+def _without(names: frozenset[str], dropped: frozenset[str]) -> frozenset[str]:
+    return frozenset() if "*" in dropped else names - dropped

@@ -1,0 +1,182 @@
+"""YAML files read into strict pydantic models, with one clear error that names file and line.
+
+YAML itself keeps the last of two equal keys in silence. In a policy that would be a rule nobody sees, so a
+repeated key is refused. Unknown keys, wrong types and unknown names are refused by the models; this module
+finds the line they are on.
+"""
+
+import difflib
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from clearance.errors import PolicyError
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+# The C parser is some ten times faster and is in every wheel of PyYAML; the fallback reads the same YAML.
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+Location = tuple[str | int, ...]
+Marks = Mapping[Location, str]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of everything read from a file: frozen, no unknown keys, no conversion between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class UnknownNameError(ValueError):
+    """A name outside a closed set. The message goes into the PolicyError, the names into its hint."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {what} '{name}'")
+        self.hint = suggest(name, known)
+
+
+class _Loader(_BASE):  # type: ignore[misc]
+    """Safe loader that refuses repeated keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' is there twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)  # type: ignore[no-any-return]
+
+
+def read_text(path: Path) -> str:
+    """Text of a configuration file. Raises PolicyError when it can't be read as UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PolicyError(f"{path}: no such file", hint="check the path, or leave it out for the default") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise PolicyError(f"{path}: can't be read: {reason}", hint="give a readable YAML file") from None
+
+
+def parse(text: str, source: str) -> tuple[dict[str, Any], Marks]:
+    """Content of one YAML document, and "file:line" of each of its keys and items by location.
+
+    ``source`` names the file in messages. Raises PolicyError for YAML that is broken, repeats a key, uses
+    a tag beyond plain YAML, or is not a mapping with text keys.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        data = None if node is None else loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{source}:{mark.line + 1}" if mark else source
+        raise PolicyError(f"{where}: {error.problem or 'not valid YAML'}", hint="correct the YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: a date or number that looks right and is not, such as 2024-13-01.
+        problem = str(error).splitlines()[0] if str(error) else "nested too deeply"
+        raise PolicyError(f"{source}: not valid YAML: {problem}", hint="correct the YAML") from None
+    finally:
+        loader.dispose()
+    if not isinstance(data, dict):
+        raise PolicyError(f"{source}: a mapping of keys to values is expected", hint="see the documentation")
+    marks: dict[Location, str] = {(): source}
+    _mark(node, (), source, marks, set())
+    return data, marks
+
+
+def validate(model: type[Model], data: object, marks: Marks) -> Model:
+    """``data`` as a ``model``. Raises one PolicyError: file, line, place, what is wrong, what would be right."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, model, marks) from None
+
+
+def where(marks: Marks, location: Location) -> str:
+    """ "file:line" of a place, or of the nearest thing around it that has one."""
+    while location and location not in marks:
+        location = location[:-1]
+    return marks.get(location, "")
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Hint for an unknown name: the closest known one, then all of them (at most 24)."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    listed = ", ".join(names[:24]) + (f" and {len(names) - 24} more" if len(names) > 24 else "")
+    guess = f"did you mean '{close[0]}'? " if close else ""
+    return f"{guess}known: {listed or 'none'}"
+
+
+def _mark(node: yaml.Node, location: Location, source: str, marks: dict[Location, str], seen: set[int]) -> None:
+    # A node met again is an alias: its content stands elsewhere, so the key's own line is the useful one.
+    # Not walking it twice also keeps aliases of aliases from growing without bound.
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place = (*location, key.value)
+            marks[place] = f"{source}:{key.start_mark.line + 1}"
+            _mark(value, place, source, marks, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            marks[(*location, index)] = f"{source}:{item.start_mark.line + 1}"
+            _mark(item, (*location, index), source, marks, seen)
+
+
+def _explain(error: ValidationError, model: type[BaseModel], marks: Marks) -> PolicyError:
+    details = error.errors(include_url=False)
+    first = details[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    message, hint = _words(first, model)
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return PolicyError(f"{where(marks, first['loc'])}: {place + ': ' if place else ''}{message}{more}", hint=hint)
+
+
+def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "value_error":
+            cause = context.get("error")
+            return str(cause), getattr(cause, "hint", "") or "correct it"
+        case "extra_forbidden":
+            return "unknown key", suggest(str(detail["loc"][-1]), _keys(model, detail["loc"][:-1]))
+        case "missing":
+            return "missing", "add it"
+        case "literal_error":
+            known = [name.strip("' ") for name in context["expected"].replace(" or ", ", ").split(",")]
+            return f"unknown name '{detail['input']}'", suggest(str(detail["input"]), known)
+        case _:
+            return detail["msg"].lower(), f"got {type(detail['input']).__name__}; see the documentation"
+
+
+def _keys(model: type[BaseModel], location: Location) -> list[str]:
+    """Keys a model knows at a place, found by walking its fields' annotations."""
+    current: Any = model
+    for part in location:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(part))
+            current = _model_in(field.annotation) if field else None
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [field.alias or name for name, field in current.model_fields.items()]
+    return []
+
+
+def _model_in(annotation: Any) -> Any:
+    """The pydantic model inside ``X``, ``X | None``, ``dict[str, X]`` or ``tuple[X, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
