@@ -1,0 +1,226 @@
+"""Lineage events on disk first, then to whatever receiver OpenLineage's own configuration names.
+
+``<home>/lineage/events.jsonl`` is the file transport of every run: one event a line, locked and synced, which
+OpenLineage's own file transport is not. Events leave it in order for the receiver, and a receiver that can't
+be reached finds them there next time. A run that is under way holds a lock on a file in ``open/``: the lock
+goes with the process, so another run can tell the dead from the slow and end them.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from clearance.errors import LineageError
+
+Event = dict[str, Any]
+
+_log = logging.getLogger(__name__)
+_BACK_OFF_S = 60.0
+_CLOSE_S = 30.0
+
+
+class OpenRun:
+    """The mark of a run under way. Its START event is kept in it, so that others can end the run."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path, self._descriptor = path, descriptor
+
+    def close(self) -> None:
+        """The run has ended and said so."""
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        with suppress(OSError):
+            os.close(self._descriptor)
+
+
+class LineageSpool:
+    """Events of one folder on this machine. Raises LineageError when it can't be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "events.jsonl"
+        self._cursor = folder / "delivered.json"
+        self._wait_until = 0.0
+
+    @classmethod
+    def for_home(cls, home: str) -> "LineageSpool":
+        """The spool of a home; where the home is an object store, ``./.clearance`` keeps it."""
+        return cls((Path.cwd() / ".clearance" if "://" in home else Path(home)) / "lineage")
+
+    def append(self, event: Mapping[str, Any]) -> None:
+        """Write one event and wait until it is on disk."""
+        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                end = file.seek(0, os.SEEK_END)
+                if end:
+                    # A process killed while writing leaves half a line: it must not swallow this one.
+                    file.seek(end - 1)
+                    line = line if file.read(1) == b"\n" else b"\n" + line
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise LineageError(
+                f"Lineage can't be written to {self.folder}.", hint="Set CLEARANCE_HOME to a writable folder."
+            ) from error
+
+    def events(self) -> Iterator[Event]:
+        """Every event, oldest first; nothing where there is no spool."""
+        for _, event in self._read(0):
+            if event is not None:
+                yield event
+
+    def _read(self, offset: int) -> Iterator[tuple[int, Event | None]]:
+        """Events from a byte offset, each with the offset behind it; None for half a line."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                offset += len(line)
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    event = None
+                yield offset, event if isinstance(event, dict) else None
+
+    def deliver(self, *, force: bool = False) -> int:
+        """Send what the configured receiver has not got yet; return how many events went out.
+
+        Sends nothing without a receiver, or when OPENLINEAGE_DISABLED is set. A receiver that fails is left
+        alone for a minute (unless ``force``), and the events stay. Never raises for the receiver's sake: the
+        file is the record, and a dead receiver must not fail a job.
+        """
+        if not _receiver_configured() or not self.path.exists():
+            return 0
+        if not force and time.monotonic() < self._wait_until:
+            return 0
+        with self._only_one() as alone:
+            return self._send() if alone else 0
+
+    @contextmanager
+    def _only_one(self) -> Iterator[bool]:
+        with (self.folder / "deliver.lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False  # another process sends, and will send ours too
+            else:
+                yield True
+
+    def _send(self) -> int:
+        sent, offset = 0, self._delivered()
+        try:
+            client = _client()
+            try:
+                for offset_behind, event in self._read(offset):
+                    if event is not None:
+                        client.emit(_to_client_event(event))
+                        sent += 1
+                    offset = offset_behind
+            finally:
+                # Some transports send in the background: not delivered until they say so.
+                if client.close(_CLOSE_S) is False:
+                    raise TimeoutError
+                self._cursor.write_text(json.dumps({"offset": offset}))
+        except Exception as error:
+            # Any transport raises what it likes, and its message may quote the event.
+            self._wait_until = time.monotonic() + _BACK_OFF_S
+            _log.warning("lineage receiver not reached (%s); events stay in the spool", type(error).__name__)
+        return sent
+
+    def _delivered(self) -> int:
+        try:
+            offset = int(json.loads(self._cursor.read_text())["offset"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return 0
+        # Somebody began a new file.
+        return offset if offset <= self.path.stat().st_size else 0
+
+    def hold(self, run_id: str, start: Mapping[str, Any]) -> OpenRun:
+        """Mark a run as under way for as long as this process lives."""
+        folder = self.folder / "open"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Locked before it gets its name, or a sweep could take it for a dead one.
+            fresh = folder / f".{run_id}"
+            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.write(descriptor, json.dumps(start, ensure_ascii=False).encode())
+            return OpenRun(fresh.rename(folder / f"{run_id}.json"), descriptor)
+        except OSError as error:
+            raise LineageError(
+                f"Lineage can't be written to {self.folder}.", hint="Set CLEARANCE_HOME to a writable folder."
+            ) from error
+
+    def dead_runs(self) -> Iterator[tuple[Event, OpenRun]]:
+        """START events of runs whose process is gone. Close each once its end is written."""
+        for path in sorted((self.folder / "open").glob("*.json")):
+            try:
+                descriptor = os.open(path, os.O_RDWR)
+            except FileNotFoundError:
+                continue
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                alive = os.fstat(descriptor).st_nlink == 0  # ended between our two steps
+                start = None if alive else json.loads(path.read_bytes())
+            except (OSError, ValueError):
+                start = None
+            if isinstance(start, dict):
+                yield start, OpenRun(path, descriptor)
+            else:
+                os.close(descriptor)
+
+
+def _receiver_configured() -> bool:
+    """Whether the user named a receiver, by any of the ways OpenLineage's client knows."""
+    if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        return False
+    if any(name == "OPENLINEAGE_URL" or name.startswith("OPENLINEAGE__TRANSPORT") for name in os.environ):
+        return True
+    files = [Path("openlineage.yml"), Path.home() / ".openlineage" / "openlineage.yml"]
+    if named := os.environ.get("OPENLINEAGE_CONFIG"):
+        files.append(Path(named))
+    return any(file.is_file() for file in files)
+
+
+def _client() -> Any:
+    from openlineage.client import OpenLineageClient
+
+    client = OpenLineageClient()
+    wanted = (client.config.transport or {}).get("type")
+    # A configuration the client can't use makes it print to a log: that is nobody having got the events.
+    if client.transport.kind == "noop" or (client.transport.kind == "console" and wanted != "console"):
+        raise LineageError("OpenLineage's configuration names no usable transport.")
+    return client
+
+
+def _to_client_event(event: Event) -> Any:
+    from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+    from openlineage.client.facet_v2 import tags_run
+
+    run_facets = dict(event["run"].get("facets", {}))
+    if tags := run_facets.get("tags"):
+        # The one facet that the client adds to, and wants as its own class.
+        fields = [tags_run.TagsRunFacetFields(**tag) for tag in tags["tags"]]
+        run_facets["tags"] = tags_run.TagsRunFacet(tags=fields, producer=tags["_producer"])
+    return RunEvent(
+        eventType=RunState[event["eventType"]],
+        eventTime=event["eventTime"],
+        producer=event["producer"],
+        run=Run(runId=event["run"]["runId"], facets=run_facets),
+        job=Job(**event["job"]),
+        inputs=[InputDataset(**dataset) for dataset in event.get("inputs", ())],
+        outputs=[OutputDataset(**dataset) for dataset in event.get("outputs", ())],
+    )
