@@ -50,32 +50,38 @@ def write_key_file(path: Path) -> tuple[str, dict[str, bytes]]:
         "root": b64encode(root).decode(),
     }
     content = json.dumps({"format": FORMAT, "primary": kid, "keys": [entry]}, indent=1).encode() + b"\n"
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if path.exists() or path.is_symlink():
-            raise FileExistsError
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            # A hard link fails when the name exists, where a rename would replace somebody's only key.
-            os.link(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    except FileExistsError:
-        raise KeyUnavailableError(
-            f"there is a key file at {path} already", hint="keep it: tokens can't be recomputed without it"
-        ) from None
+        created = _create(path, content)
     except OSError as error:
         raise KeyUnavailableError(
             f"the key file {path} could not be created: {error.strerror}",
             hint="set CLEARANCE_KEY_FILE to a path on a local disk that you may write to",
         ) from None
+    if not created:
+        raise KeyUnavailableError(
+            f"there is a key file at {path} already", hint="keep it: tokens can't be recomputed without it"
+        )
     return kid, {kid: root}
+
+
+def _create(path: Path, content: bytes) -> bool:
+    """Whether the file is there now, whole and private; False when the name was taken."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # A hard link fails when the name exists, where a rename would replace somebody's only key.
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return True
 
 
 def read_key_file(path: Path) -> tuple[str, dict[str, bytes]]:
@@ -105,15 +111,14 @@ def _read_private(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _unreadable(path, error) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         # Of the open file, not of the path: nobody can swap it in between.
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise KeyUnavailableError(f"{path} is not a regular file", hint=_CREATE_HINT)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
+            raise KeyUnavailableError(f"{path} is not a key file", hint=_CREATE_HINT)
         if status.st_uid != os.geteuid():
             raise KeyUnavailableError(
-                f"the key file {path} belongs to another user",
-                hint="use a key file that the running user owns",
+                f"the key file {path} belongs to another user", hint="use a key file that the running user owns"
             )
         if status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
@@ -121,9 +126,9 @@ def _read_private(path: Path) -> bytes:
                 f"the key file {path} has mode {mode:04o}: others may read it",
                 hint=f"run `chmod 600 {path}`, and think of its keys as known to whoever could read them",
             )
-        if status.st_size > _MAX_BYTES:
-            raise KeyUnavailableError(f"{path} is too large for a key file", hint=_CREATE_HINT)
-        return file.read(_MAX_BYTES)
+        return os.read(descriptor, _MAX_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _unreadable(path: Path, error: OSError) -> KeyUnavailableError:

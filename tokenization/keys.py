@@ -124,9 +124,7 @@ class KeyRing:
         return "<KeyRing>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(
-            "a KeyRing can't be pickled or copied; pass a KeyReference and open it where it is needed"
-        )
+        raise TypeError("a KeyRing can't be pickled or copied; pass a KeyReference and open it where it is needed")
 
 
 class FileKeyProvider:

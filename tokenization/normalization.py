@@ -21,6 +21,7 @@ _EDGE = (
 )
 _BLANKS = re.compile(f"[{_EDGE}]+")
 _EMAIL = re.compile(f"[^{_EDGE}<>]+@[^{_EDGE}<>@]+")
+_ISO_DATE = re.compile(r"([0-9]{4})([-/.]?)([0-9]{2})\2([0-9]{2})(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+]00:?00)?)?")
 _FLOAT_OF_INTEGER = re.compile(r"([0-9]{5,})\.0+")
 # Digits of these types when written in full: numeric columns lose the zeros in front.
 _WIDTHS = {"US_SSN": 9, "ABA_ROUTING_NUMBER": 9}
@@ -92,6 +93,12 @@ def _whole_number(text: str) -> str:
     return match[1] if match else text
 
 
+def _date(value: str, _entity_type: str, _region: str) -> str | None:
+    """date/1: ``1990-03-12``, from ISO order alone; a midnight behind it, as timestamps have, is dropped."""
+    match = _ISO_DATE.fullmatch(ascii_digits(value).strip(_EDGE))
+    return f"{match[1]}-{match[3]}-{match[4]}" if match else None
+
+
 Rule = Callable[[str, str, str], str | None]
 
 _RULES: dict[str, tuple[tuple[str, Rule], ...]] = {
@@ -100,6 +107,7 @@ _RULES: dict[str, tuple[tuple[str, Rule], ...]] = {
     "id": (("id/1", _identifier), ("plain/1", _plain)),
     "name": (("name/1", _name), ("plain/1", _plain)),
     "ip": (("ip/1", _address), ("plain/1", _plain)),
+    "date": (("date/1", _date), ("plain/1", _plain)),
     "plain": (("plain/1", _plain),),
 }
 
@@ -108,6 +116,7 @@ _FAMILIES = {
     "phone": "PHONE_NUMBER ZA_MOBILE_NUMBER ZA_TELEPHONE_NUMBER",
     "name": "PERSON LOCATION STREET_ADDRESS ORGANIZATION NRP",
     "ip": "IP_ADDRESS",
+    "date": "DATE_OF_BIRTH DATE_TIME",
     "id": """
         ABA_ROUTING_NUMBER AU_ABN AU_ACN AU_MEDICARE AU_TFN CA_POSTAL_CODE CA_SIN CREDIT_CARD DE_BSNR
         DE_FUEHRERSCHEIN DE_HANDELSREGISTER DE_HEALTH_INSURANCE DE_ID_CARD DE_KFZ DE_LANR DE_PASSPORT DE_PLZ
@@ -125,8 +134,18 @@ _FAMILIES = {
     """,
 }
 # Frozen like the rules: moving a type to another family changes its tokens.
-FAMILY_OF = {entity_type: family for family, types in _FAMILIES.items() for entity_type in types.split()}
+_FAMILY_OF = {entity_type: family for family, types in _FAMILIES.items() for entity_type in types.split()}
 _REGION_OF = {"ZA_MOBILE_NUMBER": "ZA", "ZA_TELEPHONE_NUMBER": "ZA"}
+
+
+def family_of(entity_type: str) -> str:
+    """The family of rules a type's values are read by; ``plain`` for any type not named here."""
+    return _FAMILY_OF.get(entity_type, "plain")
+
+
+def width_of(entity_type: str) -> int:
+    """Digits a value of this type has when written in full, 0 when that differs."""
+    return _WIDTHS.get(entity_type, 0)
 
 
 def normalize(value: str, entity_type: str, region: str = "US") -> tuple[str, str]:
@@ -135,7 +154,7 @@ def normalize(value: str, entity_type: str, region: str = "US") -> tuple[str, st
     ``region`` (ISO 3166-1 alpha-2) is where a phone number without a country code is dialled.
     """
     region = _REGION_OF.get(entity_type, region)
-    for name, rule in _RULES[FAMILY_OF.get(entity_type, "plain")]:
+    for name, rule in _RULES[family_of(entity_type)]:
         canonical = rule(value, entity_type, region)
         if canonical is not None:
             return name, canonical

@@ -17,6 +17,7 @@ _INNER_TRUNK = re.compile(r"\(0\)")
 _NOT_DIGITS = re.compile(r"[^0-9]")
 _LONGEST = 15  # E.164 section 6.1: country code and national number together
 _SHORTEST = 7
+_WITH_CODE = 11
 
 
 def e164(text: str, region: str) -> str | None:
@@ -56,8 +57,9 @@ def _international(digits: str, region: str) -> str | None:
     if not code:
         return None
     if trunk and digits.startswith(trunk):
-        digits = digits.removeprefix(trunk)
-    return code + digits
+        return code + digits.removeprefix(trunk)
+    # A numeric column keeps neither the plus nor the zero in front: the length tells one from the other.
+    return digits if digits.startswith(code) and len(digits) >= _WITH_CODE else code + digits
 
 
 def _north_american(digits: str) -> str | None:

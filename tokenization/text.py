@@ -9,9 +9,7 @@ Span = tuple[int, int, str]
 _REDACT = Method("redact")
 
 
-def replace_spans(
-    text: str, spans: Sequence[Span], methods: Mapping[str, Method], tokenizer: Tokenizer
-) -> str:
+def replace_spans(text: str, spans: Sequence[Span], methods: Mapping[str, Method], tokenizer: Tokenizer) -> str:
     """``text`` with each (start, end, entity type) replaced by its type's method; offsets in code points.
 
     Where spans overlap, the longest keeps its extent (of two equal ones the first given) and the others
@@ -65,10 +63,11 @@ def _resolve(text: str, spans: Sequence[Span], done: Sequence[tuple[int, int]]) 
     for start, end, entity_type in sorted(spans, key=lambda span: span[0] - span[1]):
         for left, right in _gaps(start, end, taken):
             piece = text[left:right]
-            whole = (left, right) == (start, end)
-            # Beside a token a cut-off comma is no find; protecting it would grow the text at every run.
-            if not whole and not (piece.strip() if not _touches(left, right, done) else _has_content(piece)):
+            # A comma cut off beside a token is no find: protecting it would grow the text at every run.
+            if not piece.strip() or (_touches(left, right, done, (start, end)) and not _has_content(piece)):
                 continue
+            left += len(piece) - len(piece.lstrip())
+            right -= len(piece) - len(piece.rstrip())
             pieces.append((left, right, entity_type))
         taken = sorted([*taken, (start, end)])
     return sorted(pieces)
@@ -89,8 +88,9 @@ def _gaps(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tuple[
     return gaps
 
 
-def _touches(left: int, right: int, done: Sequence[tuple[int, int]]) -> bool:
-    return any(left == end or right == start for start, end in done)
+def _touches(left: int, right: int, done: Sequence[tuple[int, int]], span: tuple[int, int]) -> bool:
+    """Whether the piece was cut out of its span by something that is protected already."""
+    return (left, right) != span and any(left == end or right == start for start, end in done)
 
 
 def _has_content(piece: str) -> bool:

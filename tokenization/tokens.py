@@ -8,19 +8,20 @@ Misuse to avoid: a token is not anonymous. Whoever holds the key can guess value
 equal.
 """
 
-import hashlib
 import hmac
 import re
 from base64 import b32decode, b32encode
-from typing import Any, NamedTuple, NoReturn
+from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from clearance.errors import UsageError
-from clearance.tokenization.codec import Bytes, base32_decode, base32_encode, check_characters
+from clearance.tokenization.canonical import message, messages
+from clearance.tokenization.codec import Booleans, Bytes, base32_decode, base32_encode, check_characters, is_base32
 from clearance.tokenization.keys import KeyRing
-from clearance.tokenization.normalization import normalize
+from clearance.tokenization.prf import KeyedHash
 from clearance.tokenization.regions import REGIONS
 from clearance.tokenization.slugs import slug_of, type_of
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -29,6 +30,9 @@ from cryptography.hazmat.primitives.cmac import CMAC
 BODY_BYTES = 15
 BODY_CHARS = 24
 CHECK_CHARS = 6
+_TAIL = BODY_CHARS + 1 + CHECK_CHARS
+LONGEST = len("tk1h_") + 120 + 1 + 16 + 1 + _TAIL
+"""No token is longer than this many characters."""
 
 TOKEN_PATTERN = (
     r"tk1h_(?P<type>[a-z][a-z0-9_]{0,119}?)_(?P<kid>[a-z0-9]{2,16})_"  # noqa: S105 (no password)
@@ -38,19 +42,18 @@ TOKEN_PATTERN = (
 
 # A token may have been upper-cased on its way. ASCII, or U+017F and U+212A would match s and k.
 _CANDIDATE = re.compile(TOKEN_PATTERN, re.ASCII | re.IGNORECASE)
+_HEADER = re.compile(r"tk1h_(?P<type>[a-z][a-z0-9_]{0,119})_(?P<kid>[a-z0-9]{2,16})_")
 _DOMAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_CACHED_KEYS = 4096
 
 
-class _Keys(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class _Keys:
     """Everything one (key id, entity type) needs, derived once."""
 
+    entity_type: str
     header: bytes
-    inner: (
-        Any  # SHA-256 after the block `key XOR ipad`: hashing a value starts from a copy (RFC 2104 section 4)
-    )
-    outer: Any
-    mac: bytes
+    prf: KeyedHash
     check: bytes
 
 
@@ -69,9 +72,7 @@ class Tokenizer:
                 hint="use 1 to 64 of a-z, 0-9, dot, dash and underscore, a letter or digit first",
             )
         if region not in REGIONS:
-            raise UsageError(
-                f"{region!r} is not a region for phone numbers", hint="use a code such as US, GB or DE"
-            )
+            raise UsageError(f"{region!r} is not a region for phone numbers", hint="use a code such as US, GB or DE")
         self._keyring = keyring
         self._domain = domain
         self._region = region
@@ -83,30 +84,27 @@ class Tokenizer:
         return self._domain
 
     def tokenize(self, values: pa.Array, entity_type: str) -> pa.Array:
-        """Tokens of text values, as ``string``; nulls stay null, every other value is replaced, the empty one
-        too.
+        """Tokens of text values, as ``string``. Nulls stay null; all else is replaced, the empty string too.
 
         Tokens of this domain pass through (in lower case). Each distinct value is worked on once.
         Raises ``UsageError`` for a type name that no token can carry.
         """
         keys = self._keys(self._keyring.primary, entity_type)
         encoded = _distinct(values)
-        texts = encoded.dictionary.to_pylist()
-        tokens = _join(keys, self._bodies(texts, entity_type, keys))
-        kept = [i for i, verified in self._verified(encoded.dictionary).items() if verified]
-        if kept:
-            listed = tokens.to_pylist()
-            for i in kept:
-                listed[i] = texts[i].lower()
-            tokens = pa.array(listed, pa.string())
+        distinct = encoded.dictionary
+        kept = self._verified(distinct)
+        if not kept:
+            return _join(keys, self._bodies(distinct, entity_type, keys)).take(encoded.indices)
+        raw = np.ones(len(distinct), dtype=np.bool_)
+        raw[list(kept)] = False
+        fresh = _join(keys, self._bodies(distinct.filter(pa.array(raw)), entity_type, keys))
+        tokens = pc.replace_with_mask(pc.ascii_lower(distinct).cast(pa.string()), pa.array(raw), fresh)
         return tokens.take(encoded.indices)
 
     def token(self, value: str, entity_type: str) -> str:
         """The token of one value, always: ``tokenize`` for text, where a span is known to be no token."""
         keys = self._keys(self._keyring.primary, entity_type)
-        rule, canonical = normalize(value, entity_type, self._region)
-        message = _message(rule, canonical)
-        body = hmac.digest(keys.mac, message, hashlib.sha256)[:BODY_BYTES]
+        body = keys.prf.digests([message(value, entity_type, self._region)])[:BODY_BYTES]
         text = b32encode(body).decode().lower()
         return f"{keys.header.decode()}{text}_{_check(keys, body)}"
 
@@ -122,6 +120,9 @@ class Tokenizer:
 
         Tokens need no blanks around them, and are found in upper case too.
         """
+        # A plain search first: the pattern ignores case, which makes it slow on long texts without tokens.
+        if "tk1h_" not in text.lower():
+            return []
         spans = []
         match = _CANDIDATE.search(text)
         while match:
@@ -132,41 +133,36 @@ class Tokenizer:
             match = _CANDIDATE.search(text, match.end() if entity_type else match.start() + 1)
         return spans
 
-    def _bodies(self, texts: list[str], entity_type: str, keys: _Keys) -> Bytes:
-        digests = bytearray()
-        inner_of, outer_of, region = keys.inner.copy, keys.outer.copy, self._region
-        for text in texts:
-            rule, canonical = normalize(text, entity_type, region)
-            inner = inner_of()
-            inner.update(_message(rule, canonical))
-            outer = outer_of()
-            outer.update(inner.digest())
-            digests += outer.digest()
-        return np.frombuffer(bytes(digests), dtype=np.uint8).reshape(-1, 32)[:, :BODY_BYTES]
+    def _bodies(self, distinct: pa.Array, entity_type: str, keys: _Keys) -> Bytes:
+        digests = keys.prf.digests(messages(distinct, entity_type, self._region))
+        return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)[:, :BODY_BYTES]
 
     def _verified(self, distinct: pa.Array) -> dict[int, str]:
         """Positions of verified tokens -> entity type; only what starts like a token is looked at."""
-        likely = pc.starts_with(distinct, "tk1h_", ignore_case=True)
-        positions = pc.indices_nonzero(likely).to_pylist()
-        groups: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
-        for position in positions:
-            match = _CANDIDATE.fullmatch(distinct[position].as_py())
-            if match:
-                header = (match["type"].lower(), match["kid"].lower())
-                groups.setdefault(header, []).append(
-                    (position, match["body"].lower(), match["check"].lower())
-                )
-        verified = {}
-        for (slug, kid), members in groups.items():
-            entity_type = type_of(slug)
-            if entity_type is None or kid not in self._keyring.kids:
-                continue
-            bodies = np.frombuffer("".join(body for _, body, _ in members).encode(), dtype=np.uint8)
-            checks = np.frombuffer("".join(check for _, _, check in members).encode(), dtype=np.uint8)
-            expected = _checks(self._keys(kid, entity_type), base32_decode(bodies.reshape(-1, BODY_CHARS)))
-            holds = (expected == checks.reshape(-1, CHECK_CHARS)).all(axis=1)
-            verified.update({members[i][0]: entity_type for i in np.flatnonzero(holds)})
+        likely = pc.and_(
+            pc.starts_with(distinct, "tk1h_", ignore_case=True), pc.less_equal(pc.binary_length(distinct), LONGEST)
+        )
+        positions = pc.indices_nonzero(likely)
+        groups: dict[str, list[tuple[int, str]]] = {}
+        for position, text in zip(positions.to_pylist(), distinct.take(positions).to_pylist(), strict=True):
+            if text.isascii():
+                lower = text.lower()
+                groups.setdefault(lower[:-_TAIL], []).append((position, lower[-_TAIL:]))
+        verified: dict[int, str] = {}
+        for header, members in groups.items():
+            keys = self._read_header(header)
+            if keys:
+                tails = np.frombuffer("".join(tail for _, tail in members).encode(), dtype=np.uint8)
+                holds = _tails_hold(keys, tails.reshape(-1, _TAIL))
+                verified.update({members[i][0]: keys.entity_type for i in np.flatnonzero(holds)})
         return verified
+
+    def _read_header(self, header: str) -> _Keys | None:
+        match = _HEADER.fullmatch(header)
+        entity_type = type_of(match["type"]) if match else None
+        if match is None or entity_type is None or match["kid"] not in self._keyring.kids:
+            return None
+        return self._keys(match["kid"], entity_type)
 
     def _verify(self, match: re.Match[str]) -> str | None:
         slug, kid, body, check = (part.lower() for part in match.group("type", "kid", "body", "check"))
@@ -180,15 +176,14 @@ class Tokenizer:
         keys = self._cache.get((kid, entity_type))
         if keys is None:
             if len(self._cache) >= _MAX_CACHED_KEYS:
-                # Only made-up headers in the data get here; a few derivations again cost less than the
-                # memory.
+                # Only made-up headers in the data get here: deriving again costs less than the memory.
                 self._cache.clear()
-            mac = self._keyring.derive("h", self._domain, entity_type, kid)
+            # First of all: it refuses names that no token can carry.
+            slug = slug_of(entity_type)
             keys = _Keys(
-                header=f"tk1h_{slug_of(entity_type)}_{kid}_".encode(),
-                inner=hashlib.sha256(_pad(mac, 0x36)),
-                outer=hashlib.sha256(_pad(mac, 0x5C)),
-                mac=mac,
+                entity_type=entity_type,
+                header=f"tk1h_{slug}_{kid}_".encode(),
+                prf=KeyedHash(self._keyring.derive("h", self._domain, entity_type, kid)),
                 check=self._keyring.derive("check", self._domain, entity_type, kid),
             )
             self._cache[(kid, entity_type)] = keys
@@ -198,28 +193,15 @@ class Tokenizer:
         return f"<Tokenizer of domain {self._domain!r}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(
-            "a Tokenizer can't be pickled or copied; build one from a KeyReference where it is needed"
-        )
-
-
-def _message(rule: str, canonical: str) -> bytes:
-    # Surrogates can come with text from Python: an encoding error would carry the value.
-    return f"{rule}\0{canonical}".encode("utf-8", "surrogatepass")
+        raise TypeError("a Tokenizer can't be pickled or copied; build one from a KeyReference where it is needed")
 
 
 def _distinct(values: pa.Array) -> pa.DictionaryArray:
     if isinstance(values, pa.DictionaryArray):
         values = values.cast(values.type.value_type)
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        raise TypeError(
-            f"tokens are made from text, not from {values.type}: convert with clearance.values.to_text"
-        )
+        raise TypeError(f"tokens are made from text, not from {values.type}: convert with clearance.values.to_text")
     return pc.dictionary_encode(values)
-
-
-def _pad(key: bytes, octet: int) -> bytes:
-    return bytes(byte ^ octet for byte in key.ljust(64, b"\0"))
 
 
 def _check(keys: _Keys, body: bytes) -> str:
@@ -234,6 +216,15 @@ def _checks(keys: _Keys, bodies: Bytes) -> Bytes:
     blocks[:, 0] = ord("h")
     blocks[:, 1:] = bodies
     return check_characters(keys.check, blocks)
+
+
+def _tails_hold(keys: _Keys, tails: Bytes) -> Booleans:
+    """(n, 31) characters `{body}_{check}` -> whether each is well-formed and its check is the keyed one."""
+    bodies, checks = tails[:, :BODY_CHARS], tails[:, -CHECK_CHARS:]
+    formed = (tails[:, BODY_CHARS] == ord("_")) & is_base32(bodies)
+    expected = _checks(keys, base32_decode(bodies))
+    holds: Booleans = formed & (expected == checks).all(axis=1)
+    return holds
 
 
 def _join(keys: _Keys, bodies: Bytes) -> pa.Array:
