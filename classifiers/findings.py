@@ -1,0 +1,152 @@
+"""The results of detection. None of these types has a field that could hold a value of the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+Kind = Literal["structured", "text", "mixed", "empty", "unknown"]
+Form = Literal["raw", "token"]
+
+#: Two-sided 95 % quantile of the normal distribution.
+_Z = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in one text: offsets in Python code points, end exclusive; score in (0, 1]."""
+
+    start: int
+    end: int
+    entity_type: str
+    score: float
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A share in [0, 1] with its 95 % confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @classmethod
+    def wilson(cls, matched: int, total: int) -> Interval:
+        """Wilson score interval (Wilson 1927) of ``matched`` rows out of ``total``.
+
+        With ``total`` 0 nothing is known: the interval is all of [0, 1].
+        """
+        if total <= 0:
+            return cls(0.0, 0.0, 1.0)
+        share = matched / total
+        square = _Z * _Z
+        middle = (share + square / (2 * total)) / (1 + square / total)
+        half = _Z / (1 + square / total) * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
+        low = 0.0 if matched == 0 else max(0.0, middle - half)
+        high = 1.0 if matched == total else min(1.0, middle + half)
+        return cls(round(share, 6), round(low, 6), round(high, 6))
+
+    def to_dict(self) -> dict[str, float]:
+        """JSON-ready form."""
+        return {"estimate": self.estimate, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One entity type at one leaf.
+
+    ``rows_matched`` counts rows that hold it at least once, of the rows that are not null.
+    ``form`` is ``token`` where the matches are our own tokens with a verified keyed check.
+    ``detectors`` starts with the one that matched most rows; ``name`` among them is the column's name.
+    """
+
+    entity_type: str
+    rows_matched: int
+    prevalence: Interval
+    score: float
+    detectors: tuple[str, ...]
+    shapes: tuple[str, ...] = ()
+    form: Form = "raw"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {
+            "entity_type": self.entity_type,
+            "rows_matched": self.rows_matched,
+            "prevalence": self.prevalence.to_dict(),
+            "score": self.score,
+            "detectors": list(self.detectors),
+            "shapes": list(self.shapes),
+            "form": self.form,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
+        """Inverse of :meth:`to_dict`."""
+        return cls(
+            entity_type=str(data["entity_type"]),
+            rows_matched=int(data["rows_matched"]),
+            prevalence=Interval(**data["prevalence"]),
+            score=float(data["score"]),
+            detectors=tuple(data["detectors"]),
+            shapes=tuple(data["shapes"]),
+            form=cast(Form, data.get("form", "raw")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReport:
+    """What one leaf holds.
+
+    ``kind``: ``structured`` (at most one entity type), ``text`` (findings are spans), ``mixed`` (short values
+    with sensitive parts: treat like text), ``empty`` (nothing but nulls and blanks), ``unknown`` (could not be
+    looked at). ``rows`` includes nulls; for a leaf inside an array or map it counts the elements.
+    ``evidence`` says in words why the type was chosen.
+    """
+
+    path: str
+    type: str
+    kind: Kind
+    rows: int
+    nulls: int
+    distinct: int
+    entity_type: str | None
+    findings: tuple[Finding, ...] = ()
+    evidence: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def unknown(cls, path: str, dtype: str, *, rows: int = 0, reason: str = "unsupported type") -> ColumnReport:
+        """Report of a leaf that could not be looked at. ``reason`` must not hold a value."""
+        return cls(path, dtype, "unknown", rows, 0, 0, None, (), (reason,))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form: one entry of ``columns`` in the scan's JSON contract, without the label."""
+        return {
+            "path": self.path,
+            "type": self.type,
+            "kind": self.kind,
+            "rows": self.rows,
+            "nulls": self.nulls,
+            "distinct": self.distinct,
+            "entity_type": self.entity_type,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "evidence": list(self.evidence),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ColumnReport:
+        """Inverse of :meth:`to_dict`; further keys (such as ``label``) are ignored."""
+        return cls(
+            path=str(data["path"]),
+            type=str(data["type"]),
+            kind=cast(Kind, data["kind"]),
+            rows=int(data["rows"]),
+            nulls=int(data["nulls"]),
+            distinct=int(data["distinct"]),
+            entity_type=data["entity_type"],
+            findings=tuple(Finding.from_dict(item) for item in data["findings"]),
+            evidence=tuple(data.get("evidence", ())),
+        )

@@ -1,0 +1,235 @@
+"""What is known of one leaf: counts that add up, whatever the batches and partitions. It holds no value."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from clearance.classifiers.engine import Engine
+from clearance.classifiers.findings import Form, Span
+from clearance.classifiers.resolve import blank_tokens, resolve
+from clearance.classifiers.sketch import DistinctSketch
+from clearance.classifiers.traits import is_texty, shape, traits
+
+#: ``verified(values) -> types``: upper-case entity type where the whole value is a verified token, else null.
+Verified = Callable[[pa.Array], pa.Array]
+#: ``token_spans(text) -> [(start, end, type)]``: the verified tokens inside a text, in code points.
+TokenSpans = Callable[[str], Sequence[tuple[int, int, str]]]
+
+#: Shapes kept for each type. Which ones is decided by a hash of the shape, not by arrival.
+MAX_SHAPES = 50
+_FORMAT = 1
+
+
+@dataclass(slots=True)
+class TypeCounts:
+    """Counts of one entity type at one leaf.
+
+    ``rows`` hold it after overlaps are resolved; in ``whole`` rows one raw hit covers the whole value; in
+    ``embedded`` rows it is only a part. ``score`` is the sum of scores in 1/10,000, so that it adds up exactly.
+    """
+
+    rows: int = 0
+    whole: int = 0
+    embedded: int = 0
+    scored: int = 0
+    score: int = 0
+    detectors: Counter[str] = field(default_factory=Counter)
+    shapes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: TypeCounts) -> None:
+        """Add another part's counts."""
+        self.rows += other.rows
+        self.whole += other.whole
+        self.embedded += other.embedded
+        self.scored += other.scored
+        self.score += other.score
+        self.detectors.update(other.detectors)
+        self.shapes.update(other.shapes)
+        self.cut()
+
+    def cut(self) -> None:
+        """Keep the MAX_SHAPES shapes of smallest hash: every part keeps all that the whole will keep, so counts are
+        exact in any order of merging."""
+        if len(self.shapes) > MAX_SHAPES:
+            ranked = sorted(self.shapes, key=lambda item: blake2b(item.encode(), digest_size=8).digest())
+            self.shapes = Counter({item: self.shapes[item] for item in ranked[:MAX_SHAPES]})
+
+    def mean_score(self) -> float:
+        """Mean score of the best hits in the rows that have one."""
+        return round(self.score / self.scored / 10_000, 4) if self.scored else 0.0
+
+
+class LeafProfile:
+    """Accumulator of one leaf.
+
+    ``salt``: 16 to 64 random bytes of the run, the same for all its parts. Feed batches with :meth:`update`, ship with
+    :meth:`to_bytes`, combine with :meth:`merge` (commutative and associative), read with
+    :func:`clearance.classifiers.columns.finish`.
+    """
+
+    def __init__(self, path: str, type: str, *, salt: bytes) -> None:
+        self.path = path
+        self.type = type
+        self.rows = 0
+        self.nulls = 0
+        self.filled = 0
+        self.traits: Counter[str] = Counter()
+        self.counts: dict[tuple[Form, str], TypeCounts] = {}
+        self._sketch = DistinctSketch(salt)
+
+    def update(
+        self,
+        values: pa.Array,
+        engine: Engine,
+        verified: Verified | None = None,
+        token_spans: TokenSpans | None = None,
+    ) -> None:
+        """Look at one batch of values in text form (a string array with nulls).
+
+        Each distinct value is looked at once. Raises DetectionError when a detector fails.
+        """
+        self.rows += len(values)
+        self.nulls += values.null_count
+        counted = pc.value_counts(values.drop_null())
+        distinct, numbers = counted.field("values"), counted.field("counts").to_pylist()
+        texts: list[str] = distinct.to_pylist()
+        self._sketch.update(texts)
+        token_types = verified(distinct).to_pylist() if verified is not None else [None] * len(texts)
+        plain: list[tuple[str, int]] = []
+        for text, number, token_type in zip(texts, numbers, token_types, strict=True):
+            if token_type is not None:
+                self._count_token(token_type, number, whole=True)
+                self.filled += number
+            elif text and not text.isspace():
+                plain.append((text, number))
+                self.filled += number
+        self._look(plain, engine, token_spans)
+        for counts in self.counts.values():
+            counts.cut()
+
+    def _look(self, plain: Sequence[tuple[str, int]], engine: Engine, token_spans: TokenSpans | None) -> None:
+        tokens = [list(token_spans(text)) if token_spans is not None else [] for text, _ in plain]
+        texts = [
+            blank_tokens(text, inside) if inside else text for (text, _), inside in zip(plain, tokens, strict=True)
+        ]
+        hits = engine.spans(texts, ner=[is_texty(text) for text in texts])
+        for text, (_, number), inside, raw in zip(texts, plain, tokens, hits, strict=True):
+            for trait in traits(text):
+                self.traits[trait] += number
+            for token_type in {token_type for _, _, token_type in inside}:
+                self._count_token(token_type, number, whole=False)
+            if raw:
+                self._count(text, number, raw, resolve(text, raw, tokens=inside))
+
+    def _count(self, text: str, number: int, raw: Sequence[Span], kept: Sequence[Span]) -> None:
+        whole: dict[str, Span] = {}
+        for span in raw:
+            best = whole.get(span.entity_type)
+            if (best is None or span.score > best.score) and covers(text, span):
+                whole[span.entity_type] = span
+        inside: dict[str, Span] = {}
+        for span in kept:
+            best = inside.get(span.entity_type)
+            if best is None or (span.score, span.detector) > (best.score, best.detector):
+                inside[span.entity_type] = span
+        for entity_type in whole.keys() | inside.keys():
+            counts = self.counts.setdefault(("raw", entity_type), TypeCounts())
+            span = whole.get(entity_type) or inside[entity_type]
+            counts.rows += number * (entity_type in inside)
+            counts.whole += number * (entity_type in whole)
+            counts.embedded += number * (entity_type in inside and entity_type not in whole)
+            counts.scored += number
+            counts.score += number * round(span.score * 10_000)
+            counts.detectors[span.detector] += number
+            if entity_type in whole:
+                counts.shapes[shape(text.strip())] += number
+
+    def _count_token(self, entity_type: str, number: int, *, whole: bool) -> None:
+        counts = self.counts.setdefault(("token", entity_type), TypeCounts())
+        counts.rows += number
+        counts.whole += number * whole
+        counts.embedded += number * (not whole)
+        counts.scored += number
+        counts.score += number * 10_000
+        counts.detectors["KeyedCheck"] += number
+
+    @property
+    def distinct(self) -> int:
+        """Estimated number of distinct values, nulls not counted; never more than there are rows."""
+        return min(self._sketch.estimate(), self.rows - self.nulls)
+
+    def merge(self, other: LeafProfile) -> None:
+        """Add another part of the same leaf. Raises ValueError for another leaf or another run's salt."""
+        if (other.path, other.type) != (self.path, self.type):
+            raise ValueError("profiles of different leaves can't be merged")
+        self._sketch.merge(other._sketch)
+        self.rows += other.rows
+        self.nulls += other.nulls
+        self.filled += other.filled
+        self.traits.update(other.traits)
+        for key, counts in other.counts.items():
+            self.counts.setdefault(key, TypeCounts()).add(counts)
+
+    def to_bytes(self) -> bytes:
+        """Counts, shapes and registers, for the shuffle; equal profiles give equal bytes."""
+        data = {
+            "format": _FORMAT,
+            "path": self.path,
+            "type": self.type,
+            "rows": self.rows,
+            "nulls": self.nulls,
+            "filled": self.filled,
+            "traits": dict(self.traits),
+            "sketch": self._sketch.to_dict(),
+            "counts": [
+                {
+                    "form": form,
+                    "entity_type": entity_type,
+                    "numbers": [c.rows, c.whole, c.embedded, c.scored, c.score],
+                    "detectors": dict(c.detectors),
+                    "shapes": dict(c.shapes),
+                }
+                for (form, entity_type), c in sorted(self.counts.items())
+            ],
+        }
+        return zlib.compress(json.dumps(data, sort_keys=True, separators=(",", ":")).encode(), 1)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LeafProfile:
+        """Inverse of :meth:`to_bytes`. The result can be merged and read, not updated: the salt did not travel."""
+        content: Mapping[str, Any] = json.loads(zlib.decompress(data))
+        if content["format"] != _FORMAT:
+            raise ValueError("profile of another version")
+        profile = cls.__new__(cls)
+        profile.path, profile.type = content["path"], content["type"]
+        profile.rows, profile.nulls, profile.filled = content["rows"], content["nulls"], content["filled"]
+        profile.traits = Counter(content["traits"])
+        profile._sketch = DistinctSketch.from_dict(content["sketch"])
+        profile.counts = {
+            (item["form"], item["entity_type"]): TypeCounts(
+                *item["numbers"], detectors=Counter(item["detectors"]), shapes=Counter(item["shapes"])
+            )
+            for item in content["counts"]
+        }
+        return profile
+
+
+def covers(text: str, span: Span) -> bool:
+    """Whether a hit is the whole value: nine in ten of its letters and digits."""
+    if span.start == 0 and span.end == len(text):
+        return True
+    inside = sum(character.isalnum() for character in text[span.start : span.end])
+    if 10 * (span.end - span.start) < 5 * len(text.strip()):
+        return False
+    return 10 * inside >= 9 * sum(character.isalnum() for character in text)
+
+
+__all__ = ["LeafProfile", "TokenSpans", "TypeCounts", "Verified", "covers"]

