@@ -129,7 +129,7 @@ class Audit:
 
     def entries(self, **equals: str | int) -> list[Row]:
         """Entries in the order of the chain, as written, each with its ``hash``."""
-        found = self._registry.rows("audit", **equals)
+        found = self._registry.rows("audit", None, **equals)
         return [{**row["entry"], "hash": row["hash"]} for row in sorted(found, key=lambda r: int(r["index"]))]
 
     def verify(self, expected: Head | None = None) -> AuditReport:
@@ -139,7 +139,8 @@ class Audit:
         """
         rows = sorted(self._registry.rows("audit"), key=lambda row: (int(row["index"]), row["hash"]))
         problems: list[str] = []
-        previous, waiting = _FIRST, dict.fromkeys(())
+        previous = _FIRST
+        waiting: dict[Any, None] = {}
         for position, row in enumerate(rows):
             entry = row["entry"] if isinstance(row["entry"], dict) else {}
             where = f"entry {row['index']}"
@@ -176,9 +177,7 @@ class Audit:
                 raise
             except RegistryError as error:
                 if not is_conflict(error) or time.monotonic() > deadline:
-                    raise AuditError(
-                        "The audit can't be written, so nothing was done.", hint=error.hint
-                    ) from error
+                    raise AuditError("The audit can't be written, so nothing was done.", hint=error.hint) from error
             time.sleep(random.uniform(0.005, _MAX_PAUSE_S))  # noqa: S311 - spreads writers, guards nothing
 
     def _append_at_head(self, content: Mapping[str, Any]) -> Head:

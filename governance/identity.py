@@ -119,9 +119,7 @@ def _uri(ref: str) -> DatasetIdentity:
     authority, _, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
     if scheme == "file":
         if authority not in {"", "localhost"}:
-            raise UsageError(
-                "A file URI can't name another machine.", hint="Write file:///path, or mount the folder."
-            )
+            raise UsageError("A file URI can't name another machine.", hint="Write file:///path, or mount the folder.")
         return _path(f"/{path.lstrip('/')}", None)
     # Neither may be written into a registry, a log or this message.
     if ":" in authority.rpartition("@")[0] or _SIGNED_QUERY.search(ref):
@@ -141,9 +139,7 @@ def _uri(ref: str) -> DatasetIdentity:
 
 def _table(ref: str) -> DatasetIdentity:
     if not _TABLE.fullmatch(ref):
-        raise UsageError(
-            "This is not a table name.", hint="Write catalog.schema.table, odd names in backticks."
-        )
+        raise UsageError("This is not a table name.", hint="Write catalog.schema.table, odd names in backticks.")
     parts = [p[1:-1].replace("``", "`") if p.startswith("`") else p for p in re.findall(_TABLE_PART, ref)]
     parts = [_DEFAULT_CATALOG, _DEFAULT_SCHEMA][: 3 - len(parts)] + parts
     # Only the session catalog is known to ignore case. Elsewhere two spellings stay two names, and the

@@ -173,19 +173,25 @@ def fail_dead_runs(spool: LineageSpool, *, clock: Clock = _now) -> list[str]:
     """
     ended = []
     for start, mark in spool.dead_runs():
-        told = facets.error_facet("The process ended before the run did.")
-        event = {**start, "eventType": "FAIL", "eventTime": _stamp(clock)}
-        event["run"] = {
-            "runId": start["run"]["runId"],
-            "facets": {**start["run"].get("facets", {}), "errorMessage": told},
-        }
-        validate(event)
+        try:
+            event = _fail_of(start, clock)
+        except LineageError:
+            # Not our START event: nothing to end, and no reason to stop a run that is well.
+            mark.close()
+            continue
         spool.append(event)
         mark.close()
         ended.append(str(event["run"]["runId"]))
     if ended:
         spool.deliver()
     return ended
+
+
+def _fail_of(start: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    validate(start)
+    told = facets.error_facet("The process ended before the run did.")
+    run = {**start["run"], "facets": {**start["run"].get("facets", {}), "errorMessage": told}}
+    return {**start, "eventType": "FAIL", "eventTime": _stamp(clock), "run": run}
 
 
 def _triple(run: ParentRun) -> tuple[str, str, str]:

@@ -54,6 +54,9 @@ def validate(event: Mapping[str, Any]) -> None:
 
     The message says where and which rule, never what stood there.
     """
+    # The specification lets a run event say nothing of the run's state; ours always do.
+    if "eventType" not in event:
+        raise LineageError("The lineage event says neither START nor how the run ended.")
     _check(RUN_EVENT, event, "event")
     for where, facet in _facets(event):
         reference = facet.get("_schemaURL")

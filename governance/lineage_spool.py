@@ -173,14 +173,18 @@ class LineageSpool:
                 continue
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                alive = os.fstat(descriptor).st_nlink == 0  # ended between our two steps
-                start = None if alive else json.loads(path.read_bytes())
-            except (OSError, ValueError):
-                start = None
-            if isinstance(start, dict):
-                yield start, OpenRun(path, descriptor)
-            else:
-                os.close(descriptor)
+            except OSError:
+                os.close(descriptor)  # alive
+                continue
+            mark = OpenRun(path, descriptor)
+            if os.fstat(descriptor).st_nlink == 0:
+                mark.close()  # it ended between our two steps
+                continue
+            try:
+                start = json.loads(os.read(descriptor, os.fstat(descriptor).st_size))
+            except ValueError:
+                start = {}
+            yield start if isinstance(start, dict) else {}, mark
 
 
 def _receiver_configured() -> bool:

@@ -68,9 +68,7 @@ def observe(location: str, format: str | None = None, *, version: int | None = N
     """
     if format == "delta" or (format is None and is_delta(location)):
         shot = delta_log.snapshot(delta_log.open_log(location), location, version)
-        return Observation(
-            "delta", str(shot.version), schema_fingerprint(shot.schema), shot.table_id, shot.committed
-        )
+        return Observation("delta", str(shot.version), schema_fingerprint(shot.schema), shot.table_id, shot.committed)
     return _observe_files(location)
 
 
@@ -210,9 +208,7 @@ def _remote_files(uri: str) -> Iterator[tuple[str, int, int]]:
     try:
         found = DeltaFileSystemHandler(uri, None).get_file_info_selector("", True, True)
     except Exception as error:  # deltalake raises bare OSError, ValueError and DeltaError alike
-        raise DatasetError(
-            f"{uri} can't be listed.", hint="Check the URI, the network and the credentials."
-        ) from error
+        raise DatasetError(f"{uri} can't be listed.", hint="Check the URI, the network and the credentials.") from error
     for info in found:
         if info.is_file and not any(_hidden(part) for part in info.path.split("/")):
             yield info.path, int(info.size or 0), int(info.mtime_ns or 0)

@@ -38,9 +38,7 @@ class Registry:
     that can't be read or written; one that is not there yet reads as empty.
     """
 
-    def __init__(
-        self, home: str | Path | None = None, *, storage_options: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, home: str | Path | None = None, *, storage_options: Mapping[str, str] | None = None) -> None:
         self.home = str(home or clearance_home()).rstrip("/") or "/"
         self._options = dict(storage_options or {}) or None
 
@@ -100,16 +98,15 @@ class Registry:
 
         seq = int(table.version()) + 1
         data = _rows.encode(spec, [{"seq": seq, **row} for row in rows])
-        older = {f.name for f in table.schema().fields} < set(spec.columns)
+        # Written by an older Clearance (a column is missing) or a newer one (we miss a column).
+        other = {f.name for f in table.schema().fields} != set(spec.columns)
         try:
             write_deltalake(
                 table,
                 data,
                 mode="append",
-                schema_mode="merge" if older else None,
-                commit_properties=CommitProperties(
-                    custom_metadata=dict(metadata), max_commit_retries=retries
-                ),
+                schema_mode="merge" if other else None,
+                commit_properties=CommitProperties(custom_metadata=dict(metadata), max_commit_retries=retries),
             )
         except Exception as error:  # deltalake raises bare OSError, ValueError and DeltaError alike
             raise self._unwritable(spec.name) from error
@@ -188,22 +185,40 @@ class Registry:
         # A column that came with a later version of Clearance is empty in older rows.
         return [{name: row.get(name) for name in wanted} for row in decoded]
 
-    def latest(
-        self, table: str, columns: Iterable[str] | None = None, **equals: str | int | bool
-    ) -> Row | None:
+    def latest(self, table: str, columns: Iterable[str] | None = None, **equals: str | int | bool) -> Row | None:
         """The newest row whose columns equal the given ones, or None."""
         found = self.rows(table, columns, **equals)
         return found[-1] if found else None
 
-    def latest_each(self, table: str, key: str = "dataset", **equals: str | int | bool) -> dict[str, Row]:
+    def latest_each(
+        self,
+        table: str,
+        key: str = "dataset",
+        columns: Iterable[str] | None = None,
+        **equals: str | int | bool,
+    ) -> dict[str, Row]:
         """The newest row for each value of ``key``, in the order of the keys."""
-        newest = {row[key]: row for row in self.rows(table, **equals)}
+        wanted = None if columns is None else dict.fromkeys([key, *columns])
+        newest = {row[key]: row for row in self.rows(table, wanted, **equals)}
         return dict(sorted(newest.items()))
 
     def counts(self) -> dict[str, int]:
         """Rows in each table that is there, for ``registry show`` and ``doctor``."""
         opened = ((name, self.open(name)) for name in TABLES)
         return {name: int(table.count()) for name, table in opened if table is not None}
+
+    def compact(self, table: str) -> int:
+        """Join a table's small files, a run's worth each, into few; return how many went away.
+
+        Changes no row and takes no lock: writers go on meanwhile. Raises RegistryError when it can't.
+        """
+        opened = self.open(table)
+        if opened is None:
+            return 0
+        try:
+            return int(opened.optimize.compact()["numFilesRemoved"])
+        except Exception as error:  # as above
+            raise self._unwritable(table) from error
 
     def _unwritable(self, table: str) -> RegistryError:
         return RegistryError(
@@ -231,7 +246,5 @@ def _has_commits(table: Path) -> bool:
 
 def _known(name: str) -> Table:
     if name not in TABLES:
-        raise RegistryError(
-            f"The registry has no table {name!r}.", hint=f"It has: {', '.join(sorted(TABLES))}."
-        )
+        raise RegistryError(f"The registry has no table {name!r}.", hint=f"It has: {', '.join(sorted(TABLES))}.")
     return TABLES[name]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from clearance.errors import RegistryError
 from clearance.governance.tables import Kind, Table
@@ -36,7 +36,8 @@ def encode(spec: Table, rows: Sequence[Mapping[str, Any]]) -> Any:
     stamp = DataType.timestamp("us", tz="UTC")
     for row in rows:
         _check(spec, row)
-    arrays, fields = {}, []
+    arrays: dict[str, Any] = {}
+    fields = []
     for name, kind in spec.columns.items():
         values = [_plain(spec, name, kind, row.get(name)) for row in rows]
         stored = physical["int" if kind == "time" else "str" if kind == "json" else kind]
@@ -61,9 +62,7 @@ def _plain(spec: Table, name: str, kind: Kind, value: Any) -> str | int | bool |
     wrong = RegistryError(f"The column {name} of the registry table {spec.name} takes {kind}.")
     if kind == "json":
         try:
-            return json.dumps(
-                value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            )
+            return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         except (TypeError, ValueError):
             raise wrong from None
     if not isinstance(value, _PYTHON[kind]) or (kind == "int" and isinstance(value, bool)):
@@ -72,7 +71,7 @@ def _plain(spec: Table, name: str, kind: Kind, value: Any) -> str | int | bool |
         if value.tzinfo is None:
             raise wrong
         return (value - _EPOCH) // timedelta(microseconds=1)
-    return value  # type: ignore[no-any-return]
+    return cast("str | int | bool", value)
 
 
 def decode(spec: Table, table: Any) -> list[dict[str, Any]]:

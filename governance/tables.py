@@ -33,9 +33,7 @@ class Table:
 
 def _table(name: str, required: Mapping[str, Kind], optional: Mapping[str, Kind], *indexed: str) -> Table:
     common: dict[str, Kind] = {"run_id": "str", "at": "time", "seq": "int"}
-    return Table(
-        name, {**common, **required, **optional}, frozenset({*common, *required}), (*indexed, "run_id", "seq")
-    )
+    return Table(name, {**common, **required, **optional}, frozenset({*common, *required}), (*indexed, "run_id", "seq"))
 
 
 _ALL = (

@@ -1,0 +1,39 @@
+"""What the registry says of a dataset, and whether that still speaks for the data."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from clearance.governance.identity import DatasetIdentity
+from clearance.governance.observation import Observation, compare
+from clearance.governance.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The newest label row of a dataset and its state.
+
+    ``current``: the label speaks for the data as they are. ``changed``: they changed since the scan.
+    ``unlabelled``: nobody scanned them. ``unreadable``: whether they changed can't be told from here. Only
+    the first can lead to a yes; ``reason`` says why it is another one.
+    """
+
+    state: Literal["current", "changed", "unlabelled", "unreadable"]
+    reason: str
+    label: dict[str, Any] | None
+
+
+def standing(registry: Registry, dataset: DatasetIdentity) -> Standing:
+    """Look a dataset up and compare it with its data, without Spark.
+
+    Raises RegistryError for a registry that can't be read; a missing one knows no labels.
+    """
+    row = registry.latest("labels", dataset=dataset.key)
+    if row is None:
+        return Standing("unlabelled", "the registry has no label for this dataset", None)
+    if not isinstance(row["observation"], dict):
+        return Standing("unreadable", "the label does not say which state of the data it speaks for", row)
+    if dataset.kind in {"table", "frame"}:
+        # The name may stand for other data by now, and only a session can tell.
+        return Standing("unreadable", "changes to this kind of dataset can't be told without Spark", row)
+    change = compare(Observation.from_dict(row["observation"]), dataset.location)
+    return Standing(change.state, change.reason, row)
