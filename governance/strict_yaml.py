@@ -8,7 +8,8 @@ finds the line they are on.
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from clearance.errors import PolicyError
@@ -160,23 +161,22 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
 
 
 def _keys(model: type[BaseModel], location: Location) -> list[str]:
-    """Keys a model knows at a place, found by walking its fields' annotations."""
+    """Keys a model knows at a place, found by walking the annotations of its fields."""
     current: Any = model
     for part in location:
+        current = _bare(current)
         if isinstance(current, type) and issubclass(current, BaseModel):
             field = current.model_fields.get(str(part))
-            current = _model_in(field.annotation) if field else None
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return [field.alias or name for name, field in current.model_fields.items()]
-    return []
+            current = field.annotation if field else None
+        else:
+            # dict[str, X] and list[X]: the part is a key or an index, and what it holds is the last argument.
+            current = (get_args(current) or (None,))[-1]
+    current = _bare(current)
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
 
 
-def _model_in(annotation: Any) -> Any:
-    """The pydantic model inside ``X``, ``X | None``, ``dict[str, X]`` or ``tuple[X, ...]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
+def _bare(annotation: Any) -> Any:
+    """An annotation without ``Annotated`` and ``| None`` around it."""
+    while get_origin(annotation) in (Annotated, Union, UnionType):
+        annotation = get_args(annotation)[0]
+    return annotation

@@ -1,0 +1,371 @@
+"""The gate: a table of decisions, and that no missing fact is ever read as a yes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from clearance.errors import ExitCode, PolicyError
+from clearance.governance.decisions import Facts, Verdict, decide
+from clearance.governance.labels import Label, combine
+from clearance.governance.policy import Policy, load_policy
+from clearance.governance.solutions import Solution
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+DEFAULT = load_policy()
+
+
+def with_rules(**rules: Any) -> Policy:
+    """The default policy with some of its rules changed."""
+    changed = DEFAULT.rules.model_copy(update=rules)
+    return Policy(DEFAULT.content.model_copy(update={"rules": changed}), DEFAULT.marks)
+
+
+ENVIRONMENTS = {
+    "production": frozenset({"production"}),
+    "development": frozenset({"development", "production"}),
+}
+PURPOSES = with_rules(purposes=True)
+REGIONS = with_rules(regions=True)
+PLACES = with_rules(environments=ENVIRONMENTS)
+ALL = with_rules(purposes=True, regions=True, environments=ENVIRONMENTS)
+
+PUBLIC = Label("public")
+TOKENS = Label("internal", frozenset({"user.contact.email"}), frozenset({"GDPR"}))
+EMAIL = Label("confidential", frozenset({"user.contact.email"}), frozenset({"GDPR"}))
+CARD = Label("restricted", frozenset({"user.financial.credit_card"}), frozenset({"GDPR", "PCI DSS"}))
+HEALTH = Label("restricted", frozenset({"user.health_and_medical.record_id"}), frozenset({"HIPAA"}))
+HEALTH_TOKENS = Label("internal", frozenset({"user.health_and_medical.record_id"}), frozenset({"HIPAA"}))
+PASSWORD = Label("restricted", frozenset({"user.authorization.password"}), frozenset({"GDPR"}))
+SECRET = Label("restricted", frozenset({"system.authentication"}))
+DATES = Label("internal", frozenset({"system.operations"}))
+
+PUBLIC_BOT: dict[str, Any] = {
+    "name": "bot", "owner": "web", "hosting": "public", "clearance": "internal",
+    "usage": ["inference"], "regimes": ["GDPR"],
+}  # fmt: skip
+VENDOR_RAG = {**PUBLIC_BOT, "name": "rag", "hosting": "vendor", "clearance": "confidential", "usage": ["rag"]}
+PRIVATE = {
+    **PUBLIC_BOT, "name": "own", "hosting": "private", "clearance": "restricted", "usage": ["analytics"],
+    "regimes": ["GDPR", "HIPAA", "PCI DSS"],
+}  # fmt: skip
+TRAINER = {**PRIVATE, "name": "trainer", "usage": ["training"]}
+TUNER = {**PRIVATE, "name": "tuner", "usage": ["fine-tuning"]}
+FULL = {**PRIVATE, "purposes": ["functional.service"], "regions": ["eu"], "environment": "production"}
+WRONG_IN_ALL = {**FULL, "hosting": "public", "clearance": "public", "regimes": [], "environment": "development"}
+FACTS: dict[str, Any] = {"purposes": ["functional"], "regions": ["eu"], "environment": "production"}
+
+
+def but(base: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """A copy with changes; None takes the key out."""
+    return {key: value for key, value in {**base, **changes}.items() if value is not None}
+
+
+# label, facts, solution, policy, state -> verdict and the rules that speak, in order
+YES: list[tuple[Any, ...]] = [
+    (PUBLIC, {}, PUBLIC_BOT, DEFAULT),
+    (PUBLIC, {}, but(PUBLIC_BOT, clearance="public"), DEFAULT),
+    (PUBLIC, {}, but(PUBLIC_BOT, regimes=None), DEFAULT),
+    (PUBLIC, {}, but(PUBLIC_BOT, regimes=[]), DEFAULT),
+    (PUBLIC, {}, TRAINER, DEFAULT),
+    (DATES, {}, PUBLIC_BOT, DEFAULT),
+    (DATES, {}, but(PUBLIC_BOT, regimes=None), DEFAULT),
+    (DATES, {}, but(PUBLIC_BOT, usage=["training", "rag"]), DEFAULT),
+    (TOKENS, {}, PUBLIC_BOT, DEFAULT),
+    (TOKENS, {}, but(PUBLIC_BOT, clearance="restricted"), DEFAULT),
+    (TOKENS, {}, VENDOR_RAG, DEFAULT),
+    (TOKENS, {}, TRAINER, DEFAULT),
+    (TOKENS, {}, but(PUBLIC_BOT, usage=["training"]), DEFAULT),
+    (EMAIL, {}, VENDOR_RAG, DEFAULT),
+    (EMAIL, {}, PRIVATE, DEFAULT),
+    (EMAIL, {}, but(VENDOR_RAG, hosting="private"), DEFAULT),
+    (EMAIL, {}, TRAINER, DEFAULT),
+    (CARD, {}, PRIVATE, DEFAULT),
+    (CARD, {}, TRAINER, DEFAULT),
+    (CARD, {}, but(PUBLIC_BOT, regimes=[], clearance="restricted", hosting="private"), with_rules(regimes=False)),
+    (HEALTH, {}, PRIVATE, DEFAULT),
+    (HEALTH, {}, but(PRIVATE, usage=["rag", "inference"]), DEFAULT),
+    (HEALTH, {}, TRAINER, with_rules(usage={})),
+    (EMAIL, FACTS, FULL, ALL),
+    (EMAIL, {"purposes": ["functional"]}, FULL, PURPOSES),
+    (EMAIL, {"purposes": ["functional.service"]}, FULL, PURPOSES),
+    (EMAIL, {"purposes": ["analytics", "functional"]}, FULL, PURPOSES),
+    (EMAIL, {"purposes": ["analytics", "functional"]}, but(FULL, purposes=["functional", "analytics"]), PURPOSES),
+    (EMAIL, {"regions": ["eu", "us"]}, FULL, REGIONS),
+    (EMAIL, {"regions": ["eu"]}, but(FULL, regions=["eu-central-1", "eu"]), REGIONS),
+    (EMAIL, {"environment": "production"}, FULL, PLACES),
+    (EMAIL, {"environment": "development"}, FULL, PLACES),
+    (EMAIL, {"environment": "development"}, but(FULL, environment="development"), PLACES),
+    (EMAIL, {}, FULL, DEFAULT),
+    (EMAIL, FACTS, PRIVATE, DEFAULT),
+]
+NO: list[tuple[Any, ...]] = [
+    # level and hosting
+    (DATES, {}, but(PUBLIC_BOT, clearance="public"), DEFAULT, "level"),
+    (EMAIL, {}, PUBLIC_BOT, DEFAULT, "level hosting"),
+    (EMAIL, {}, but(PUBLIC_BOT, clearance="restricted"), DEFAULT, "hosting"),
+    (EMAIL, {}, but(VENDOR_RAG, clearance="internal"), DEFAULT, "level"),
+    (EMAIL, {}, but(PRIVATE, clearance="internal"), DEFAULT, "level"),
+    (CARD, {}, VENDOR_RAG, DEFAULT, "level hosting regime"),
+    (CARD, {}, but(VENDOR_RAG, clearance="restricted", regimes=["GDPR", "PCI DSS"]), DEFAULT, "hosting"),
+    (CARD, {}, but(PRIVATE, clearance="confidential"), DEFAULT, "level"),
+    # regimes
+    (TOKENS, {}, but(PUBLIC_BOT, regimes=[]), DEFAULT, "regime"),
+    (TOKENS, {}, but(PUBLIC_BOT, regimes=["CCPA"]), DEFAULT, "regime"),
+    (TOKENS, {}, but(PUBLIC_BOT, regimes=["gdpr"]), DEFAULT, "regime"),
+    (CARD, {}, but(PRIVATE, regimes=["GDPR"]), DEFAULT, "regime"),
+    (CARD, {}, but(PRIVATE, regimes=["HIPAA"]), DEFAULT, "regime regime"),
+    (HEALTH_TOKENS, {}, PUBLIC_BOT, DEFAULT, "regime"),
+    # usage
+    (HEALTH, {}, TRAINER, DEFAULT, "usage"),
+    (HEALTH, {}, TUNER, DEFAULT, "usage"),
+    (HEALTH_TOKENS, {}, TRAINER, DEFAULT, "usage"),
+    (HEALTH, {}, but(PRIVATE, usage=["rag", "training"]), DEFAULT, "usage"),
+    (HEALTH, {}, but(PRIVATE, usage=["fine-tuning", "training"]), DEFAULT, "usage usage"),
+    (PASSWORD, {}, PRIVATE, DEFAULT, "usage"),
+    (PASSWORD, {}, but(PRIVATE, usage=["rag"]), DEFAULT, "usage"),
+    (PASSWORD, {}, but(PRIVATE, usage=["inference"]), DEFAULT, "usage"),
+    (SECRET, {}, PRIVATE, DEFAULT, "usage"),
+    (SECRET, {}, but(PRIVATE, regimes=None), DEFAULT, "usage"),
+    (TOKENS, {}, TRAINER, with_rules(usage={"training": frozenset({"user"})}), "usage"),
+    # purposes, regions, environments
+    (EMAIL, {"purposes": ["analytics"]}, FULL, PURPOSES, "purpose"),
+    (EMAIL, {"purposes": []}, FULL, PURPOSES, "purpose"),
+    (EMAIL, {"purposes": ["functional.service.improve"]}, FULL, PURPOSES, "purpose"),
+    (EMAIL, {"purposes": ["function"]}, FULL, PURPOSES, "purpose"),
+    (EMAIL, {"purposes": ["functional"]}, but(FULL, purposes=["functional", "marketing"]), PURPOSES, "purpose"),
+    (PUBLIC, {"purposes": ["analytics"]}, FULL, PURPOSES, "purpose"),
+    (EMAIL, {"regions": ["us"]}, FULL, REGIONS, "region"),
+    (EMAIL, {"regions": []}, FULL, REGIONS, "region"),
+    (EMAIL, {"regions": ["eu-central-1"]}, FULL, REGIONS, "region"),
+    (EMAIL, {"regions": ["eu"]}, but(FULL, regions=["europe"]), REGIONS, "region"),
+    (EMAIL, {"regions": ["eu"]}, but(FULL, regions=["eu", "us"]), REGIONS, "region"),
+    (EMAIL, {"environment": "production"}, but(FULL, environment="development"), PLACES, "environment"),
+    (EMAIL, {"environment": "development"}, but(FULL, environment="staging"), PLACES, "environment"),
+    # every rule that applies, and a definite conflict wins over a missing fact
+    (CARD, {**FACTS, "purposes": ["sales"], "regions": ["us"]}, WRONG_IN_ALL, ALL,
+     "level hosting regime regime purpose region environment"),
+    (EMAIL, {}, but(PUBLIC_BOT, regimes=None), DEFAULT, "level hosting regime"),
+    (EMAIL, {}, but(PRIVATE, clearance="internal"), ALL, "level purpose region environment"),
+    (HEALTH, but(FACTS, regions=None), but(FULL, usage=["training"]), ALL, "usage region"),
+    (EMAIL, but(FACTS, regions=["us"], purposes=None), FULL, ALL, "purpose region"),
+]  # fmt: skip
+CANT_TELL: list[tuple[Any, ...]] = [
+    (TOKENS, {}, but(PUBLIC_BOT, regimes=None), DEFAULT, "regime"),
+    (EMAIL, but(FACTS, purposes=None), FULL, ALL, "purpose"),
+    (EMAIL, but(FACTS, regions=None), FULL, ALL, "region"),
+    (EMAIL, but(FACTS, environment=None), FULL, ALL, "environment"),
+    (EMAIL, {}, FULL, ALL, "purpose region environment"),
+    (EMAIL, FACTS, but(FULL, purposes=None), ALL, "purpose"),
+    (EMAIL, FACTS, but(FULL, purposes=[]), ALL, "purpose"),
+    (EMAIL, FACTS, but(FULL, regions=None), ALL, "region"),
+    (EMAIL, FACTS, but(FULL, regions=[]), ALL, "region"),
+    (EMAIL, FACTS, but(FULL, environment=None), ALL, "environment"),
+    (EMAIL, FACTS, but(FULL, regimes=None), ALL, "regime"),
+    (EMAIL, but(FACTS, environment="attic"), FULL, ALL, "environment"),
+    (EMAIL, {}, PRIVATE, ALL, "purpose region environment"),
+    (PUBLIC, {}, PUBLIC_BOT, REGIONS, "region"),
+    (None, FACTS, FULL, ALL, "state"),
+    (None, {}, PUBLIC_BOT, DEFAULT, "state"),
+    (Label("secret"), {}, PRIVATE, DEFAULT, "state"),
+]
+
+
+def judge(case: tuple[Any, ...], **more: Any) -> Verdict:
+    label, facts, solution, policy = case[:4]
+    return decide(label, facts, Solution.model_validate(solution), policy, **more)
+
+
+def test_the_table_is_large_enough_to_mean_something() -> None:
+    assert len(YES) >= 20 and len(YES) + len(NO) + len(CANT_TELL) >= 60
+
+
+@pytest.mark.parametrize("case", YES)
+def test_yes(case: tuple[Any, ...]) -> None:
+    verdict = judge(case)
+    assert (verdict.verdict, verdict.conflicts, verdict.exit_code) == ("clear", (), ExitCode.CLEAR)
+
+
+@pytest.mark.parametrize("case", NO)
+def test_no(case: tuple[Any, ...]) -> None:
+    verdict = judge(case)
+    assert (verdict.verdict, verdict.exit_code) == ("conflict", ExitCode.CONFLICT)
+    assert " ".join(conflict.rule for conflict in verdict.conflicts) == case[4]
+    assert all(conflict.remedy for conflict in verdict.conflicts)
+
+
+@pytest.mark.parametrize("case", CANT_TELL)
+def test_cant_tell(case: tuple[Any, ...]) -> None:
+    verdict = judge(case)
+    assert (verdict.verdict, verdict.exit_code) == ("undecidable", ExitCode.UNDECIDABLE)
+    assert " ".join(conflict.rule for conflict in verdict.conflicts) == case[4]
+    assert all(conflict.facts["missing"] and conflict.remedy for conflict in verdict.conflicts)
+
+
+@pytest.mark.parametrize("state", ["changed", "unlabelled", "unreadable", "unproved", "a state of tomorrow"])
+@pytest.mark.parametrize("case", [YES[0], NO[1], CANT_TELL[0]])
+def test_a_label_that_no_longer_speaks_for_the_data_decides_nothing(case: tuple[Any, ...], state: Any) -> None:
+    verdict = judge(case, state=state)
+    assert verdict.verdict == "undecidable"
+    assert [conflict.rule for conflict in verdict.conflicts] == ["state"]
+
+
+def test_a_sample_may_refuse_but_not_clear() -> None:
+    assert judge(YES[0], state="sampled").verdict == "undecidable"
+    assert judge(NO[1], state="sampled").verdict == "conflict"
+
+
+# ---- columns ----
+
+COLUMNS = {"id": PUBLIC, "email": EMAIL, "card": CARD}
+
+
+def test_each_column_above_the_clearance_is_its_own_conflict() -> None:
+    verdict = decide(
+        combine(COLUMNS.values(), DEFAULT.levels), {}, Solution.model_validate(PUBLIC_BOT), DEFAULT,
+        column_labels=COLUMNS, column_types={"email": ["EMAIL_ADDRESS"], "card": ["CREDIT_CARD"], "id": []},
+    )  # fmt: skip
+    level = {conflict.column: conflict for conflict in verdict.conflicts if conflict.rule == "level"}
+    assert sorted(level, key=str) == ["card", "email"]
+    assert "token EMAIL_ADDRESS (rule tokenised lowers it to internal)" in level["email"].remedy
+    [hosting] = [conflict for conflict in verdict.conflicts if conflict.rule == "hosting"]
+    assert hosting.facts["columns"] == ["card", "email"] and hosting.facts["level"] == "restricted"
+    [regime] = [conflict for conflict in verdict.conflicts if conflict.rule == "regime"]
+    assert regime.facts["columns"] == ["card"]
+
+
+def test_a_column_above_its_datasets_label_still_counts() -> None:
+    verdict = judge((PUBLIC, {}, PUBLIC_BOT, DEFAULT), column_labels={"card": CARD})
+    assert [conflict.rule for conflict in verdict.conflicts] == ["level", "hosting", "regime"]
+
+
+def test_a_dataset_above_all_its_columns_still_counts() -> None:
+    verdict = judge((CARD, {}, PUBLIC_BOT, DEFAULT), column_labels={"id": PUBLIC})
+    assert ("level", None) in [(conflict.rule, conflict.column) for conflict in verdict.conflicts]
+
+
+def test_a_column_with_a_level_of_another_policy_is_undecidable() -> None:
+    verdict = judge((PUBLIC, {}, PUBLIC_BOT, DEFAULT), column_labels={"x": Label("secret")})
+    assert verdict.verdict == "undecidable"
+
+
+def test_the_remedy_does_not_promise_what_the_method_does_not_do() -> None:
+    solution = Solution.model_validate({**PUBLIC_BOT, "clearance": "public"})
+    verdict = decide(EMAIL, {}, solution, DEFAULT, column_labels={"e": EMAIL}, column_types={"e": ["EMAIL_ADDRESS"]})
+    assert verdict.conflicts[0].remedy == "protect the column: redact or suppress EMAIL_ADDRESS"
+
+
+# ---- form ----
+
+
+def test_the_json_contract() -> None:
+    assert judge(YES[0]).to_dict() == {"verdict": "clear", "conflicts": []}
+    [conflict] = judge(NO[0]).to_dict()["conflicts"]
+    assert sorted(conflict) == ["column", "facts", "remedy", "rule"]
+    assert conflict["facts"] == {"level": "internal", "clearance": "public"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"region": ["eu"]}, "unknown key"),
+        ({"regions": [1]}, "a list of names"),
+        ({"regions": {"eu": True}}, "a list of names"),
+        ({"environment": ["production"]}, "environment"),
+        ({"environment": ""}, "environment"),
+    ],
+)
+def test_a_fact_that_is_not_one_is_refused(facts: dict[str, Any], message: str) -> None:
+    with pytest.raises(PolicyError, match=message):
+        judge((PUBLIC, facts, PUBLIC_BOT, DEFAULT))
+
+
+def test_a_clearance_that_is_no_level_is_refused() -> None:
+    with pytest.raises(PolicyError, match="unknown level 'top'"):
+        judge((PUBLIC, {}, {**PUBLIC_BOT, "clearance": "top"}, DEFAULT))
+
+
+# ---- properties ----
+
+LABELS = st.sampled_from([None, PUBLIC, TOKENS, EMAIL, CARD, HEALTH, HEALTH_TOKENS, PASSWORD, SECRET, DATES])
+POLICIES = st.sampled_from([DEFAULT, PURPOSES, REGIONS, PLACES, ALL])
+STATES = st.sampled_from(["current", "current", "current", "changed", "sampled"])
+
+
+def subset(names: str) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(names.split()), max_size=3)
+
+
+FACT_SETS = st.fixed_dictionaries(
+    {},
+    optional={
+        "purposes": subset("functional functional.service analytics"),
+        "regions": subset("eu us eu-central-1"),
+        "environment": st.sampled_from(["production", "development", "attic"]),
+    },
+)
+SOLUTIONS = st.fixed_dictionaries(
+    {
+        "name": st.just("s"),
+        "owner": st.just("o"),
+        "hosting": st.sampled_from(["public", "vendor", "private"]),
+        "clearance": st.sampled_from(DEFAULT.levels.names),
+        "usage": st.lists(st.sampled_from(["training", "rag", "analytics"]), min_size=1),
+    },
+    optional={
+        "purposes": subset("functional functional.service analytics"),
+        "regions": subset("eu us eu-central-1"),
+        "environment": st.sampled_from(["production", "development"]),
+        "regimes": subset("GDPR HIPAA PCI"),
+    },
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data(), LABELS, FACT_SETS, SOLUTIONS, POLICIES, STATES)
+def test_taking_a_fact_away_never_turns_a_no_into_a_yes(
+    data: st.DataObject,
+    label: Label | None,
+    facts: dict[str, Any],
+    solution: dict[str, Any],
+    policy: Policy,
+    state: Any,
+) -> None:
+    before = judge((label, facts, solution, policy), state=state)
+    optional = [("solution", key) for key in ("purposes", "regions", "environment", "regimes") if key in solution]
+    declared = [*(("facts", key) for key in facts), *optional, ("label", "label")]
+    taken = data.draw(st.sets(st.sampled_from(declared), min_size=1))
+    after = judge(
+        (
+            None if ("label", "label") in taken else label,
+            {key: value for key, value in facts.items() if ("facts", key) not in taken},
+            {key: value for key, value in solution.items() if ("solution", key) not in taken},
+            policy,
+        ),
+        state=state,
+    )
+    if before.verdict != "clear":
+        assert after.verdict != "clear"
+
+
+@settings(max_examples=200, deadline=None)
+@given(LABELS.filter(bool), LABELS.filter(bool), FACT_SETS, SOLUTIONS, POLICIES)
+def test_adding_data_never_turns_a_no_into_a_yes(
+    label: Label, more: Label, facts: dict[str, Any], solution: dict[str, Any], policy: Policy
+) -> None:
+    before = judge((label, facts, solution, policy))
+    after = judge((combine([label, more], policy.levels), facts, solution, policy))
+    if before.verdict != "clear":
+        assert after.verdict != "clear"
+
+
+@settings(max_examples=200, deadline=None)
+@given(LABELS, FACT_SETS, SOLUTIONS, POLICIES, STATES)
+def test_clear_means_nothing_to_object_and_only_clear_exits_0(
+    label: Label | None, facts: dict[str, Any], solution: dict[str, Any], policy: Policy, state: Any
+) -> None:
+    verdict = judge((label, facts, solution, policy), state=state)
+    assert (verdict.verdict == "clear") == (not verdict.conflicts) == (verdict.exit_code == 0)
+    if verdict.verdict == "conflict":
+        assert any(conflict.definite for conflict in verdict.conflicts)
+    assert judge((label, Facts.model_validate(facts), solution, policy), state=state) == verdict
