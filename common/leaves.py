@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from clearance.paths import ITEM, KEY, VALUE, Step, format_path
 from clearance.values import is_readable
 

@@ -1,0 +1,5 @@
+print("hi")
+
+
+def main():
+    pass

@@ -1,0 +1,318 @@
+"""Datasets: a reference as a person types it, opened as a DataFrame that every job can read.
+
+A reference is a path, a URI or a catalog table, its format found or given. A DataFrame is a dataset too, under a
+name of the caller's choosing. Opening reads metadata only; nothing is inferred from values but the schema of JSON.
+"""
+
+import glob
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearance.errors import DatasetError, UsageError
+from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.observation import Observation, observe
+from clearance.jobs.failures import value_free
+from clearance.jobs.formats import check_format, datasets_below, detect, format_of_name, sniff_separator
+from clearance.jobs.naming import safe_names
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_WORD = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")
+CORRUPT = "_corrupt_record"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a dataset is: the text that names it, and how to read it. ``version`` and ``timestamp``: Delta only."""
+
+    text: str
+    format: str | None = None
+    version: int | None = None
+    timestamp: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.format is not None:
+            object.__setattr__(self, "format", check_format(self.format))
+        if not self.text.strip():
+            raise UsageError(
+                "a dataset needs a name", hint="a path, a URI or a catalog table such as sales.orders"
+            )
+        if self.version is not None and self.timestamp is not None:
+            raise UsageError("a dataset is read at a version or at a timestamp, not both")
+
+    @property
+    def identity(self) -> DatasetIdentity:
+        """The dataset's name in the registry and the lineage, after path normalisation."""
+        return dataset_identity(self.text)
+
+    @property
+    def key(self) -> str:
+        """The one string that the registry files this dataset under."""
+        return self.identity.key
+
+    @property
+    def local_path(self) -> Path | None:
+        """The local path, if it is one."""
+        return self.identity.local_path
+
+    @property
+    def location(self) -> str:
+        """What Spark is told to load: an absolute path, a URI, or a table's qualified name."""
+        return self.identity.location
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset opened for reading.
+
+    ``frame`` has safe column names: ``aliased`` counts those that looked like values and are ``column_<n>`` now.
+    ``corrupt`` is true where malformed records come as text in the column ``_corrupt_record``.
+    """
+
+    reference: Reference
+    frame: "DataFrame"
+    format: str
+    observation: Observation | None
+    partitions: tuple[str, ...] = ()
+    corrupt: bool = False
+    aliased: int = 0
+
+    @property
+    def version(self) -> str | None:
+        """The version read: Delta's number, or a fingerprint of names, sizes and times of the files."""
+        return self.observation.version if self.observation else None
+
+
+def expand(text: str, *, format: str | None = None) -> list[Reference]:
+    """All datasets that a reference means: one, or those in a folder or matched by a glob, in order of names.
+
+    With a format given, a folder is one dataset of that format. Databases are expanded by ``expand_database``.
+    Raises ``DatasetError`` when nothing is there.
+    """
+    reference = Reference(text, format)
+    local = reference.local_path
+    if local is None or (format is not None and local.exists()):
+        return [reference]
+    if not local.exists() and glob.has_magic(str(local)):
+        found = [Path(match) for match in sorted(glob.glob(str(local)))]  # noqa: PTH207 - absolute pattern
+        if not found:
+            raise DatasetError(f"nothing matches {text}", hint="quote the pattern and check the folder")
+    elif not local.exists():
+        if _WORD.match(text):
+            return [reference]  # may be the name of a database, which only Spark can tell
+        raise DatasetError(
+            f"there is nothing at {text}", hint="check the path; a catalog table is schema.table"
+        )
+    elif local.is_dir():
+        found = datasets_below(local) or [local]
+    else:
+        found = [local]
+    base = Path.cwd()
+    return [Reference(_shown(path, base), format) for path in found]
+
+
+def _shown(path: Path, base: Path) -> str:
+    return f"./{path.relative_to(base)}" if path.is_relative_to(base) and path != base else str(path)
+
+
+def expand_database(spark: "SparkSession", reference: Reference) -> list[Reference]:
+    """The tables of a database, if the reference is the name of one; else the reference itself."""
+    name = reference.text.removeprefix("table:")
+    if not _WORD.match(name) or Path(reference.text).exists():
+        return [reference]
+    if not spark.catalog.databaseExists(name) or spark.catalog.tableExists(name):
+        return [reference]
+    tables = sorted(table.name for table in spark.catalog.listTables(name) if not table.isTemporary)
+    return [Reference(f"table:{name}.{table}", reference.format) for table in tables]
+
+
+def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
+    """Opens a dataset. Raises ``DatasetError`` for what is missing or unreadable, ``UsageError`` for a bad request."""
+    if reference.identity.kind == "table":
+        return _open_table(spark, reference)
+    kind = reference.format or _find_format(spark, reference)
+    if kind != "delta" and (reference.version is not None or reference.timestamp is not None):
+        raise UsageError(
+            f"{reference.text} is {kind}: only Delta has versions", hint="leave out --version/--timestamp"
+        )
+    local = reference.local_path
+    if local is not None and not local.exists():
+        raise DatasetError(f"there is nothing at {reference.text}", hint="check the path")
+    observed = observe(reference.location, kind) if local is not None else None
+    if kind == "delta":
+        return _open_delta(spark, reference, observed)
+    frame, corrupt = _read(spark, reference, kind)
+    frame, aliased = safe_names(frame)
+    return Dataset(reference, frame, kind, observed, _partitions_of(local, frame), corrupt, aliased)
+
+
+def from_frame(frame: "DataFrame", name: str) -> Dataset:
+    """A DataFrame as a dataset, known as ``name``; it has no version, so it is always read as it is now."""
+    frame, aliased = safe_names(frame)
+    return Dataset(Reference(f"frame:{name}"), frame, "frame", None, aliased=aliased)
+
+
+def _find_format(spark: "SparkSession", reference: Reference) -> str:
+    local = reference.local_path
+    if local is not None:
+        return detect(local)
+    named = format_of_name(reference.text)
+    if named:
+        return named
+    for candidate in ("delta", "parquet"):
+        try:
+            spark.read.format(candidate).load(reference.location).schema  # noqa: B018 - analysis is the question
+        except Exception:  # noqa: S112 - a format that does not fit; the next one is asked
+            continue
+        return candidate
+    raise DatasetError(f"can't tell what {reference.text} is", hint="say it with --format")
+
+
+def _open_delta(spark: "SparkSession", reference: Reference, observed: Observation | None) -> Dataset:
+    reader = spark.read.format("delta")
+    if reference.timestamp is not None:
+        reader = reader.option("timestampAsOf", reference.timestamp)
+    elif reference.version is not None:
+        reader = reader.option("versionAsOf", reference.version)
+    elif observed is not None:
+        # Pin what was observed: a writer may commit between the look and the read.
+        reader = reader.option("versionAsOf", observed.version)
+    with value_free(f"reading {reference.text} as Delta", hint="check the path, the version and Delta's log"):
+        frame = reader.load(reference.location)
+        frame.schema  # noqa: B018 - forces analysis, so that a broken log fails here
+        details = spark.sql(f"DESCRIBE DETAIL delta.`{reference.location.replace('`', '``')}`").head()
+    partitions = tuple(details["partitionColumns"]) if details is not None else ()
+    if observed is None or reference.version is not None or reference.timestamp is not None:
+        observed = _observe_through_spark(spark, reference, observed)
+    frame, aliased = safe_names(frame)
+    return Dataset(reference, frame, "delta", observed, partitions, aliased=aliased)
+
+
+def _observe_through_spark(
+    spark: "SparkSession", reference: Reference, observed: Observation | None
+) -> Observation | None:
+    if reference.version is not None:
+        return observe(reference.location, "delta", version=reference.version) if observed else None
+    where = (
+        reference.location
+        if reference.identity.kind == "table"
+        else f"delta.`{reference.location.replace('`', '``')}`"
+    )
+    history = spark.sql(f"DESCRIBE HISTORY {where}")
+    if reference.timestamp is not None:
+        from pyspark.sql import functions as F
+
+        history = history.where(F.col("timestamp") <= F.to_timestamp(F.lit(reference.timestamp)))
+    newest = history.agg({"version": "max"}).head()
+    if newest is None or newest[0] is None:
+        return observed
+    if observed is not None:
+        return observe(reference.location, "delta", version=int(newest[0]))
+    return Observation(kind="delta", version=str(newest[0]))
+
+
+def _open_table(spark: "SparkSession", reference: Reference) -> Dataset:
+    with value_free(f"reading table {reference.text}", hint="check the catalog and the name"):
+        if not spark.catalog.tableExists(reference.location):
+            raise DatasetError(
+                f"there is no table or path {reference.text!r}",
+                hint="a path starts with ./ or /, a table is schema.table",
+            )
+        reader = spark.read
+        if reference.version is not None:
+            reader = reader.option("versionAsOf", reference.version)
+        if reference.timestamp is not None:
+            reader = reader.option("timestampAsOf", reference.timestamp)
+        frame = reader.table(reference.location)
+        frame.schema  # noqa: B018 - forces analysis
+        columns = spark.catalog.listColumns(reference.location)
+        partitions = tuple(column.name for column in columns if column.isPartition)
+        observed = None
+        kind = "table"
+        try:
+            details = spark.sql(f"DESCRIBE DETAIL {reference.location}").head()
+        except Exception:
+            details = None
+        if details is not None and details["format"] == "delta":
+            kind = "delta"
+            observed = _observe_through_spark(spark, reference, None)
+    frame, aliased = safe_names(frame)
+    return Dataset(reference, frame, kind, observed, partitions, aliased=aliased)
+
+
+def _read(spark: "SparkSession", reference: Reference, kind: str) -> tuple["DataFrame", bool]:
+    hint = "check the file, or name another format with --format"
+    with value_free(f"reading {reference.text} as {kind}", hint=hint):
+        if kind == "csv":
+            return _read_csv(spark, reference)
+        if kind in ("json", "jsonl"):
+            return _read_json(spark, reference, multi_line=kind == "json")
+        frame = spark.read.format(kind).options(**reference.options).load(reference.location)
+        frame.schema  # noqa: B018 - forces analysis
+        return frame, False
+
+
+def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame", bool]:
+    """As strings, never inferred; quotes doubled as RFC 4180 has them, and line breaks inside quotes."""
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    options = {"header": "true", "escape": '"', "multiLine": "true", "mode": "PERMISSIVE"}
+    local = reference.local_path
+    if local is not None and "sep" not in reference.options:
+        first = (
+            local
+            if local.is_file()
+            else next(iter(sorted(p for p in local.rglob("*.[ct]sv*") if p.is_file())), None)
+        )
+        if first is not None:
+            options["sep"] = sniff_separator(first)
+    options.update(reference.options)
+    header = spark.read.options(**options).csv(reference.location)
+    names = header.schema.names
+    if CORRUPT in names or not names:
+        return header, False
+    # The schema must name the column for malformed records, or Spark drops what does not fit.
+    files = [name for name in names if name not in _hive_keys(local)]
+    schema = StructType(
+        [StructField(name, StringType()) for name in files] + [StructField(CORRUPT, StringType())]
+    )
+    return spark.read.options(**options, columnNameOfCorruptRecord=CORRUPT).schema(schema).csv(
+        reference.location
+    ), True
+
+
+def _read_json(spark: "SparkSession", reference: Reference, *, multi_line: bool) -> tuple["DataFrame", bool]:
+    options = {
+        "multiLine": str(multi_line).lower(),
+        "mode": "PERMISSIVE",
+        "columnNameOfCorruptRecord": CORRUPT,
+    }
+    frame = spark.read.options(**{**options, **reference.options}).json(reference.location)
+    return frame, CORRUPT in frame.columns
+
+
+def _hive_keys(local: Path | None) -> set[str]:
+    """The partition columns that a folder's ``key=value`` names give."""
+    if local is None or not local.is_dir():
+        return set()
+    keys: set[str] = set()
+    level = local
+    while True:
+        named = [child for child in level.iterdir() if child.is_dir() and "=" in child.name]
+        if not named:
+            return keys
+        keys.add(named[0].name.split("=", 1)[0])
+        level = named[0]
+
+
+def _partitions_of(local: Path | None, frame: "DataFrame") -> tuple[str, ...]:
+    keys = _hive_keys(local)
+    return tuple(name for name in frame.columns if name in keys)
+
+
+__all__ = ["CORRUPT", "Dataset", "Reference", "expand", "expand_database", "from_frame", "open_dataset"]

@@ -1,0 +1,51 @@
+"""What may be said of a failure inside Spark: its class and condition, never its text.
+
+Spark's messages quote the data they failed on (an ANSI cast error carries the value, a parser error the line).
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clearance import errors
+from clearance.errors import ClearanceError, DatasetError
+
+# A worker's own sanitised error, as the last line of the traceback that Spark forwards.
+_OURS = re.compile(r"^clearance\.errors\.(\w+): (.*?)(?:\nhint: (.*?))?$", re.MULTILINE)
+
+
+def reason(error: BaseException) -> str:
+    """One value-free phrase for a failure: Spark's error condition, else the exception's class."""
+    condition = getattr(error, "getCondition", None) or getattr(error, "getErrorClass", None)
+    try:
+        named = condition() if callable(condition) else None
+    except Exception:  # an error object whose own accessor fails still has a class name
+        named = None
+    cause = getattr(error, "__cause__", None)
+    detail = f", {type(cause).__name__}" if cause is not None else ""
+    return f"{named or type(error).__name__}{detail}"
+
+
+def from_worker(error: BaseException) -> ClearanceError | None:
+    """Our own exception, if that is what stopped a worker."""
+    for name, message, hint in reversed(_OURS.findall(str(error))):
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, ClearanceError):
+            return kind(message, hint=hint)
+    return None
+
+
+@contextmanager
+def value_free(doing: str, *, hint: str) -> Iterator[None]:
+    """Turns whatever Spark raises inside into a ``DatasetError`` that quotes nothing of the data."""
+    try:
+        yield
+    except ClearanceError:
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except Exception as error:
+        ours = from_worker(error)
+        if ours is not None:
+            raise ours from None
+        raise DatasetError(f"{doing} failed ({reason(error)})", hint=hint) from None

@@ -1,0 +1,98 @@
+"""Protect: a dataset and its plan in, a staged, proved and published dataset out.
+
+The source is only read. The key reaches workers by reference: never in SQL, in the plan, or in a closure.
+"""
+
+from typing import TYPE_CHECKING
+
+from clearance.errors import ProtectionError
+from clearance.jobs.datasets import CORRUPT, Dataset
+from clearance.jobs.plans import ProtectionPlan
+from clearance.jobs.rewrite import Rewriter
+from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, readable_frame
+from clearance.jobs.settings import Detection, Tokens
+from clearance.jobs.workers import map_batches
+from clearance.paths import ITEM, KEY, VALUE, Step
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import DataType, StructType
+
+
+def protected_frame(
+    dataset: Dataset, plan: ProtectionPlan, detection: Detection, tokens: Tokens, *, without_corrupt: bool = False
+) -> "DataFrame":
+    """The protected dataset as a lazy frame: the source's columns, then the two record columns."""
+    source = dataset.frame.drop(CORRUPT) if without_corrupt else dataset.frame
+    frame = readable_frame(source)
+    schema = protected_schema(frame.schema, plan)
+    rewritten = map_batches(frame, Rewriter(plan, detection, tokens), schema, "protection")
+    return _cast_back(rewritten, source.schema, plan)
+
+
+def protected_schema(schema: "StructType", plan: ProtectionPlan) -> "StructType":
+    """The result's schema: replaced leaves are strings, suppressed ones nullable, the rest is as it was."""
+    from pyspark.sql.types import ArrayType, StringType, StructField, StructType
+
+    to_text = {leaf.steps for leaf in plan.leaves if leaf.changes and leaf.type_after != leaf.type_before}
+    nulled = {leaf.steps for leaf in plan.leaves if leaf.how == "null"}
+    fields = [_field(field, (), to_text, nulled) for field in schema.fields]
+    fields.append(StructField(RECORD_LEVEL, StringType(), False))
+    fields.append(StructField(RECORD_ENTITIES, ArrayType(StringType(), False), False))
+    return StructType(fields)
+
+
+def _field(field: object, above: tuple[Step, ...], to_text: set[tuple[Step, ...]], nulled: set[tuple[Step, ...]]) -> "object":
+    from pyspark.sql.types import StructField
+
+    steps = (*above, Step("name", field.name))  # type: ignore[attr-defined]
+    kind = _type(field.dataType, steps, to_text, nulled)  # type: ignore[attr-defined]
+    nullable = field.nullable or steps in nulled  # type: ignore[attr-defined]
+    return StructField(field.name, kind, nullable, field.metadata)  # type: ignore[attr-defined]
+
+
+def _type(
+    kind: "DataType", steps: tuple[Step, ...], to_text: set[tuple[Step, ...]], nulled: set[tuple[Step, ...]]
+) -> "DataType":
+    from pyspark.sql.types import ArrayType, MapType, StringType, StructType
+
+    if steps in to_text:
+        return StringType()
+    if isinstance(kind, StructType):
+        return StructType([_field(field, steps, to_text, nulled) for field in kind.fields])  # type: ignore[misc]
+    if isinstance(kind, ArrayType):
+        below = (*steps, ITEM)
+        return ArrayType(_type(kind.elementType, below, to_text, nulled), kind.containsNull or below in nulled)
+    if isinstance(kind, MapType):
+        key, value = (*steps, KEY), (*steps, VALUE)
+        return MapType(
+            _type(kind.keyType, key, to_text, nulled),
+            _type(kind.valueType, value, to_text, nulled),
+            kind.valueContainsNull or value in nulled,
+        )
+    return kind
+
+
+def _cast_back(frame: "DataFrame", source: "StructType", plan: ProtectionPlan) -> "DataFrame":
+    """Types that crossed to Python as text get their own type back where nothing was replaced."""
+    from pyspark.sql import functions as F
+
+    changed = {leaf.steps[0].name for leaf in plan.changed}
+    before = {field.name: field.dataType for field in source.fields}
+    columns = []
+    for field in frame.schema.fields:
+        column = F.col(f"`{field.name.replace('`', '``')}`")
+        kind = before.get(field.name)
+        if kind is not None and field.name not in changed and kind != field.dataType:
+            if type(kind).__name__ == "VariantType":
+                column = F.parse_json(column).alias(field.name)
+            elif type(kind).__name__.endswith("IntervalType"):
+                column = column.cast(kind).alias(field.name)
+            elif field.dataType.simpleString() == "string" and kind.simpleString() not in ("string",):
+                if not kind.simpleString().startswith(("char", "varchar")):
+                    raise ProtectionError(
+                        f"column {field.name} ({kind.simpleString()}) can't be carried unchanged",
+                        hint="let the policy suppress columns that can't be looked at, or drop it first",
+                    )
+        columns.append(column)
+    return frame.select(*columns)

@@ -1,0 +1,107 @@
+"""The leaves of a Spark schema, and the form in which a frame crosses to Python.
+
+Types that Arrow can't carry (intervals, variants) are read as their text; where they are nested inside a column
+the column can't be looked at, and unknown is restricted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clearance.errors import DatasetError
+from clearance.paths import ITEM, KEY, VALUE, Step, format_path, quote
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import DataType, StructType
+
+RECORD_LEVEL = "_clearance_level"
+RECORD_ENTITIES = "_clearance_entities"
+_OURS = "_clearance_"
+_READABLE = (
+    "StringType CharType VarcharType ByteType ShortType IntegerType LongType FloatType DoubleType DecimalType "
+    "DateType TimestampType TimestampNTZType TimeType BooleanType NullType"
+).split()
+_AS_TEXT = ("YearMonthIntervalType", "DayTimeIntervalType", "CalendarIntervalType", "VariantType")
+
+
+@dataclass(frozen=True, slots=True)
+class SparkLeaf:
+    """A leaf of a Spark schema: its path, the steps to it, its SQL type, and whether it can be looked at."""
+
+    path: str
+    steps: tuple[Step, ...]
+    type: str
+    readable: bool
+    nullable: bool
+
+    @property
+    def column(self) -> str:
+        """The top-level column it stands in."""
+        return self.steps[0].name
+
+
+def leaves_of(schema: "StructType") -> list[SparkLeaf]:
+    """All leaves of a schema but Clearance's own columns. Raises ``DatasetError`` where two share a path."""
+    found = [
+        leaf
+        for field in schema.fields
+        if not field.name.startswith(_OURS)
+        for leaf in _below(field.dataType, (Step("name", field.name),), field.nullable)
+    ]
+    paths = [leaf.path for leaf in found]
+    twice = next((path for path in paths if paths.count(path) > 1), None) if len(set(paths)) < len(paths) else None
+    if twice is not None:
+        raise DatasetError(f"two columns are called {twice}", hint="rename one: a finding must name one column")
+    return found
+
+
+def _below(kind: "DataType", steps: tuple[Step, ...], nullable: bool) -> Iterator[SparkLeaf]:
+    name = type(kind).__name__
+    if name == "StructType" and kind.fields:  # type: ignore[attr-defined]
+        for field in kind.fields:  # type: ignore[attr-defined]
+            yield from _below(field.dataType, (*steps, Step("name", field.name)), field.nullable)
+    elif name == "ArrayType":
+        yield from _below(kind.elementType, (*steps, ITEM), True)  # type: ignore[attr-defined]
+    elif name == "MapType":
+        yield from _below(kind.keyType, (*steps, KEY), False)  # type: ignore[attr-defined]
+        yield from _below(kind.valueType, (*steps, VALUE), True)  # type: ignore[attr-defined]
+    else:
+        readable = name in _READABLE or (name in _AS_TEXT and len(steps) == 1)
+        yield SparkLeaf(format_path(steps), steps, kind.simpleString(), readable, nullable)
+
+
+def readable_frame(frame: "DataFrame") -> "DataFrame":
+    """The frame as Python workers get it: without Clearance's columns, unsupported types as text or left out."""
+    from pyspark.sql import functions as F
+
+    columns: list[Column] = []
+    for field in frame.schema.fields:
+        if field.name.startswith(_OURS):
+            continue
+        name = type(field.dataType).__name__
+        column = F.col(f"`{field.name.replace('`', '``')}`")
+        if name == "VariantType":
+            column = F.to_json(column).alias(field.name)
+        elif name in _AS_TEXT:
+            column = column.cast("string").alias(field.name)
+        elif not _carried(field.dataType):
+            # Its leaves are reported as unknown; its values must not break the whole call.
+            column = F.lit(None).cast("string").alias(field.name)
+        columns.append(column)
+    return frame.select(*columns)
+
+
+def _carried(kind: "DataType") -> bool:
+    """Whether Arrow can carry a type."""
+    name = type(kind).__name__
+    if name == "StructType":
+        return all(_carried(field.dataType) for field in kind.fields)  # type: ignore[attr-defined]
+    if name == "ArrayType":
+        return _carried(kind.elementType)  # type: ignore[attr-defined]
+    if name == "MapType":
+        return _carried(kind.keyType) and _carried(kind.valueType)  # type: ignore[attr-defined]
+    return name in _READABLE or name == "BinaryType"
+
+
+__all__ = ["RECORD_ENTITIES", "RECORD_LEVEL", "SparkLeaf", "leaves_of", "quote", "readable_frame"]

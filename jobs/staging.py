@@ -1,0 +1,246 @@
+"""Where protected data waits until it is proved, and how it becomes the target in one step.
+
+Delta is staged as Delta and published with one ``createOrReplace`` that carries data, labels, partitioning and
+column metadata. Parquet can't be replaced atomically: it is published by rename, and only to a path that does
+not exist.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clearance.errors import PublishError, UsageError
+from clearance.governance.identity import dataset_identity
+from clearance.jobs.failures import value_free
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+STAGING = ".clearance-staging"
+SIDECAR = "_clearance.json"
+_NEEDS_MAPPING = set(" ,;{}()\n\t=")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a protected dataset goes: a path, URI or table, as ``delta`` or ``parquet``."""
+
+    text: str
+    format: str = "delta"
+
+    def __post_init__(self) -> None:
+        if self.format not in ("delta", "parquet"):
+            raise UsageError(f"can't publish {self.format!r}", hint="publish as delta or parquet")
+        if self.format == "parquet" and self.local_path is None:
+            raise PublishError(
+                f"Parquet at {self.text} can't be published in one step", hint="publish as Delta, or to a local path"
+            )
+
+    @property
+    def key(self) -> str:
+        """Its identity in the registry."""
+        return dataset_identity(self.text).key
+
+    @property
+    def local_path(self) -> Path | None:
+        """The local path, if it is one."""
+        return dataset_identity(self.text).local_path
+
+    @property
+    def identifier(self) -> str:
+        """How Spark SQL names the Delta table."""
+        identity = dataset_identity(self.text)
+        if identity.kind == "table":
+            return identity.location
+        return f"delta.`{identity.location.replace('`', '``')}`"
+
+    def staged(self, run_id: str) -> "Staged":
+        """The staging place of one run, beside the target."""
+        identity = dataset_identity(self.text)
+        if identity.kind == "table":
+            schema, _, name = identity.location.rpartition(".")
+            table = f"{schema}.{name}__clearance_staging_{run_id.replace('-', '')}"
+            return Staged(table, None, self.format)
+        local = self.local_path
+        if local is not None:
+            path = local.parent / STAGING / run_id
+            return Staged(f"{self.format}.`{str(path).replace('`', '``')}`", path, self.format)
+        parent, _, _ = identity.location.rstrip("/").rpartition("/")
+        return Staged(f"delta.`{parent}/{STAGING}/{run_id}`", None, self.format)
+
+    def check_writable(self) -> None:
+        """Raises ``PublishError`` before anything is read when the target can't be published to."""
+        local = self.local_path
+        if local is None:
+            return
+        if self.format == "parquet" and local.exists():
+            raise PublishError(
+                f"{self.text} exists, and Parquet can't be replaced in one step",
+                hint="name a path that does not exist, or publish as Delta",
+            )
+        if local.exists() and not (local / "_delta_log").is_dir() and (not local.is_dir() or any(local.iterdir())):
+            raise PublishError(
+                f"{self.text} exists and is no Delta table", hint="name another target: nothing is overwritten unasked"
+            )
+        try:
+            # The staging folder lies beside the target and must be on the same file system for the rename.
+            (local.parent / STAGING).mkdir(parents=True, exist_ok=True)
+            probe = local.parent / STAGING / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+            if local.is_dir() and not os.access(local, os.W_OK):
+                raise PermissionError(13, "Permission denied")
+        except OSError as error:
+            raise PublishError(
+                f"{self.text} can't be written ({error.strerror})", hint="check permissions and space, or name another"
+            ) from None
+
+    def version(self, spark: "SparkSession") -> int | None:
+        """The Delta version at the target now; None where there is no table."""
+        local = self.local_path
+        if local is not None and not (local / "_delta_log").is_dir():
+            return None
+        try:
+            newest = spark.sql(f"DESCRIBE HISTORY {self.identifier}").agg({"version": "max"}).head()
+        except Exception:  # not there yet; createOrReplace will say what else may be wrong
+            return None
+        return None if newest is None or newest[0] is None else int(newest[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A staged dataset: how Spark names it, and its local path where it has one."""
+
+    identifier: str
+    path: Path | None
+    format: str
+
+    def write(self, frame: "DataFrame", partitions: tuple[str, ...], description: str) -> None:
+        """Writes the frame. Raises ``DatasetError`` or what a worker raised, value-free."""
+        with value_free(f"protecting {description}", hint="the target is untouched; run again after mending the cause"):
+            if self.format == "parquet":
+                frame.write.mode("overwrite").partitionBy(*partitions).parquet(str(self.path))
+                return
+            writer = frame.writeTo(self.identifier).using("delta")
+            _with_layout(writer, frame, partitions).createOrReplace()
+
+    def read(self, spark: "SparkSession") -> "DataFrame":
+        """What was staged, as it will be published."""
+        if self.format == "parquet":
+            return spark.read.parquet(str(self.path))
+        return spark.read.table(self.identifier)
+
+    def remove(self, spark: "SparkSession") -> None:
+        """Removes the staged data; what is gone already is fine."""
+        if self.path is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+            try:
+                self.path.parent.rmdir()
+            except OSError:
+                pass  # other runs are staging there
+        elif not self.identifier.startswith("delta.`"):
+            spark.sql(f"DROP TABLE IF EXISTS {self.identifier}")
+        else:
+            from pyarrow import fs
+
+            filesystem, path = fs.FileSystem.from_uri(self.identifier[len("delta.`") : -1])
+            filesystem.delete_dir(path)
+
+
+def publish(
+    spark: "SparkSession",
+    staged: Staged,
+    target: Target,
+    *,
+    partitions: tuple[str, ...],
+    properties: Mapping[str, str],
+    column_metadata: Mapping[str, Mapping[str, Any]],
+    expected_version: int | None,
+    sidecar: Mapping[str, Any],
+) -> str:
+    """Makes the staged data the target, labels included, in one step. Returns the target's version.
+
+    Raises ``PublishError`` when the target moved since ``expected_version`` was read; nothing is changed then.
+    """
+    if target.version(spark) != expected_version:
+        raise PublishError(f"{target.text} was changed by someone else meanwhile", hint="run again on the new state")
+    if target.format == "parquet":
+        return _publish_parquet(staged, target, sidecar)
+    frame = _with_metadata(staged.read(spark), column_metadata)
+    with value_free(f"publishing {target.text}", hint="the target is as it was; check permissions and space"):
+        writer = _with_layout(frame.writeTo(target.identifier).using("delta"), frame, partitions)
+        for key, value in properties.items():
+            writer = writer.tableProperty(key, value)
+        writer.createOrReplace()
+    newest = target.version(spark)
+    wanted = 0 if expected_version is None else expected_version + 1
+    if newest != wanted:
+        raise PublishError(
+            f"{target.text} is at version {newest} instead of {wanted}: someone else wrote at the same time",
+            hint="look at its history; run again",
+        )
+    return str(newest)
+
+
+def _publish_parquet(staged: Staged, target: Target, sidecar: Mapping[str, Any]) -> str:
+    from clearance.governance.observation import observe
+
+    path, local = staged.path, target.local_path
+    if path is None or local is None:
+        raise PublishError(f"Parquet at {target.text} can't be published in one step", hint="publish as Delta")
+    try:
+        # Inside the folder and under a name that readers skip, so that it appears in the same rename.
+        (path / SIDECAR).write_text(json.dumps(sidecar, indent=2, sort_keys=True) + "\n")
+        if local.exists():
+            raise FileExistsError(17, "File exists")
+        path.rename(local)
+    except OSError as error:
+        raise PublishError(f"{target.text} can't be published ({error.strerror})", hint="name another target") from None
+    return observe(str(local), "parquet").version
+
+
+def _with_layout(writer: Any, frame: "DataFrame", partitions: tuple[str, ...]) -> Any:
+    from pyspark.sql import functions as F
+
+    if any(set(name) & _NEEDS_MAPPING for name in _names(frame.schema)):
+        # Odd names need column mapping; no other reader feature, which other readers would refuse.
+        writer = writer.tableProperty("delta.columnMapping.mode", "name")
+    if partitions:
+        writer = writer.partitionedBy(*(F.col(f"`{name.replace('`', '``')}`") for name in partitions))
+    return writer
+
+
+def _names(kind: Any) -> list[str]:
+    """All field names of a schema, at any depth."""
+    names: list[str] = []
+    for part in getattr(kind, "fields", []):
+        names += [part.name, *_names(part.dataType)]
+    for attribute in ("elementType", "keyType", "valueType"):
+        if hasattr(kind, attribute):
+            names += _names(getattr(kind, attribute))
+    return names
+
+
+def _with_metadata(frame: "DataFrame", column_metadata: Mapping[str, Mapping[str, Any]]) -> "DataFrame":
+    # select, not withColumn: on Connect withColumn loses the metadata silently.
+    from pyspark.sql import functions as F
+
+    return frame.select(
+        *(
+            F.col(f"`{field.name.replace('`', '``')}`").alias(
+                field.name,
+                metadata={
+                    **{k: v for k, v in (field.metadata or {}).items() if not k.startswith("delta.")},
+                    **column_metadata.get(field.name, {}),
+                },
+            )
+            for field in frame.schema.fields
+        )
+    )
+
+
+__all__ = ["SIDECAR", "STAGING", "Staged", "Target", "publish"]

@@ -1,0 +1,65 @@
+"""What runs inside Spark's Python workers, and how its failures leave them.
+
+A worker's traceback ends up in the exception, in Spark's log and in its event log: nothing a value could have
+slipped into may be part of it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clearance.errors import ClearanceError, DetectionError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+    from clearance.classifiers.engine import Engine
+    from clearance.classifiers.findings import Span
+    from clearance.tokenization.tokens import Tokenizer
+
+Batches = Iterator[pa.RecordBatch]
+
+
+def map_batches(frame: "DataFrame", work: Callable[[Batches], Batches], schema: "StructType | str", doing: str) -> "DataFrame":
+    """``frame.mapInArrow(work, schema)``, for any column names, and with every failure made value-free.
+
+    Columns cross under positions and get their names back in the worker: mapInArrow can't resolve a name that
+    holds a dot.
+    """
+    names = list(frame.columns)
+    positional = frame.toDF(*(f"c{i}" for i in range(len(names))))
+
+    def run(batches: Batches) -> Batches:
+        try:
+            yield from work(batch.rename_columns(names) for batch in batches)
+        except ClearanceError as error:
+            raise type(error)(error.message, hint=error.hint) from None
+        except Exception as error:
+            raise DetectionError(
+                f"{doing} stopped with {type(error).__name__}", hint="report it with the column's type and shape"
+            ) from None
+
+    return positional.mapInArrow(run, schema)
+
+
+def find_in_texts(texts: Sequence[str], engine: "Engine", tokenizer: "Tokenizer | None") -> list[tuple["Span", ...]]:
+    """The spans that count in each text: overlaps resolved, verified tokens left alone.
+
+    The one way in which scan, protection and proof look at text, so that they agree to the character.
+    """
+    from clearance.classifiers.resolve import blank_tokens, resolve
+    from clearance.classifiers.traits import is_texty
+
+    tokens = [tokenizer.verified_spans(text) if tokenizer is not None else [] for text in texts]
+    bare = [blank_tokens(text, found) if found else text for text, found in zip(texts, tokens, strict=True)]
+    hits = engine.spans(bare, ner=[is_texty(text) for text in texts])
+    return [resolve(text, raw, tokens=done) for text, raw, done in zip(texts, hits, tokens, strict=True)]
+
+
+def distinct_of(values: pa.Array) -> tuple[list[str], pa.Array]:
+    """Distinct non-null values as Python strings, and for each row its index among them (null for null)."""
+    encoded = pc.dictionary_encode(values)
+    return encoded.dictionary.to_pylist(), encoded.indices
