@@ -65,6 +65,21 @@ def protected_type(entity_type: str, policy: Policy, *, method: Mapping[str, Any
     )
 
 
+def whole_cell_method(report: Mapping[str, Any], policy: Policy) -> dict[str, Any] | None:
+    """The method that replaces every cell of a column, or None: only what was found inside cells is replaced.
+
+    Columns of one entity type and columns no one could look at are replaced whole. Text and mixed columns are
+    not, and neither is a column whose type is kept: what else was found in it must still go.
+    """
+    path, entity_type = _path(report), report.get("entity_type")
+    if _found(report) is None:
+        return policy.method_for(None, path)
+    if report["kind"] != "structured" or not isinstance(entity_type, str):
+        return None
+    method = policy.method_for(entity_type, path)
+    return None if method["name"] == "keep" else method
+
+
 def protected_column(
     report: Mapping[str, Any],
     policy: Policy,
@@ -72,20 +87,21 @@ def protected_column(
     methods: Mapping[str, Mapping[str, Any]] | None = None,
     verified: bool,
 ) -> Label:
-    """Label of a column after protection by the policy.
+    """Label of a column after protection by the policy: ``whole_cell_method``, or each type's own method.
 
-    A structured column is replaced cell by cell with the one method of its entity type, whatever else was
-    found in it; in text and mixed columns each entity type has its own. ``methods`` (by entity type) says what
-    was really done where that differs from ``policy.method_for``.
+    ``methods`` (by entity type) says what was really done where that differs from the policy. For a structured
+    column the method of its own type is what was done to whole cells, so it speaks for all that was found in it;
+    ``UNKNOWN_LEAF`` stands for the type of a column that could not be looked at.
     """
-    path = report.get("path")
-    path = path if isinstance(path, str) else None
-    whole = report.get("entity_type") if report.get("kind") == "structured" else None
+    done, path = methods or {}, _path(report)
+    whole: Mapping[str, Any] | None = whole_cell_method(report, policy)
+    if _found(report) is None:
+        whole = done.get(UNKNOWN_LEAF, whole)
+    elif report["kind"] == "structured":
+        whole = done.get(str(report.get("entity_type")), whole)
     labels = []
     for reason in reasons(report, policy):
-        unknown = reason.entity_type == UNKNOWN_LEAF
-        decisive = whole if isinstance(whole, str) and not unknown else reason.entity_type
-        method = (methods or {}).get(decisive) or policy.method_for(None if unknown else decisive, path)
+        method = whole or done.get(reason.entity_type) or policy.method_for(reason.entity_type, path)
         # A verified token passes through every method unchanged, so only its own rule speaks of it.
         labels.append(
             reason.label
@@ -138,6 +154,11 @@ def _found(report: Mapping[str, Any]) -> set[tuple[str, str]] | None:
         # Named by evidence without a finding, such as the name of an empty column.
         found.add((column_type, "raw"))
     return found
+
+
+def _path(report: Mapping[str, Any]) -> str | None:
+    path = report.get("path")
+    return path if isinstance(path, str) else None
 
 
 def _lower(label: Label, rule: DeidentificationRule, policy: Policy) -> Label:

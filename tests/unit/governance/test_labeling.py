@@ -11,6 +11,7 @@ from clearance.governance.labeling import (
     protected_column,
     protected_type,
     reasons,
+    whole_cell_method,
 )
 from clearance.governance.labels import Label
 from clearance.governance.policy import load_policy
@@ -184,6 +185,23 @@ def test_a_structured_column_is_replaced_whole_and_text_span_by_span() -> None:
     assert protected.level == "internal" and protected.categories == {"user.contact.email"}
 
 
+def test_what_else_is_in_a_kept_column_must_still_go() -> None:
+    report = column("structured", "AGE", "AGE", "EMAIL_ADDRESS")
+    assert whole_cell_method(report, POLICY) is None
+    protected = protected_column(report, POLICY, verified=True)
+    assert protected.level == "internal"
+    assert protected.categories == {"user.demographic.age_range", "user.contact.email"}
+
+
+def test_which_columns_are_replaced_whole() -> None:
+    assert whole_cell_method(column("structured", "EMAIL_ADDRESS", "EMAIL_ADDRESS"), POLICY) == {"name": "token"}
+    assert whole_cell_method(column("unknown", None), POLICY) == {"name": "suppress"}
+    assert whole_cell_method({}, POLICY) == {"name": "suppress"}
+    for kind in ("text", "mixed", "empty"):
+        assert whole_cell_method(column(kind, None, "EMAIL_ADDRESS"), POLICY) is None
+    assert whole_cell_method(column("structured", None), POLICY) is None
+
+
 def test_an_unknown_column_is_suppressed_whole() -> None:
     report = column("unknown", None)
     assert protected_column(report, POLICY, verified=True) == Label("public")
@@ -194,6 +212,14 @@ def test_what_was_really_done_wins_over_what_the_policy_would_do() -> None:
     report = column("structured", "EMAIL_ADDRESS", "EMAIL_ADDRESS")
     kept = protected_column(report, POLICY, methods={"EMAIL_ADDRESS": {"name": "keep"}}, verified=True)
     assert kept == POLICY.label_of("EMAIL_ADDRESS")
+
+
+def test_a_method_done_to_whole_cells_speaks_for_all_that_is_in_them() -> None:
+    report = column("structured", "AGE", "AGE", "EMAIL_ADDRESS")
+    kept = protected_column(report, POLICY, methods={"AGE": {"name": "keep"}}, verified=True)
+    assert kept == label_column(report, POLICY)
+    unknown = protected_column(column("unknown", None), POLICY, methods={"UNKNOWN": {"name": "keep"}}, verified=True)
+    assert unknown.level == "restricted"
 
 
 def test_protecting_a_protected_column_changes_no_label() -> None:
