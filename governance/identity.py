@@ -58,7 +58,8 @@ class DatasetIdentity:
             return f"file://{self.name}"
         if self.namespace in {"table", "frame"}:
             return f"{self.namespace}:{self.name}"
-        return f"{self.namespace}/{self.name.lstrip('/')}"
+        slash = "/" if "://" in self.namespace else ":/"
+        return f"{self.namespace}{slash}{self.name.lstrip('/')}"
 
     @property
     def local_path(self) -> Path | None:
