@@ -1,0 +1,101 @@
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from clearance.errors import PolicyError
+from clearance.tokenization.keys import KeyRing
+from clearance.tokenization.methods import Method, apply, is_protected, mask_text, redaction
+from clearance.tokenization.tokens import Tokenizer
+from hypothesis import given
+from hypothesis import strategies as st
+
+TOKENS = Tokenizer(KeyRing({"golden": bytes(range(32))}, "golden"))
+keeps = st.integers(min_value=0, max_value=64)
+masks = st.builds(lambda first, last, char: Method("mask", first, last, char), keeps, keeps, st.sampled_from("*#•·"))
+methods = st.one_of(masks, st.sampled_from([Method(name) for name in ("token", "redact", "suppress", "keep")]))
+columns = st.lists(st.one_of(st.none(), st.text(max_size=40)), max_size=12)
+
+
+@given(methods, columns)
+def test_every_method_is_idempotent_and_proves_itself(method: Method, texts: list[str | None]) -> None:
+    for kind in (pa.string(), pa.large_string()):
+        values = pa.array(texts, kind)
+        once = apply(method, values, "PERSON", TOKENS)
+        assert once.type == pa.string()
+        assert len(once) == len(values)
+        assert apply(method, once, "PERSON", TOKENS).equals(once)
+        proof = is_protected(method, once, "PERSON", TOKENS)
+        assert proof.null_count == 0
+        assert pc.all(proof, min_count=0).as_py()
+        if method.name != "suppress":
+            assert once.is_null().equals(values.is_null())
+
+
+@given(masks, st.text(max_size=200))
+def test_a_mask_keeps_the_length_and_hides_the_middle(method: Method, text: str) -> None:
+    (masked,) = apply(method, pa.array([text]), "X", TOKENS).to_pylist()
+    assert masked == mask_text(method, text)
+    assert len(masked) == len(text)
+    kept = method.keep_first + method.keep_last
+    if len(text) < kept + 4:
+        assert set(masked) <= {method.char}
+    else:
+        assert masked[method.keep_first : len(text) - method.keep_last] == method.char * (len(text) - kept)
+
+
+def test_masks_of_short_empty_and_combined_characters() -> None:
+    values = ["4111111111111111", "1234567", "12345678", "", None, "a\u0301bcdefgh", "😀" * 9, "\0" * 9]
+    masked = apply(Method("mask", keep_last=4), pa.array(values), "X", TOKENS).to_pylist()
+    assert masked[:6] == ["*" * 12 + "1111", "*" * 7, "****5678", "", None, "*****efgh"]
+    assert masked[6:] == ["*" * 5 + "😀" * 4, "*" * 5 + "\0" * 4]
+
+
+def test_no_method_but_keep_lets_a_cell_through() -> None:
+    values = pa.array(["jane@example.com", "x", " ", "\0", "tk1h_", "[PERSON", "***a"])
+    for method in (Method("token"), Method("mask"), Method("redact"), Method("suppress")):
+        out = apply(method, values, "PERSON", TOKENS)
+        assert not pc.any(pc.fill_null(pc.equal(out, values), False)).as_py()
+        assert not pc.any(is_protected(method, values, "PERSON", TOKENS)).as_py()
+
+
+def test_the_proof_of_a_token_is_its_check_and_not_its_look() -> None:
+    token = TOKENS.token("x", "PERSON")
+    cells = pa.array([token, token[:-1] + ("a" if token[-1] != "a" else "b"), None, "x"])
+    assert is_protected(Method("token"), cells, "PERSON", TOKENS).to_pylist() == [True, False, True, False]
+
+
+def test_redaction_replaces_what_is_empty_and_keeps_null() -> None:
+    redacted = apply(Method("redact"), pa.array(["", None, "x"]), "PERSON", TOKENS)
+    assert redacted.to_pylist() == ["[PERSON]", None, "[PERSON]"]
+    assert redaction("PERSON") == "[PERSON]"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"name": "hash"},
+        {"name": ""},
+        {"name": "mask", "keep_first": -1},
+        {"name": "mask", "keep_last": 65},
+        {"name": "mask", "keep_first": True},
+        {"name": "mask", "keep_first": 1.0},
+        {"name": "mask", "char": ""},
+        {"name": "mask", "char": "**"},
+        {"name": "mask", "char": "x"},
+        {"name": "mask", "char": "0"},
+        {"name": "mask", "char": " "},
+        {"name": "mask", "char": "\u200b"},
+        {"name": "mask", "char": None},
+        {"name": "token", "keep_last": 4},
+        {"name": "redact", "char": "#"},
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused_before_any_data(parameters: dict[str, object]) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Method(**parameters)  # type: ignore[arg-type]
+    assert caught.value.hint
+
+
+def test_large_cells() -> None:
+    values = pa.array(["x" * 10**6, "y" * (10**6 - 1)])
+    for name in ("token", "mask", "redact", "suppress", "keep"):
+        assert len(apply(Method(name), values, "PERSON", TOKENS)) == 2  # type: ignore[arg-type]

@@ -1,0 +1,157 @@
+"""Published vectors: RFC 5869 (HKDF), RFC 4231 (HMAC), RFC 4493 and SP 800-38B (CMAC), RFC 4648 (base32).
+
+The literals below always run. With CLEARANCE_VECTORS naming a folder with C2SP's Wycheproof files in `wycheproof/`,
+those run too.
+"""
+
+import json
+import os
+from base64 import b32decode, b32encode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clearance.tokenization.codec import _double, base32_decode, base32_encode, check_characters, is_base32
+from clearance.tokenization.keys import hkdf_sha256
+from clearance.tokenization.prf import KeyedHash
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+from hypothesis import given
+from hypothesis import strategies as st
+
+VECTORS = os.environ.get("CLEARANCE_VECTORS", "")
+needs_vectors = pytest.mark.skipif(not VECTORS, reason="CLEARANCE_VECTORS names no folder of published vectors")
+
+
+def groups(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((Path(VECTORS) / "wycheproof" / name).read_text("utf-8"))["testGroups"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("secret", "salt", "info", "length", "expected"),
+    [
+        (
+            "0b" * 22,
+            "000102030405060708090a0b0c",
+            "f0f1f2f3f4f5f6f7f8f9",
+            42,
+            "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+        ),
+        (
+            bytes(range(0x50)).hex(),
+            bytes(range(0x60, 0xB0)).hex(),
+            bytes(range(0xB0, 0x100)).hex(),
+            82,
+            "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09da"
+            "3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
+        ),
+        (
+            "0b" * 22,
+            "",
+            "",
+            42,
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+        ),
+    ],
+    ids=["A.1", "A.2", "A.3"],
+)
+def test_hkdf_of_rfc_5869(secret: str, salt: str, info: str, length: int, expected: str) -> None:
+    key = hkdf_sha256(bytes.fromhex(secret), salt=bytes.fromhex(salt), info=bytes.fromhex(info), length=length)
+    assert key.hex() == expected
+
+
+HMAC_CASES = [
+    ("0b" * 20, b"Hi There".hex(), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+    (
+        b"Jefe".hex(),
+        b"what do ya want for nothing?".hex(),
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    ),
+    ("aa" * 20, "dd" * 50, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+    (bytes(range(1, 26)).hex(), "cd" * 50, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
+    (
+        "aa" * 131,
+        b"Test Using Larger Than Block-Size Key - Hash Key First".hex(),
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+    ),
+    (
+        "aa" * 131,
+        (
+            b"This is a test using a larger than block-size key and a larger than block-size data. The key needs "
+            b"to be hashed before being used by the HMAC algorithm."
+        ).hex(),
+        "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "message", "expected"), HMAC_CASES)
+def test_hmac_of_rfc_4231(key: str, message: str, expected: str) -> None:
+    # Twice in one batch: the states must be untouched by the first use.
+    batch = KeyedHash(bytes.fromhex(key)).digests([bytes.fromhex(message), b"", bytes.fromhex(message)])
+    assert batch[:32].hex() == batch[64:].hex() == expected
+
+
+def test_subkey_of_rfc_4493() -> None:
+    assert _double(bytes.fromhex("7df76b0c1ab899b33e42f047b91b546f")).hex() == "fbeed618357133667c85e08f7236a8de"
+
+
+def test_check_of_the_aes_256_example_of_sp_800_38b() -> None:
+    """Appendix D.3, example 10: one complete block."""
+    key = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
+    block = np.frombuffer(bytes.fromhex("6bc1bee22e409f96e93d7e117393172a"), dtype=np.uint8).reshape(1, 16)
+    expected = b32encode(bytes.fromhex("28a7023f452e8f82bd4bf28d8c37c35c"))[:6].lower()
+    assert check_characters(key, block).tobytes() == expected
+
+
+@given(st.binary(min_size=32, max_size=32), st.lists(st.binary(min_size=16, max_size=16), max_size=20))
+def test_check_equals_the_library_s_cmac(key: bytes, blocks: list[bytes]) -> None:
+    expected = []
+    for block in blocks:
+        mac = CMAC(AES(key))
+        mac.update(block)
+        expected.append(b32encode(mac.finalize())[:6].lower())
+    rows = np.frombuffer(b"".join(blocks), dtype=np.uint8).reshape(-1, 16)
+    assert check_characters(key, rows).tobytes() == b"".join(expected)
+
+
+@given(st.lists(st.binary(min_size=15, max_size=15), max_size=20))
+def test_base32_equals_the_standard_library(rows: list[bytes]) -> None:
+    data = np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(-1, 15)
+    text = base32_encode(data)
+    assert text.tobytes() == b"".join(b32encode(row).lower() for row in rows)
+    assert base32_decode(text).tobytes() == data.tobytes()
+    assert is_base32(text).all()
+
+
+def test_base32_of_rfc_4648_and_what_is_not_base32() -> None:
+    # Section 10: BASE32("fooba") = "MZXW6YTB".
+    assert base32_encode(np.frombuffer(b"fooba", dtype=np.uint8).reshape(1, 5)).tobytes() == b"mzxw6ytb"
+    assert b32decode("MZXW6YTB") == b"fooba"
+    for bad in b"A0189=_\x00\xff{":
+        row = np.full((1, 8), ord("a"), dtype=np.uint8)
+        row[0, 5] = bad
+        assert not is_base32(row).any()
+
+
+@needs_vectors
+def test_wycheproof_hkdf() -> None:
+    for group in groups("hkdf_sha256_test.json"):
+        for case in group["tests"]:
+            secret, salt, info = (bytes.fromhex(case[name]) for name in ("ikm", "salt", "info"))
+            if case["result"] == "invalid":
+                with pytest.raises(ValueError, match="larger than"):
+                    hkdf_sha256(secret, salt=salt, info=info, length=case["size"])
+            else:
+                assert hkdf_sha256(secret, salt=salt, info=info, length=case["size"]).hex() == case["okm"]
+
+
+@needs_vectors
+def test_wycheproof_hmac() -> None:
+    for group in groups("hmac_sha256_test.json"):
+        for case in group["tests"]:
+            digest = KeyedHash(bytes.fromhex(case["key"])).digests([bytes.fromhex(case["msg"])])
+            equal = digest[: group["tagSize"] // 8].hex() == case["tag"]
+            assert equal == (case["result"] == "valid"), case["tcId"]
