@@ -148,10 +148,10 @@ def _level(case: _Case) -> Iterator[Conflict]:
     clearance = case.solution.clearance
     over = sorted(path for path, column in case.columns.items() if case.policy.levels.exceeds(column.level, clearance))
     for path in over:
-        facts = {"level": case.columns[path].level, "clearance": clearance}
+        facts: dict[str, Any] = {"level": case.columns[path].level, "clearance": clearance}
         names = case.types.get(path, ())
         if names:
-            facts["entity_types"] = ", ".join(names)
+            facts["entity_types"] = list(names)
         yield Conflict("level", path, facts, _lowering(case, path, names, clearance))
     if not over and case.policy.levels.exceeds(case.label.level, clearance):
         facts = {"level": case.label.level, "clearance": clearance}
@@ -182,7 +182,10 @@ def _regimes(case: _Case) -> Iterator[Conflict]:
         return
     for regime in sorted(holders.keys() - (allowed or frozenset())):
         facts = {"regime": regime, "allowed": sorted(allowed or ()), "columns": holders[regime]}
-        remedy = f"redact or suppress what falls under {regime}, or use a solution allowed to process it"
+        rules = case.policy.content.deidentification.items()
+        enough = [f"{rule.method} as in rule {name}" for name, rule in rules if regime in rule.drops.regimes]
+        ways = ", ".join(["redact or suppress", *enough])
+        remedy = f"{ways} what falls under {regime}, or use a solution allowed to process it"
         yield Conflict("regime", None, facts, remedy)
 
 

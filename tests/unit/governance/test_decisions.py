@@ -1,14 +1,16 @@
 """The gate: a table of decisions, and that no missing fact is ever read as a yes."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from clearance.errors import ExitCode, PolicyError
 from clearance.governance.decisions import Facts, Verdict, decide
 from clearance.governance.labels import Label, combine
-from clearance.governance.policy import Policy, load_policy
-from clearance.governance.solutions import Solution
+from clearance.governance.policy import DeidentificationRule, Policy, PolicyFile, Rules, load_policy
+from clearance.governance.solutions import Solution, load_solutions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -232,6 +234,7 @@ def test_each_column_above_the_clearance_is_its_own_conflict() -> None:
     assert hosting.facts["columns"] == ["card", "email"] and hosting.facts["level"] == "restricted"
     [regime] = [conflict for conflict in verdict.conflicts if conflict.rule == "regime"]
     assert regime.facts["columns"] == ["card"]
+    assert regime.remedy.startswith("redact or suppress, mask as in rule truncated-pan what falls under PCI DSS")
 
 
 def test_a_column_above_its_datasets_label_still_counts() -> None:
@@ -256,6 +259,36 @@ def test_the_remedy_does_not_promise_what_the_method_does_not_do() -> None:
 
 
 # ---- form ----
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "concepts"
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("labels-and-verdicts.md", [*Solution.model_fields, *Facts.model_fields]),
+        ("policy.md", [*PolicyFile.model_fields, *Rules.model_fields, *DeidentificationRule.model_fields]),
+    ],
+)
+def test_every_key_a_reader_may_write_is_documented(page: str, names: list[str]) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_examples_in_the_documentation_load(tmp_path: Path) -> None:
+    examples = re.findall(
+        r"^```yaml title=(\w+)\n(.*?)^```", "".join(page.read_text() for page in sorted(DOCS.glob("*.md"))), re.M | re.S
+    )
+    kinds = [kind for kind, _ in examples]
+    assert {"policy", "solution"} <= set(kinds)
+    for number, (kind, text) in enumerate(examples):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text)
+        if kind == "policy":
+            load_policy(path)
+        elif kind == "solution":
+            load_solutions(path)
 
 
 def test_the_json_contract() -> None:
