@@ -1,7 +1,6 @@
 """One dataset, one name, however it is typed; and no name for what carries a secret."""
 
 import pytest
-
 from clearance.errors import UsageError
 from clearance.governance.identity import dataset_identity
 
@@ -85,7 +84,16 @@ def test_what_exists_or_looks_like_a_file_is_a_path(tmp_path, monkeypatch):
 
 
 def test_a_key_can_be_typed_back(tmp_path):
-    for ref in (str(tmp_path), "s3a://b/x", "a.b.c", "hdfs://nn/x", "gs://b", "dbfs:/mnt/x", "hdfs:///x", "frame:tickets"):
+    for ref in (
+        str(tmp_path),
+        "s3a://b/x",
+        "a.b.c",
+        "hdfs://nn/x",
+        "gs://b",
+        "dbfs:/mnt/x",
+        "hdfs:///x",
+        "frame:tickets",
+    ):
         key = dataset_identity(ref).key
         assert dataset_identity(key).key == key
 
