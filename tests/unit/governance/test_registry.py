@@ -196,6 +196,25 @@ def test_a_home_that_can_not_be_written(tmp_path, kind):
     assert Registry(home).rows("labels") == []
 
 
+def test_a_registry_on_a_read_only_folder_is_read_and_not_written(registry, tmp_path):
+    registry.append("labels", [label()], run_id="r")
+    folders = [f for f in (tmp_path / "home").rglob("*") if f.is_dir()]
+    try:
+        for folder in folders:
+            folder.chmod(0o500)
+        if os.access(folders[0], os.W_OK):
+            pytest.skip("this user may write anywhere")
+        assert registry.latest("labels", dataset="file:///a")["label"] == LEVEL
+        with pytest.raises(RegistryError):
+            registry.append("labels", [label()], run_id="r")
+        with pytest.raises(RegistryError):
+            registry.append("runs", [{"job": "scan", "status": "running"}], run_id="r")
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+    assert registry.counts() == {"labels": 1}
+
+
 def test_a_home_that_can_not_be_read(registry, tmp_path):
     registry.append("labels", [label()], run_id="r")
     table = tmp_path / "home" / "registry" / "labels"
