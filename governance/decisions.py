@@ -16,7 +16,7 @@ from clearance.governance.solutions import Names, Solution, Text
 from clearance.governance.strict_yaml import Strict, validate
 from clearance.governance.taxonomy import covers
 
-State = Literal["current", "changed", "unlabelled", "unreadable", "sampled", "unproved"]
+State = Literal["current", "changed", "unlabelled", "unreadable", "sampled", "unproved", "other-policy"]
 Outcome = Literal["clear", "conflict", "escalated", "undecidable"]
 
 _EXIT_CODES: dict[Outcome, ExitCode] = {
@@ -29,6 +29,7 @@ _STATES: dict[str, str] = {
     "changed": "the dataset changed since its scan: scan and label it again",
     "unlabelled": "the dataset has no label: scan and label it first",
     "unreadable": "the dataset's state could not be read: make it readable, or scan it again",
+    "other-policy": "the label was given under another policy: label the dataset again with this one",
     "sampled": "only a sample was scanned, which can refuse but not clear: scan all of it",
     "unproved": "the protection of this dataset has no passed proof: protect it again",
 }

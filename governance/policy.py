@@ -155,9 +155,9 @@ class PolicyFile(Strict):
     columns: dict[Text, ColumnRule] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
-    """A valid policy. Ask it; nothing in it needs to be checked again."""
+    """A valid policy. Ask it; nothing in it needs to be checked again. Compare policies by ``digest``."""
 
     content: PolicyFile
     marks: Marks

@@ -204,7 +204,9 @@ def test_cant_tell(case: tuple[Any, ...]) -> None:
     assert all(conflict.facts["missing"] and conflict.remedy for conflict in verdict.conflicts)
 
 
-@pytest.mark.parametrize("state", ["changed", "unlabelled", "unreadable", "unproved", "a state of tomorrow"])
+@pytest.mark.parametrize(
+    "state", ["changed", "unlabelled", "unreadable", "unproved", "other-policy", "a state of tomorrow"]
+)
 @pytest.mark.parametrize("case", [YES[0], NO[1], CANT_TELL[0]])
 def test_a_label_that_no_longer_speaks_for_the_data_decides_nothing(case: tuple[Any, ...], state: Any) -> None:
     verdict = judge(case, state=state)

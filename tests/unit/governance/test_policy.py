@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from clearance.errors import PolicyError
-from clearance.governance.policy import DEFAULT_NAME, Policy, load_policy
-from clearance.governance.strict_yaml import read_text
+from clearance.governance.policy import DEFAULT_NAME, Policy, PolicyFile, load_policy
+from clearance.governance.strict_yaml import Marks, parse, read_text, validate
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS, covers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SMALL = """\
 version: 1
@@ -40,6 +42,11 @@ def write(folder: Path, text: str) -> Path:
     path = folder / "policy.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def read_policy(text: str) -> tuple[PolicyFile, Marks]:
+    data, marks = parse(text, "policy.yaml")
+    return validate(PolicyFile, data, marks), marks
 
 
 def load(folder: Path, text: str) -> Policy:
@@ -205,6 +212,35 @@ def test_what_is_no_policy_at_all_is_one_clear_error(text: str, tmp_path: Path) 
     with pytest.raises(PolicyError) as caught:
         load(tmp_path, text)
     assert str(tmp_path) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text", ["? [a]\n: b\n", "? {a: b}\n: c\n", "[" * 5000, "{a: " * 5000, "a: !!binary x\n", "1: 2\n"]
+)
+def test_odd_yaml_is_one_clear_error(text: str, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError):
+        load(tmp_path, text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(SMALL)), st.integers(0, 12), st.text("abc:{}[]&*!?|>-#'\"\n \t\x00é%@`,0", max_size=6))
+def test_a_damaged_policy_is_refused_or_read_but_never_crashes(at: int, gone: int, new: str) -> None:
+    text = SMALL[:at] + new + SMALL[at + gone :]
+    try:
+        policy = Policy(*read_policy(text))
+    except PolicyError as error:
+        assert error.hint
+    else:
+        assert policy.levels.names
+
+
+def test_merged_keys_may_be_overridden_but_not_repeated(tmp_path: Path) -> None:
+    merged = SMALL.replace(
+        "  EMAIL_ADDRESS:\n", "  EMAIL: &mail {level: closed, method: keep}\n  EMAIL_ADDRESS:\n    <<: *mail\n"
+    )
+    assert load(tmp_path, merged).method_for("EMAIL_ADDRESS")["name"] == "mask"
+    with pytest.raises(PolicyError, match="'level' is there twice"):
+        load(tmp_path, merged.replace("    <<: *mail\n", "    <<: *mail\n    level: open\n"))
 
 
 def test_aliases_of_aliases_do_not_grow(tmp_path: Path) -> None:
