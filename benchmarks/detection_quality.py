@@ -146,7 +146,8 @@ def load_texts(folder: Path, number: int) -> dict[str, list[tuple[str, list[Span
     sets["datafog"] = datafog[:number]
     nano = []
     for item in json.loads((folder / "nano" / "pii_syn_nano_en.json").read_text(encoding="utf-8")):
-        places = [(item["text"].find(e["entity"]), e["entity"]) for e in item["NER"]]
+        entities = [e["entity"] for e in item["NER"] if "entity" in e]
+        places = [(item["text"].find(entity), entity) for entity in entities]
         nano.append((item["text"], [(at, at + len(entity)) for at, entity in places if at >= 0]))
     sets["nano"] = nano[:number]
     return sets

@@ -10,11 +10,15 @@ from importlib import resources
 
 import regex
 import yaml
-from clearance.classifiers.checks import vin_check_digit_fits
+from phonenumbers.geodata.locale import LOCALE_DATA
+from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
 from clearance.classifiers.findings import Span
 from clearance.errors import DetectionError
 
-VALIDATORS: dict[str, Callable[[str], bool]] = {"vin": vin_check_digit_fits}
+VALIDATORS: dict[str, Callable[[str], bool]] = {
+    "vin": vin_check_digit_fits,
+    "luhn": lambda text: luhn_fits(text.replace(" ", "").replace("-", "")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,19 @@ class Detector:
             ) from error
 
 
-@lru_cache(maxsize=1)
-def load_detectors() -> tuple[Detector, ...]:
-    """The packaged detectors. Raises DetectionError when one fails on its own examples."""
+@lru_cache(maxsize=8)
+def countries(language: str) -> Detector:
+    """Names of countries in a language, as they are written; the list is the one phone numbers come with."""
+    names = {name for region in LOCALE_DATA.values() if (name := region.get(language, region.get("en", "")))}
+    # An alias points to another language's entry with a leading "*".
+    names = {name.partition(" (")[0] for name in names if not name.startswith("*") and len(name) > 3}
+    alternatives = "|".join(regex.escape(name) for name in sorted(names, key=lambda name: (-len(name), name)))
+    return Detector("Countries", "LOCATION", 0.5, regex.compile(rf"\b(?:{alternatives})\b"))
+
+
+@lru_cache(maxsize=8)
+def load_detectors(language: str = "en") -> tuple[Detector, ...]:
+    """The packaged detectors, and the countries in ``language``. Raises DetectionError when one fails on its own examples."""
     data = yaml.safe_load(_text())
     detectors = []
     for entry in data["detectors"]:
@@ -60,7 +74,7 @@ def load_detectors() -> tuple[Detector, ...]:
         )
         _try_examples(detector, entry["match"], entry["no_match"])
         detectors.append(detector)
-    return tuple(detectors)
+    return (*detectors, countries(language))
 
 
 def detectors_digest() -> str:

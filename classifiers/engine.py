@@ -67,7 +67,7 @@ class Engine:
         self.threshold = threshold
         entries = enabled_entries(language, regions)
         self._recognizers = [build_recognizer(entry, language) for entry in entries]
-        self._own = load_detectors()
+        self._own = load_detectors(language)
         self._ner: EntityRecognizer | None = RampartRecognizer(language) if ner == "rampart" else None
         self._nlp = WordsOnlyNlpEngine(language)
         self._enhancer = LemmaContextAwareEnhancer()

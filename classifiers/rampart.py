@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,9 +51,15 @@ ENTITY_OF_LABEL = {
 #: Characters a window holds, and how many two neighbours share: the model was trained on short messages.
 WINDOW = 480
 OVERLAP = 80
-#: Below this a word counts as plain.
+#: A span needs one word of this probability ...
 MIN_SCORE = 0.5
-_GLUE = frozenset(" \t\r\n.,'’-")
+#: ... and then takes in its neighbours down to this one: half a name left in the open is a name left in the open.
+WEAK_SCORE = 0.25
+_NAME_GLUE = re.compile(r"[ .'’\-]{0,2}|[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}")
+_PLACE_GLUE = re.compile(
+    r"[\s.,;'’>\-#/]{0,4}(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -172,7 +179,7 @@ class RampartModel:
                 if entity is not None:
                     totals[entity] = totals.get(entity, 0.0) + share
             entity, score = max(totals.items(), key=lambda item: (item[1], item[0]))
-            if score >= MIN_SCORE and offsets[last - 1][1] > offsets[first][0]:
+            if score >= WEAK_SCORE and offsets[last - 1][1] > offsets[first][0]:
                 yield offsets[first][0], offsets[last - 1][1], entity, round(score, 4)
             first = last
 
@@ -204,7 +211,7 @@ def _worth_it(text: str, start: int, end: int) -> bool:
 
 
 def _join(text: str, pieces: Sequence[_Piece]) -> list[_Piece]:
-    """Neighbours of one entity type become one span: "Ana" "Diaz", or "12" "Elm Street" "Apt 4"."""
+    """Neighbours of one entity type become one span: "Ana" "Diaz", or "12" "Elm Street" "4"; weak ones alone go."""
     joined: list[_Piece] = []
     for piece in pieces:
         last = joined[-1] if joined else None
@@ -213,15 +220,13 @@ def _join(text: str, pieces: Sequence[_Piece]) -> list[_Piece]:
             last.score = max(last.score, piece.score)
         else:
             joined.append(_Piece(piece.start, piece.end, piece.entity, piece.score))
-    return joined
+    return [piece for piece in joined if piece.score >= MIN_SCORE]
 
 
 def _glued(text: str, left: _Piece, right: _Piece) -> bool:
-    gap = text[left.end : right.start]
-    if left.entity == "PERSON":
-        # "Ana, Bob and Eve" are three people: a comma parts names, a hyphen or an initial's dot does not.
-        return len(gap) <= 2 and all(character in " .'’-" for character in gap)
-    return len(gap) <= 3 and all(character in _GLUE for character in gap)
+    glue = _PLACE_GLUE if left.entity in ("STREET_ADDRESS", "LOCATION") else _NAME_GLUE
+    # "Ana, Bob and Eve" are three people: a comma parts names, a hyphen or an initial's dot does not.
+    return glue.fullmatch(text, left.end, max(left.end, right.start)) is not None
 
 
 class RampartRecognizer(EntityRecognizer):  # type: ignore[misc]
