@@ -30,14 +30,6 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class UnknownNameError(ValueError):
-    """A name outside a closed set. The message goes into the PolicyError, the names into its hint."""
-
-    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"unknown {what} '{name}'")
-        self.hint = suggest(name, known)
-
-
 class _Loader(_BASE):  # type: ignore[misc]
     """Safe loader that refuses repeated keys."""
 
@@ -111,10 +103,10 @@ def where(marks: Marks, location: Location) -> str:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Hint for an unknown name: the closest known one, then all of them (at most 24)."""
+    """Hint for an unknown name: the closest known one, then all of them (at most 12)."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
-    listed = ", ".join(names[:24]) + (f" and {len(names) - 24} more" if len(names) > 24 else "")
+    listed = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     guess = f"did you mean '{close[0]}'? " if close else ""
     return f"{guess}known: {listed or 'none'}"
 
@@ -138,19 +130,31 @@ def _mark(node: yaml.Node, location: Location, source: str, marks: dict[Location
 
 def _explain(error: ValidationError, model: type[BaseModel], marks: Marks) -> PolicyError:
     details = error.errors(include_url=False)
-    first = details[0]
+    # A misspelt key is also a missing one; the misspelling is what helps.
+    first = next((detail for detail in details if detail["type"] != "missing"), details[0])
     place = ".".join(str(part) for part in first["loc"] if part != "[key]")
     message, hint = _words(first, model)
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return PolicyError(f"{where(marks, first['loc'])}: {place + ': ' if place else ''}{message}{more}", hint=hint)
 
 
+_EXPECTED = {
+    "dict_type": "a mapping is expected",
+    "model_type": "a mapping is expected",
+    "model_attributes_type": "a mapping is expected",
+    "list_type": "a list is expected",
+    "string_type": "text is expected",
+    "int_type": "a whole number is expected",
+    "bool_type": "true or false is expected",
+}
+_GOT = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+
+
 def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "value_error":
-            cause = context.get("error")
-            return str(cause), getattr(cause, "hint", "") or "correct it"
+            return str(context.get("error")), "correct the value"
         case "extra_forbidden":
             return "unknown key", suggest(str(detail["loc"][-1]), _keys(model, detail["loc"][:-1]))
         case "missing":
@@ -158,8 +162,12 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         case "literal_error":
             known = [name.strip("' ") for name in context["expected"].replace(" or ", ", ").split(",")]
             return f"unknown name '{detail['input']}'", suggest(str(detail["input"]), known)
+        case kind if kind in _EXPECTED:
+            got = _GOT.get(type(detail["input"]), "a number or date")
+            quote = "; put text that reads as something else in quotes" if kind == "string_type" else ""
+            return _EXPECTED[kind], f"this is {got}{quote}"
         case _:
-            return detail["msg"].lower(), f"got {type(detail['input']).__name__}; see the documentation"
+            return detail["msg"].lower().removesuffix(" after validation"), "correct the value"
 
 
 def _keys(model: type[BaseModel], location: Location) -> list[str]:
