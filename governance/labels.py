@@ -8,7 +8,7 @@ here: see ``after_protection`` in ``labeling``.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from clearance.errors import PolicyError
+from clearance.errors import PolicyError, RegistryError
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +82,20 @@ class Label:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> "Label":
-        """Reverse of ``to_dict``. Raises PolicyError when a key is missing, unknown or of another type.
+        """Reverse of ``to_dict``. Raises RegistryError when a key is missing, unknown or of another type.
 
         A half-read label would be a lower label, so nothing is defaulted.
         """
         parts = ("categories", "regimes", "subjects")
         if set(data) != {"level", *parts}:
-            raise PolicyError(
+            raise RegistryError(
                 f"a label has the keys level, {', '.join(parts)}; got {', '.join(sorted(map(str, data))) or 'none'}",
                 hint="label the dataset again: its stored label is damaged or from another version",
             )
         level = data["level"]
         sets = [_names(data[part]) for part in parts]
         if not isinstance(level, str) or not level or any(names is None for names in sets):
-            raise PolicyError(
+            raise RegistryError(
                 "a label's level is a name and its other parts are lists of names",
                 hint="label the dataset again: its stored label is damaged",
             )

@@ -1,7 +1,7 @@
 """Labels: what combining promises, and that a damaged label is never read as a lower one."""
 
 import pytest
-from clearance.errors import PolicyError
+from clearance.errors import PolicyError, RegistryError
 from clearance.governance.labels import Label, Levels, combine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,5 +86,5 @@ GOOD = Label("restricted", frozenset({"user"}), frozenset({"GDPR"})).to_dict()
     ],
 )
 def test_a_damaged_label_is_refused_not_read_as_less(damaged: dict[str, object]) -> None:
-    with pytest.raises(PolicyError):
+    with pytest.raises(RegistryError):
         Label.from_dict(damaged)
