@@ -29,7 +29,7 @@ class Detector:
     entity_type: str
     score: float
     pattern: regex.Pattern[str]
-    group: int = 0
+    group: int | str = 0
     validate: Callable[[str], bool] | None = None
 
     def spans(self, text: str) -> Iterator[Span]:
@@ -50,10 +50,14 @@ class Detector:
 @lru_cache(maxsize=8)
 def countries(language: str) -> Detector:
     """Names of countries in a language, as they are written; the list is the one phone numbers come with."""
-    names = {name for region in LOCALE_DATA.values() if (name := region.get(language, region.get("en", "")))}
-    # An alias points to another language's entry with a leading "*".
-    names = {name.partition(" (")[0] for name in names if not name.startswith("*") and len(name) > 3}
-    alternatives = "|".join(regex.escape(name) for name in sorted(names, key=lambda name: (-len(name), name)))
+    # An entry "*de" points to that language's spelling; "aa" stands for the commonest one.
+    named = set()
+    for region in LOCALE_DATA.values():
+        name = region.get(language, region.get("en", ""))
+        name = (region.get(name[1:], "") if name.startswith("*") else name).partition(" (")[0]
+        if len(name) > 3:
+            named.add(name)
+    alternatives = "|".join(regex.escape(name) for name in sorted(named, key=lambda name: (-len(name), name)))
     return Detector("Countries", "LOCATION", 0.5, regex.compile(rf"\b(?:{alternatives})\b"))
 
 
@@ -69,7 +73,7 @@ def load_detectors(language: str = "en") -> tuple[Detector, ...]:
             entity_type=entry["entity_type"],
             score=float(entry["score"]),
             pattern=regex.compile(entry["pattern"], flags),
-            group=int(entry.get("group", 0)),
+            group=entry.get("group", 0),
             validate=VALIDATORS[entry["validate"]] if "validate" in entry else None,
         )
         _try_examples(detector, entry["match"], entry["no_match"])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from clearance.classifiers.findings import Span
 
-#: Types that say little about a person by themselves, or are guesses: anything more telling on the same characters wins.
+#: Types that say little about a person, or are guesses: anything more telling on the same characters wins.
 _RANK = {
     "TAX_ID": 1,
     "BANK_ACCOUNT": 1,
@@ -24,7 +24,6 @@ _RANK = {
     "LOCATION": 2,
     "URL": 3,
     "DATE_TIME": 3,
-    "UUID": 3,
 }
 #: Types whose hits need more than the engine's threshold, from ``benchmarks/detection_quality.py``.
 THRESHOLDS: dict[str, float] = {}
