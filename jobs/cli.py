@@ -1,5 +1,104 @@
-print("hi")
+"""The command line. Commands are loaded when they are called, so that a check starts no Spark and no detector."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from clearance.errors import ClearanceError, ExitCode
+from clearance.version import __version__
+
+COMMANDS = {
+    "init": "Create the key file and the project's home.",
+    "doctor": "Say whether this machine can run Clearance, and what to do if not.",
+    "scan": "Find sensitive data in a dataset, or in a text.",
+    "label": "Label a dataset by policy: in the registry, its records, or the table itself.",
+    "protect": "Tokenize, mask or redact what was found, prove it, and publish the result.",
+    "check": "Decide whether a dataset may be given to a solution.",
+    "run": "Do all of it for many datasets and solutions.",
+    "explain": "Say why a dataset or column has its label.",
+    "lineage": "Show what the runs recorded.",
+    "audit": "Show or verify the audit trail.",
+    "registry": "Show what is on record.",
+    "keys": "Show the keys (never their contents).",
+}
 
 
-def main():
-    pass
+class _Lazy(click.Group):
+    """A group that imports a command's file when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"clearance.jobs.commands.{cmd_name}")
+        found: click.Command = module.command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 clean, 1 internal error, 2 usage, 3 conflict, 4 escalated, 5 undecidable.",
+)
+@click.version_option(__version__, prog_name="clearance")
+def cli() -> None:
+    """Clearance decides whether a dataset may be given to an AI solution, and makes it fit when it may not."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script: runs a command and exits with a code of ``docs/reference/exit-codes.md``."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code; every failure ends in one clear line and a hint."""
+    try:
+        result = cli.main(arguments, prog_name="clearance", standalone_mode=False)
+    except ClearanceError as error:
+        _say(error.message, error.hint)
+        return int(error.exit_code)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        context: Any = getattr(error, "ctx", None)
+        _say(error.format_message(), f"{context.command_path} --help" if context else "clearance --help")
+        return int(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped", "nothing was published; run again")
+        return int(ExitCode.INTERNAL)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return int(ExitCode.INTERNAL)
+    except Exception as error:  # the text of an unforeseen error may quote the data: only its class is shown
+        _say(f"internal error: {type(error).__name__}{_place(error)}", "please report it; nothing was published")
+        return int(ExitCode.INTERNAL)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _place(error: BaseException) -> str:
+    """Where in our code an error came from: file and line, no values."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if name.startswith("clearance."):
+            place = f" in {name} line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _say(message: str, hint: str) -> None:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -39,9 +39,7 @@ class Reference:
         if self.format is not None:
             object.__setattr__(self, "format", check_format(self.format))
         if not self.text.strip():
-            raise UsageError(
-                "a dataset needs a name", hint="a path, a URI or a catalog table such as sales.orders"
-            )
+            raise UsageError("a dataset needs a name", hint="a path, a URI or a catalog table such as sales.orders")
         if self.version is not None and self.timestamp is not None:
             raise UsageError("a dataset is read at a version or at a timestamp, not both")
 
@@ -105,9 +103,7 @@ def expand(text: str, *, format: str | None = None) -> list[Reference]:
     elif not local.exists():
         if _WORD.match(text):
             return [reference]  # may be the name of a database, which only Spark can tell
-        raise DatasetError(
-            f"there is nothing at {text}", hint="check the path; a catalog table is schema.table"
-        )
+        raise DatasetError(f"there is nothing at {text}", hint="check the path; a catalog table is schema.table")
     elif local.is_dir():
         found = datasets_below(local) or [local]
     else:
@@ -137,9 +133,7 @@ def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
         return _open_table(spark, reference)
     kind = reference.format or _find_format(spark, reference)
     if kind != "delta" and (reference.version is not None or reference.timestamp is not None):
-        raise UsageError(
-            f"{reference.text} is {kind}: only Delta has versions", hint="leave out --version/--timestamp"
-        )
+        raise UsageError(f"{reference.text} is {kind}: only Delta has versions", hint="leave out --version/--timestamp")
     local = reference.local_path
     if local is not None and not local.exists():
         raise DatasetError(f"there is nothing at {reference.text}", hint="check the path")
@@ -170,7 +164,7 @@ def _find_format(spark: "SparkSession", reference: Reference) -> str:
         except Exception:  # noqa: S112 - a format that does not fit; the next one is asked
             continue
         return candidate
-    raise DatasetError(f"can't tell what {reference.text} is", hint="say it with --format")
+    raise DatasetError(f"can't tell what {reference.text} is", hint="say it with --input-format")
 
 
 def _open_delta(spark: "SparkSession", reference: Reference, observed: Observation | None) -> Dataset:
@@ -199,9 +193,7 @@ def _observe_through_spark(
     if reference.version is not None:
         return observe(reference.location, "delta", version=reference.version) if observed else None
     where = (
-        reference.location
-        if reference.identity.kind == "table"
-        else f"delta.`{reference.location.replace('`', '``')}`"
+        reference.location if reference.identity.kind == "table" else f"delta.`{reference.location.replace('`', '``')}`"
     )
     history = spark.sql(f"DESCRIBE HISTORY {where}")
     if reference.timestamp is not None:
@@ -246,7 +238,7 @@ def _open_table(spark: "SparkSession", reference: Reference) -> Dataset:
 
 
 def _read(spark: "SparkSession", reference: Reference, kind: str) -> tuple["DataFrame", bool]:
-    hint = "check the file, or name another format with --format"
+    hint = "check the file, or name another format with --input-format"
     with value_free(f"reading {reference.text} as {kind}", hint=hint):
         if kind == "csv":
             return _read_csv(spark, reference)
@@ -265,9 +257,7 @@ def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame",
     local = reference.local_path
     if local is not None and "sep" not in reference.options:
         first = (
-            local
-            if local.is_file()
-            else next(iter(sorted(p for p in local.rglob("*.[ct]sv*") if p.is_file())), None)
+            local if local.is_file() else next(iter(sorted(p for p in local.rglob("*.[ct]sv*") if p.is_file())), None)
         )
         if first is not None:
             options["sep"] = sniff_separator(first)
@@ -278,12 +268,8 @@ def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame",
         return header, False
     # The schema must name the column for malformed records, or Spark drops what does not fit.
     files = [name for name in names if name not in _hive_keys(local)]
-    schema = StructType(
-        [StructField(name, StringType()) for name in files] + [StructField(CORRUPT, StringType())]
-    )
-    return spark.read.options(**options, columnNameOfCorruptRecord=CORRUPT).schema(schema).csv(
-        reference.location
-    ), True
+    schema = StructType([StructField(name, StringType()) for name in files] + [StructField(CORRUPT, StringType())])
+    return spark.read.options(**options, columnNameOfCorruptRecord=CORRUPT).schema(schema).csv(reference.location), True
 
 
 def _read_json(spark: "SparkSession", reference: Reference, *, multi_line: bool) -> tuple["DataFrame", bool]:

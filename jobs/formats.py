@@ -28,9 +28,7 @@ _EXTENSIONS = {
 }
 _COMPRESSIONS = {"gz", "bz2", "zst", "zstd", "snappy", "lz4", "deflate"}
 # Files that one writer left as parts of one dataset: Spark's and Hive's part files, Dask's and pyarrow's.
-_PART_FILE = re.compile(
-    r"^(part-|part\.\d|\d{6}_\d|[0-9a-f]{8}-?[0-9a-f]{4}-|[0-9a-f]{32}-\d)", re.IGNORECASE
-)
+_PART_FILE = re.compile(r"^(part-|part\.\d|\d{6}_\d|[0-9a-f]{8}-?[0-9a-f]{4}-|[0-9a-f]{32}-\d)", re.IGNORECASE)
 _PEEK = 65_536
 
 
@@ -79,9 +77,7 @@ def detect(path: Path) -> str:
         found = {format_of_name(file.name) for file in files}
         if len(found) > 1:
             names = ", ".join(sorted(name or "unknown" for name in found))
-            raise DatasetError(
-                f"{path} holds files of several formats ({names})", hint="say which one with --format"
-            )
+            raise DatasetError(f"{path} holds files of several formats ({names})", hint="say which one with --input-format")
         first, kind = files[0], found.pop()
     else:
         first, kind = path, format_of_name(path.name)
@@ -90,7 +86,7 @@ def detect(path: Path) -> str:
     if kind is None:
         raise DatasetError(
             f"{path} is not a dataset that Clearance knows",
-            hint=f"say what it is with --format: {', '.join(FORMATS)}",
+            hint=f"say what it is with --input-format: {', '.join(FORMATS)}",
         )
     return _json_or_lines(first) if kind == "json" else kind
 

@@ -77,9 +77,5 @@ def _safe_type(kind: "DataType") -> tuple["DataType", int]:
     if isinstance(kind, MapType):
         key, in_key = _safe_type(kind.keyType)
         value, in_value = _safe_type(kind.valueType)
-        return (
-            (MapType(key, value, kind.valueContainsNull), in_key + in_value)
-            if in_key + in_value
-            else (kind, 0)
-        )
+        return (MapType(key, value, kind.valueContainsNull), in_key + in_value) if in_key + in_value else (kind, 0)
     return kind, 0

@@ -42,7 +42,9 @@ def protected_schema(schema: "StructType", plan: ProtectionPlan) -> "StructType"
     return StructType(fields)
 
 
-def _field(field: object, above: tuple[Step, ...], to_text: set[tuple[Step, ...]], nulled: set[tuple[Step, ...]]) -> "object":
+def _field(
+    field: object, above: tuple[Step, ...], to_text: set[tuple[Step, ...]], nulled: set[tuple[Step, ...]]
+) -> "object":
     from pyspark.sql.types import StructField
 
     steps = (*above, Step("name", field.name))  # type: ignore[attr-defined]

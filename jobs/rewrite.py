@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.jobs.settings import Detection, Tokens

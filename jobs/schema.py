@@ -18,10 +18,24 @@ if TYPE_CHECKING:
 RECORD_LEVEL = "_clearance_level"
 RECORD_ENTITIES = "_clearance_entities"
 _OURS = "_clearance_"
-_READABLE = (
-    "StringType CharType VarcharType ByteType ShortType IntegerType LongType FloatType DoubleType DecimalType "
-    "DateType TimestampType TimestampNTZType TimeType BooleanType NullType"
-).split()
+_READABLE = [
+    "StringType",
+    "CharType",
+    "VarcharType",
+    "ByteType",
+    "ShortType",
+    "IntegerType",
+    "LongType",
+    "FloatType",
+    "DoubleType",
+    "DecimalType",
+    "DateType",
+    "TimestampType",
+    "TimestampNTZType",
+    "TimeType",
+    "BooleanType",
+    "NullType",
+]
 _AS_TEXT = ("YearMonthIntervalType", "DayTimeIntervalType", "CalendarIntervalType", "VariantType")
 
 

@@ -105,9 +105,7 @@ def require_java() -> None:
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     found = re.search(r'version "(?:1\.)?(\d+)', said)
     if found is None or int(found.group(1)) < MINIMUM_JAVA:
-        raise SessionError(
-            f"Spark needs Java {MINIMUM_JAVA} or newer; {java} says {said.strip()[:60]!r}", hint=hint
-        )
+        raise SessionError(f"Spark needs Java {MINIMUM_JAVA} or newer; {java} says {said.strip()[:60]!r}", hint=hint)
 
 
 def _local() -> "SparkSession":

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from clearance.errors import ClearanceError, DetectionError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
-
     from clearance.classifiers.engine import Engine
     from clearance.classifiers.findings import Span
     from clearance.tokenization.tokens import Tokenizer
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 Batches = Iterator[pa.RecordBatch]
 
 
-def map_batches(frame: "DataFrame", work: Callable[[Batches], Batches], schema: "StructType | str", doing: str) -> "DataFrame":
+def map_batches(
+    frame: "DataFrame", work: Callable[[Batches], Batches], schema: "StructType | str", doing: str
+) -> "DataFrame":
     """``frame.mapInArrow(work, schema)``, for any column names, and with every failure made value-free.
 
     Columns cross under positions and get their names back in the worker: mapInArrow can't resolve a name that

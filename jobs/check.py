@@ -1,0 +1,150 @@
+"""Check: may this dataset be given to this solution? Answered from the registry alone, without Spark.
+
+Imports nothing heavy: a gate in a build answers in well under a second.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clearance.errors import ExitCode, RegistryError
+from clearance.governance.decisions import Verdict, decide, read_facts
+from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.labeling import label_column, label_dataset
+from clearance.governance.labels import Label
+from clearance.governance.lineage import new_run_id
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry
+from clearance.governance.solutions import Solution, Solutions, load_solutions
+from clearance.governance.standing import Standing, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A verdict, and what it was reached on."""
+
+    dataset: str
+    solution: str
+    verdict: Verdict
+    label: Label | None
+    version: str | None
+    state: str
+    reason: str
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 only when clear."""
+        return self.verdict.exit_code
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON contract of ``clearance check`` (``docs/reference/json.md``)."""
+        return {
+            **self.verdict.to_dict(),
+            "dataset": self.dataset,
+            "solution": self.solution,
+            "label": self.label.to_dict() if self.label else None,
+            "version": self.version,
+            "state": self.state,
+            "reason": self.reason,
+        }
+
+
+def find_solutions(path: str | Path | None = None) -> Solutions:
+    """The solutions in ``path``, else ``$CLEARANCE_SOLUTIONS``, else ``./solutions.yaml`` or ``./solutions/``."""
+    chosen = path or os.environ.get("CLEARANCE_SOLUTIONS")
+    if not chosen:
+        chosen = "solutions" if Path("solutions").is_dir() and not Path("solutions.yaml").is_file() else "solutions.yaml"
+    return load_solutions(chosen)
+
+
+def check(
+    dataset: str | DatasetIdentity,
+    solution: Solution,
+    policy: Policy,
+    registry: Registry,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    record: bool = True,
+) -> Checked:
+    """The verdict on one dataset and one solution, recorded in the registry if there is one.
+
+    ``facts`` add to those declared with the label. What can't be told is undecidable, and blocks.
+    """
+    identity = dataset if isinstance(dataset, DatasetIdentity) else dataset_identity(dataset)
+    found = standing(registry, identity)
+    return judge(identity, found, solution, policy, registry, facts=facts, record=record)
+
+
+def judge(
+    identity: DatasetIdentity,
+    found: Standing,
+    solution: Solution,
+    policy: Policy,
+    registry: Registry,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    record: bool = True,
+) -> Checked:
+    """The same for a standing that the caller knows, such as a DataFrame's straight after its scan."""
+    row = found.label or {}
+    label = Label.from_dict(row["label"]) if row else None
+    stored = row.get("columns") or {}
+    columns = {path: Label.from_dict({k: v for k, v in own.items() if k != "entity_types"}) for path, own in stored.items()}
+    declared = {**(row.get("facts") or {}), **(facts or {})}
+    state, reason = found.state, found.reason
+    if state == "current" and row.get("policy_digest") != policy.digest:
+        again = _under(policy, row, registry)
+        if again is None:
+            state, reason = "changed", "the policy changed since the dataset was labelled"
+        else:
+            columns, label = again
+    verdict = decide(
+        label,
+        read_facts(declared),
+        solution,
+        policy,
+        state=state,
+        column_labels=columns,
+        column_types={path: own.get("entity_types", ()) for path, own in stored.items()},
+    )
+    checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason)
+    if record and row:
+        _record(checked, policy, registry, declared)
+    return checked
+
+
+def _under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:
+    """Column labels and label under another policy than the stored ones, from the findings of the same run.
+
+    None where findings alone don't give the label: what was protected was proved under its own policy.
+    """
+    if row["kind"] != "source":
+        return None
+    found = registry.rows("findings", ["column", "report"], dataset=row["dataset"], run_id=row["run_id"])
+    if {entry["column"] for entry in found} != set(row["columns"]):
+        return None
+    columns = {entry["column"]: label_column(entry["report"], policy) for entry in found}
+    return columns, label_dataset(columns.values(), policy)
+
+
+def _record(checked: Checked, policy: Policy, registry: Registry, facts: Mapping[str, Any]) -> None:
+    row = {
+        "dataset": checked.dataset,
+        "solution": checked.solution,
+        "verdict": checked.verdict.verdict,
+        "conflicts": [conflict.to_dict() for conflict in checked.verdict.conflicts],
+        "version": checked.version or "",
+        "policy_digest": policy.digest,
+        "label": checked.label.to_dict() if checked.label else None,
+        "state": checked.state,
+        "facts": dict(facts),
+    }
+    try:
+        registry.append("verdicts", [row], run_id=new_run_id())
+    except RegistryError as error:
+        raise RegistryError(
+            f"the verdict ({checked.verdict.verdict}) could not be recorded: {error.message}",
+            hint="an unrecorded verdict clears nothing: make the registry writable",
+        ) from None

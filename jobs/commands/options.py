@@ -1,0 +1,114 @@
+"""Options that several commands share, under one name and one help text."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clearance.errors import UsageError
+
+if TYPE_CHECKING:
+    from clearance.jobs.datasets import Reference
+    from clearance.jobs.desk import Desk
+
+Command = Callable[..., Any]
+
+
+def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order they are given."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+policy = click.option("--policy", metavar="FILE", help="Policy file. [default: ./policy.yaml, else the packaged one]")
+home = click.option("--home", metavar="DIR", help="The registry's home. [default: $CLEARANCE_HOME, else ./.clearance]")
+key_file = click.option("--key-file", metavar="FILE", help="Key file. [default: in the user's configuration folder]")
+domain = click.option("--domain", default="default", show_default=True, help="Join scope of tokens.")
+solutions = click.option(
+    "--solutions", metavar="PATH", help="File or folder of solution profiles. [default: ./solutions.yaml]"
+)
+facts = click.option(
+    "--fact",
+    "facts",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="What the owner declares: region=eu, purpose=support, environment=prod. May be repeated.",
+)
+output = click.option(
+    "--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Output."
+)
+log_format = click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Progress on stderr."
+)
+reading = stacked(
+    click.option("--input-format", metavar="FORMAT", help="delta, parquet, orc, csv, json, jsonl or text. [found]"),
+    click.option("--version", "delta_version", type=int, help="Read this version of a Delta table."),
+    click.option("--timestamp", help="Read a Delta table as of this time."),
+    click.option("--option", "reader_options", multiple=True, metavar="KEY=VALUE", help="Reader option, such as sep=;"),
+)
+detection = stacked(
+    click.option("--language", default="en", show_default=True, help="Language of the dataset's text."),
+    click.option("--region", "regions", multiple=True, help="Regions whose identifiers are looked for. [the language's]"),
+    click.option("--no-ner", is_flag=True, help="Do not look for names and places in text."),
+)
+
+
+def pairs(entries: tuple[str, ...], what: str) -> dict[str, str]:
+    """``KEY=VALUE`` entries as a mapping. Raises ``UsageError`` for anything else."""
+    found = {}
+    for entry in entries:
+        key, equals, value = entry.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{what} {entry!r} is not KEY=VALUE", hint=f"write --{what} key=value")
+        found[key.strip()] = value
+    return found
+
+
+def declared(entries: tuple[str, ...]) -> dict[str, Any]:
+    """Facts from the command line: purposes and regions may be given several times."""
+    found: dict[str, Any] = {}
+    names = {"region": "regions", "regions": "regions", "purpose": "purposes", "purposes": "purposes"}
+    for entry in entries:
+        ((key, value),) = pairs((entry,), "fact").items()
+        if key in names:
+            found.setdefault(names[key], []).extend(part.strip() for part in value.split(",") if part.strip())
+        else:
+            found[key] = value
+    return found
+
+
+def reference(dataset: str, options: Mapping[str, Any]) -> "Reference":
+    """The dataset that the reading options describe."""
+    from clearance.jobs.datasets import Reference
+
+    return Reference(
+        dataset,
+        options.get("input_format"),
+        options.get("delta_version"),
+        options.get("timestamp"),
+        pairs(options.get("reader_options", ()), "option"),
+    )
+
+
+def desk(options: Mapping[str, Any]) -> "Desk":
+    """The desk that the shared options describe."""
+    from clearance.jobs.desk import open_desk
+    from clearance.jobs.settings import Detection
+
+    looking = Detection(
+        options.get("language", "en"),
+        tuple(options["regions"]) if options.get("regions") else None,
+        None if options.get("no_ner") else "rampart",
+    )
+    return open_desk(
+        policy=options.get("policy"),
+        home=options.get("home"),
+        detection=looking,
+        key_file=options.get("key_file"),
+        domain=options.get("domain") or "default",
+    )

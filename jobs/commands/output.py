@@ -1,0 +1,119 @@
+"""Results for people and for machines. Nothing but the result goes to standard output."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+_COLOURS = {"public": "green", "internal": "cyan", "confidential": "yellow", "restricted": "red"}
+_VERDICTS = {"clear": "green", "conflict": "red", "escalated": "yellow", "undecidable": "yellow"}
+
+
+def emit(result: Mapping[str, Any], output: str, printer: Callable[[Mapping[str, Any]], None]) -> None:
+    """The result as one line of JSON, or as ``printer`` shows it."""
+    if output == "json":
+        click.echo(json.dumps(result, ensure_ascii=False))
+    else:
+        printer(result)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> None:
+    """A plain table, columns padded to their widest cell (styles don't count)."""
+    body = [list(headers), *[list(row) for row in rows]]
+    widths = [max(len(click.unstyle(row[i])) for row in body) for i in range(len(headers))]
+    for number, row in enumerate(body):
+        cells = [cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True)]
+        line = (indent + "  ".join(cells)).rstrip()
+        click.echo(click.style(line, bold=True) if number == 0 else line)
+
+
+def level(name: str) -> str:
+    """A level in its colour."""
+    return click.style(name, fg=_COLOURS.get(name))
+
+
+def verdict(name: str) -> str:
+    """A verdict in its colour."""
+    return click.style(name, fg=_VERDICTS.get(name), bold=True)
+
+
+def _share(finding: Mapping[str, Any]) -> str:
+    share = finding["prevalence"]["estimate"]
+    return f"{share:.0%}" if share >= 0.01 or share == 0 else "<1%"
+
+
+def print_scan(scan: Mapping[str, Any]) -> None:
+    """Columns with what was found in them, and the dataset's label."""
+    click.echo(f"{click.style(scan['dataset'], bold=True)}  {scan['rows']:,} rows  {level(scan['label']['level'])}")
+    rows = []
+    for column in scan["columns"]:
+        found = [
+            f"{f['entity_type']}{' (token)' if f['form'] == 'token' else ''} {_share(f)}" for f in column["findings"][:6]
+        ]
+        if len(column["findings"]) > 6:
+            found.append(f"and {len(column['findings']) - 6} more")
+        label = column["label"]
+        rows.append(
+            [
+                column["path"],
+                column["type"],
+                column["kind"],
+                f"{column['nulls'] / column['rows']:.0%}" if column["rows"] else "-",
+                f"{column['distinct']:,}",
+                level(label["level"]),
+                ", ".join(found) or "-",
+                ", ".join(label["regimes"]),
+            ]
+        )
+    table(["column", "type", "kind", "nulls", "distinct", "level", "found", "regimes"], rows, indent="  ")
+    if scan.get("malformed"):
+        click.echo(f"  {scan['malformed']:,} malformed records: their text is the column _corrupt_record")
+    if scan.get("renamed_columns"):
+        click.echo(f"  {scan['renamed_columns']} column names look like values and are called column_<n> here")
+
+
+def print_spans(found: Mapping[str, Any]) -> None:
+    """Spans of one text: places and types, not what stands there."""
+    if not found["spans"]:
+        click.echo("nothing found")
+        return
+    table(
+        ["start", "end", "entity type", "score", "detector"],
+        [[str(s["start"]), str(s["end"]), s["entity_type"], f"{s['score']:.2f}", s["detector"]] for s in found["spans"]],
+    )
+
+
+def print_check(checked: Mapping[str, Any]) -> None:
+    """A verdict with every reason for a no."""
+    click.echo(f"{verdict(checked['verdict'])}  {checked['dataset']}  for  {checked['solution']}")
+    if checked["label"]:
+        label = checked["label"]
+        regimes = f"  under {', '.join(label['regimes'])}" if label["regimes"] else ""
+        click.echo(f"  label: {level(label['level'])}{regimes}")
+    for conflict in checked["conflicts"]:
+        where = f" at {conflict['column']}" if conflict["column"] else ""
+        facts = ", ".join(f"{key} {_plain(value)}" for key, value in conflict["facts"].items())
+        click.echo(f"  - {click.style(conflict['rule'], bold=True)}{where}: {facts}")
+        click.echo(f"    remedy: {conflict['remedy']}")
+
+
+def print_protected(done: Mapping[str, Any]) -> None:
+    """What was done to each column."""
+    proof = done["proof"]
+    click.echo(
+        f"{click.style(done['dataset'], bold=True)}  version {done['version']}  {done['rows']:,} rows  "
+        f"{level(done['label']['level'])}"
+    )
+    rows = []
+    for column in done["columns"]:
+        method = "-" if column["how"] == "keep" else str(column["method"].get("name"))
+        changed = "" if column["type_before"] == column["type_after"] else f"{column['type_before']} -> {column['type_after']}"
+        label = level(column["label"]["level"])
+        rows.append([column["path"], column["entity_type"] or "-", method, label, changed, column.get("note", "")])
+    table(["column", "entity type", "method", "level", "type", "note"], rows, indent="  ")
+    click.echo(f"  proved: {proof['checked_cells']:,} cells and {proof['checked_texts']:,} texts, rows and nulls equal")
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,83 @@
+"""``clearance scan``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clearance.jobs.commands import options
+from clearance.jobs.commands.output import emit, print_scan, print_spans
+from clearance.jobs.commands.progress import Progress
+
+
+@click.command("scan")
+@click.argument("datasets", nargs=-1, metavar="[DATASET]...")
+@click.option("--text", metavar="FILE", help="Look at one text instead: a file, or - for standard input.")
+@options.output
+@options.policy
+@options.facts
+@options.home
+@options.key_file
+@options.reading
+@options.detection
+@options.log_format
+def command(datasets: tuple[str, ...], text: str | None, output: str, log_format: str, **given: Any) -> int:
+    """Find sensitive data in DATASETs: paths, globs, folders, URIs, tables or databases.
+
+    Exits 0 when the scan is complete, whatever it found. Results go to standard output: one JSON object a dataset.
+    """
+    if text is not None:
+        if datasets:
+            raise click.UsageError("name datasets or --text, not both")
+        return _scan_text(text, output, given)
+    if not datasets:
+        raise click.UsageError("name a dataset, or a text with --text -")
+    from clearance.jobs.datasets import Reference, expand, expand_database
+    from clearance.jobs.session import get_session
+    from clearance.jobs.tasks import scan
+
+    progress = Progress(log_format)
+    desk = options.desk(given)
+    facts = options.declared(given["facts"])
+    template = options.reference(datasets[0], given)
+    found = [reference for name in datasets for reference in expand(name, format=template.format)]
+    progress.say("starting Spark")
+    spark = get_session()
+    found = [table for reference in found for table in expand_database(spark, reference)]
+    desk.bury_the_dead()
+    for each in found:
+        reference = Reference(each.text, template.format, template.version, template.timestamp, template.options)
+        progress.say("scanning", dataset=each.text)
+        scanned = scan(spark, reference, desk, facts=facts)
+        progress.say("scanned", dataset=each.text, rows=scanned.scan.rows, columns=len(scanned.columns))
+        emit(scanned.to_dict(), output, print_scan)
+    return 0
+
+
+def _scan_text(text: str, output: str, given: dict[str, Any]) -> int:
+    from clearance.errors import DatasetError
+    from clearance.jobs.workers import find_in_texts
+
+    desk = options.desk(given)
+    try:
+        raw = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{text} can't be read ({error.strerror})", hint="name a file, or - for stdin") from None
+    content = raw.decode("utf-8", "replace")
+    tokens = desk.tokens_if_any()
+    spans = find_in_texts([content], desk.detection.engine(), tokens.open() if tokens else None)[0]
+    found = {
+        "spans": [
+            {
+                "start": span.start,
+                "end": span.end,
+                "entity_type": span.entity_type,
+                "score": span.score,
+                "detector": span.detector,
+            }
+            for span in spans
+        ]
+    }
+    emit(found, output, print_spans)
+    return 0

@@ -1,0 +1,157 @@
+"""The desk: policy, registry, detection and keys in one place, and the record that every run leaves.
+
+Each run writes a row when it starts and one when it ends, and OpenLineage START and COMPLETE or FAIL; a run that
+can't leave its record does not happen.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clearance.errors import ClearanceError
+from clearance.governance.audit import Audit
+from clearance.governance.lineage import LineageRun, ParentRun, fail_dead_runs
+from clearance.governance.lineage_spool import LineageSpool
+from clearance.governance.policy import Policy, load_policy
+from clearance.governance.registry import Registry
+from clearance.jobs.settings import Detection, Tokens
+
+if TYPE_CHECKING:
+    from clearance.governance.lineage_facets import LineageDataset
+    from pyspark.sql import SparkSession
+
+
+@dataclass
+class JobRun:
+    """One run under way. What is set here goes into its last event."""
+
+    run_id: str
+    lineage: LineageRun
+    inputs: "Sequence[LineageDataset]" = ()
+    outputs: "Sequence[LineageDataset]" = ()
+    label: Mapping[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every job works with. Make one with :func:`open_desk`; notebooks may too."""
+
+    policy: Policy
+    policy_path: str
+    registry: Registry
+    detection: Detection = field(default_factory=Detection)
+    key_file: str | None = None
+    domain: str = "default"
+    parent: ParentRun | None = None
+
+    @property
+    def audit(self) -> Audit:
+        """The hash-chained record of what was intended and what came of it."""
+        return Audit(self.registry)
+
+    @property
+    def spool(self) -> LineageSpool:
+        """Where lineage events are written first."""
+        return LineageSpool.for_home(self.registry.home)
+
+    def tokens(self) -> Tokens:
+        """The key to make and verify tokens with. Raises ``KeyUnavailableError`` when there is none."""
+        from clearance.tokenization.keys import FileKeyProvider, default_key_path
+
+        path = Path(self.key_file) if self.key_file else default_key_path()
+        return Tokens(FileKeyProvider(path).reference(), self.domain, self.detection.phone_region)
+
+    def tokens_if_any(self) -> Tokens | None:
+        """The same, or None where no key file exists; a file that is there but unusable is an error all the same."""
+        from clearance.tokenization.keys import default_key_path
+
+        path = Path(self.key_file) if self.key_file else default_key_path()
+        return self.tokens() if path.exists() else None
+
+    def under(self, run: JobRun) -> "Desk":
+        """The same desk for runs that belong to ``run``."""
+        return Desk(
+            self.policy,
+            self.policy_path,
+            self.registry,
+            self.detection,
+            self.key_file,
+            self.domain,
+            run.lineage.as_parent,
+        )
+
+    def with_detection(self, detection: Detection) -> "Desk":
+        """The same desk looking with other detectors."""
+        return Desk(self.policy, self.policy_path, self.registry, detection, self.key_file, self.domain, self.parent)
+
+    @contextmanager
+    def run(
+        self,
+        job: str,
+        dataset: str | None,
+        *,
+        spark: "SparkSession | None" = None,
+        inputs: "Sequence[LineageDataset]" = (),
+        outputs: "Sequence[LineageDataset]" = (),
+    ) -> Iterator[JobRun]:
+        """One run of a job, recorded from start to end, failed ones too."""
+        engine = ("spark", str(spark.version)) if spark is not None else None
+        lineage = LineageRun(f"clearance.{job}", self.spool, parent=self.parent, engine=engine)
+        run = JobRun(lineage.run_id, lineage, inputs, outputs)
+        started = datetime.now(UTC)
+        common = {
+            "job": job,
+            "dataset": dataset,
+            "parent": self.parent.run_id if self.parent else None,
+            "policy_digest": self.policy.digest,
+            "started": started,
+        }
+        facts = {"pid": os.getpid(), "host": socket.gethostname()}
+        self.registry.append("runs", [{**common, "status": "running", "facts": facts}], run_id=run.run_id)
+        lineage.start(inputs, outputs)
+        try:
+            yield run
+        except BaseException as error:
+            told = error.message if isinstance(error, ClearanceError) else type(error).__name__
+            lineage.fail(error, run.inputs, run.outputs)
+            ended = {**common, "status": "failed", "error": told, "ended": datetime.now(UTC), "facts": run.facts}
+            self.registry.append("runs", [ended], run_id=run.run_id)
+            raise
+        ended = {**common, "status": "complete", "ended": datetime.now(UTC), "facts": run.facts}
+        self.registry.append("runs", [ended], run_id=run.run_id)
+        lineage.complete(run.inputs, run.outputs, label=run.label)
+
+    def bury_the_dead(self) -> list[str]:
+        """Writes the FAIL events that killed runs could not, and returns their ids."""
+        return fail_dead_runs(self.spool)
+
+
+def open_desk(
+    *,
+    policy: str | Path | None = None,
+    home: str | Path | None = None,
+    detection: Detection | None = None,
+    key_file: str | Path | None = None,
+    domain: str = "default",
+) -> Desk:
+    """The desk of a project.
+
+    ``policy``: a file, else ``$CLEARANCE_POLICY``, else ``./policy.yaml`` if there is one, else the packaged
+    default. ``home``: the registry's, else ``$CLEARANCE_HOME``, else ``./.clearance``. Raises ``PolicyError``.
+    """
+    chosen = policy or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
+    return Desk(
+        load_policy(chosen),
+        str(chosen) if chosen else "default",
+        Registry(home),
+        detection or Detection(),
+        str(key_file) if key_file else None,
+        domain,
+        ParentRun.from_environment(),
+    )

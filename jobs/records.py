@@ -1,0 +1,190 @@
+"""From what a job found to rows of the registry and datasets of lineage events."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clearance.classifiers.findings import ColumnReport
+from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.labeling import label_column, label_dataset, reasons
+from clearance.governance.labels import Label
+from clearance.governance.lineage_facets import ColumnEdge, ColumnMetrics, LineageDataset, lineage_dataset
+from clearance.jobs.plans import LeafPlan, ProtectionPlan
+from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
+
+if TYPE_CHECKING:
+    from clearance.governance.observation import Observation
+    from clearance.governance.policy import Policy
+    from clearance.jobs.datasets import Dataset
+    from clearance.jobs.scan import Scan
+
+
+def dataset_row(
+    identity: DatasetIdentity,
+    *,
+    reference: str,
+    format: str,
+    rows: int,
+    observation: "Observation | None",
+    schema: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A row of ``datasets``."""
+    return {
+        "dataset": identity.key,
+        "namespace": identity.namespace,
+        "name": identity.name,
+        "ref": reference,
+        "format": format,
+        "version": observation.version if observation else None,
+        "observation": observation.to_dict() if observation else {},
+        "rows": rows,
+        "schema": schema,
+        "facts": dict(facts or {}),
+    }
+
+
+def finding_rows(
+    dataset: str, version: str | None, reports: Sequence[ColumnReport], digest: str
+) -> list[dict[str, Any]]:
+    """Rows of ``findings``: one a column."""
+    return [
+        {
+            "dataset": dataset,
+            "version": version or "",
+            "column": report.path,
+            "report": report.to_dict(),
+            "kind": report.kind,
+            "entity_type": report.entity_type,
+            "engine_digest": digest,
+        }
+        for report in reports
+    ]
+
+
+def label_row(
+    dataset: str,
+    observation: "Observation | None",
+    columns: Mapping[str, Label],
+    label: Label,
+    policy: "Policy",
+    policy_path: str,
+    *,
+    kind: str,
+    facts: Mapping[str, Any],
+    why: Mapping[str, Any],
+    types: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """A row of ``labels``. ``columns`` in the row also name each column's entity types, for remedies."""
+    return {
+        "dataset": dataset,
+        "version": observation.version if observation else "",
+        "kind": kind,
+        "label": label.to_dict(),
+        "columns": {
+            path: {**own.to_dict(), "entity_types": list(types.get(path, ()))} for path, own in columns.items()
+        },
+        "policy_digest": policy.digest,
+        "policy_path": policy_path,
+        "observation": observation.to_dict() if observation else None,
+        "facts": dict(facts),
+        "reasons": dict(why),
+    }
+
+
+def column_labels(reports: Sequence[ColumnReport], policy: "Policy") -> dict[str, Label]:
+    """The label of each column as it was found."""
+    return {report.path: label_column(report.to_dict(), policy) for report in reports}
+
+
+def dataset_label(labels: Mapping[str, Label], policy: "Policy") -> Label:
+    """High-water mark over columns."""
+    return label_dataset(labels.values(), policy)
+
+
+def why(reports: Sequence[ColumnReport], policy: "Policy") -> dict[str, list[dict[str, str]]]:
+    """For each labelled column, the rule and place in the policy that gave the label."""
+    return {
+        report.path: [
+            {"entity_type": r.entity_type, "rule": r.rule, "where": r.where, "text": r.text}
+            for r in reasons(report.to_dict(), policy)
+        ]
+        for report in reports
+        if report.findings or report.entity_type or report.kind == "unknown"
+    }
+
+
+def types_found(reports: Sequence[ColumnReport]) -> dict[str, list[str]]:
+    """Entity types of each column, its own type first."""
+    found = {}
+    for report in reports:
+        own = [report.entity_type] if report.entity_type else []
+        found[report.path] = list(dict.fromkeys([*own, *(f.entity_type for f in report.findings)]))
+    return found
+
+
+def source_of(dataset: "Dataset") -> LineageDataset:
+    """An input as it is known before it was read."""
+    return lineage_dataset(
+        dataset.reference.identity, schema=dataset.frame.schema.jsonValue(), version=dataset.version, role="input"
+    )
+
+
+def scanned_input(dataset: "Dataset", scan: "Scan", label: Label, columns: Mapping[str, Label]) -> LineageDataset:
+    """An input with what the scan found: counts, label, column labels."""
+    return lineage_dataset(
+        dataset.reference.identity,
+        schema=dataset.frame.schema.jsonValue(),
+        version=scan.version,
+        label=label.to_dict(),
+        column_labels=_telling(columns),
+        rows=scan.rows,
+        metrics=metrics_of(scan.columns),
+        role="input",
+    )
+
+
+def metrics_of(reports: Sequence[ColumnReport]) -> dict[str, ColumnMetrics]:
+    """Rows, nulls and distinct values of each column."""
+    return {report.path: ColumnMetrics(report.rows, report.nulls, report.distinct) for report in reports}
+
+
+def _telling(columns: Mapping[str, Label]) -> dict[str, dict[str, Any]]:
+    return {path: label.to_dict() for path, label in columns.items()}
+
+
+def protected_output(
+    target: str,
+    source: DatasetIdentity,
+    plan: ProtectionPlan,
+    *,
+    schema: Mapping[str, Any] | None = None,
+    version: str | None = None,
+    label: Label | None = None,
+    rows: int | None = None,
+) -> LineageDataset:
+    """An output with its column lineage: what came from where, and whether it was masked on the way."""
+    edges = [_edge(leaf, source) for leaf in plan.leaves]
+    edges += [
+        ColumnEdge(name, source, leaf.path, masking=True, description="what the record holds")
+        for name in (RECORD_LEVEL, RECORD_ENTITIES)
+        for leaf in plan.leaves
+        if leaf.entity_type or leaf.how == "spans"
+    ]
+    return lineage_dataset(
+        dataset_identity(target),
+        schema=schema,
+        version=version,
+        label=label.to_dict() if label else None,
+        column_labels=_telling({leaf.path: leaf.label for leaf in plan.leaves}) if label else None,
+        rows=rows,
+        edges=edges,
+        role="output",
+    )
+
+
+def _edge(leaf: LeafPlan, source: DatasetIdentity) -> ColumnEdge:
+    if not leaf.changes:
+        return ColumnEdge(leaf.path, source, leaf.path, identity=True)
+    method = str(leaf.method.get("name", leaf.how))
+    what = f"{method} ({leaf.entity_type})" if leaf.entity_type else method
+    return ColumnEdge(leaf.path, source, leaf.path, masking=True, description=what)
