@@ -23,6 +23,9 @@ Event = dict[str, Any]
 _log = logging.getLogger(__name__)
 _BACK_OFF_S = 60.0
 _CLOSE_S = 30.0
+# When to try a spool's receiver again. One for the process: each of a hundred runs has a spool of its own, and
+# waiting for a dead receiver takes seconds.
+_wait_until: dict[Path, float] = {}
 
 
 class OpenRun:
@@ -46,7 +49,6 @@ class LineageSpool:
         self.folder = folder
         self.path = folder / "events.jsonl"
         self._cursor = folder / "delivered.json"
-        self._wait_until = 0.0
 
     @classmethod
     def for_home(cls, home: str) -> "LineageSpool":
@@ -104,10 +106,15 @@ class LineageSpool:
         """
         if not _receiver_configured() or not self.path.exists():
             return 0
-        if not force and time.monotonic() < self._wait_until:
+        if not force and time.monotonic() < _wait_until.get(self.folder, 0.0):
             return 0
         with self._only_one() as alone:
-            return self._send() if alone else 0
+            sent = more = self._send() if alone else 0
+            # Others that wrote meanwhile found the lock taken, and count on us.
+            while more and self.folder not in _wait_until and self._delivered() < self.path.stat().st_size:
+                more = self._send()
+                sent += more
+            return sent
 
     @contextmanager
     def _only_one(self) -> Iterator[bool]:
@@ -121,6 +128,7 @@ class LineageSpool:
 
     def _send(self) -> int:
         sent, offset = 0, self._delivered()
+        _wait_until.pop(self.folder, None)
         try:
             client = _client()
             try:
@@ -136,7 +144,7 @@ class LineageSpool:
                 self._cursor.write_text(json.dumps({"offset": offset}))
         except Exception as error:
             # Any transport raises what it likes, and its message may quote the event.
-            self._wait_until = time.monotonic() + _BACK_OFF_S
+            _wait_until[self.folder] = time.monotonic() + _BACK_OFF_S
             _log.warning("lineage receiver not reached (%s); events stay in the spool", type(error).__name__)
         return sent
 
