@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from clearance.tokenization.normalization import family_of, normalize, width_of
+from clearance.tokenization.normalization import family_of, normalize, region_of, width_of
+from clearance.tokenization.regions import REGIONS
 
 
 class _Fast(NamedTuple):
@@ -24,13 +25,44 @@ def _squeeze(values: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(pc.ascii_upper(values), r"[ \-]", "")
 
 
+def _trim_lower(values: pa.Array) -> pa.Array:
+    return pc.ascii_lower(pc.ascii_trim(values, " \t\r\n"))
+
+
+def _north_american(values: pa.Array) -> pa.Array:
+    digits = pc.replace_substring_regex(values, "[^0-9]", "")
+    national = pc.utf8_slice_codeunits(digits, -10)
+    return pc.if_else(pc.starts_with(values, "+"), _join("+", digits), _join("+1", national))
+
+
+def _join(prefix: str, values: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(pa.scalar(prefix, values.type), values, pa.scalar("", values.type))
+
+
 _FAST = {
-    "email": _Fast("email/1", r"^[A-Za-z0-9._%+'\-]+@[A-Za-z0-9.\-]*[A-Za-z0-9\-]$", pc.ascii_lower),
-    "id": _Fast("id/1", r"^[A-Za-z0-9]+(?:[ \-][A-Za-z0-9]+)*$", _squeeze),
-    "name": _Fast("name/1", r"^[A-Za-z0-9.,'\-]+(?: [A-Za-z0-9.,'\-]+)*$", pc.ascii_lower),
+    "email": _Fast("email/1", r"^[ \t\r\n]*[A-Za-z0-9._%+'\-]+@[A-Za-z0-9.\-]*[A-Za-z0-9\-][ \t\r\n]*$", _trim_lower),
+    "id": _Fast("id/1", r"^ *[A-Za-z0-9]+(?:[ \-][A-Za-z0-9]+)* *$", _squeeze),
+    "name": _Fast("name/1", r"^[ \t\r\n]*[A-Za-z0-9.,'\-]+(?: [A-Za-z0-9.,'\-]+)*[ \t\r\n]*$", _trim_lower),
     "phone": _Fast("phone/1", r"^\+[1-9][0-9]{6,14}$", lambda values: values),
     "plain": _Fast("plain/1", r"^[!-~](?:[ -~]*[!-~])?$", lambda values: values),
 }
+_PHONE_OF_CODE_1 = _Fast(
+    "phone/1",
+    r"^(?:(?:\+?1[ .\-]?)?\(?[2-9][0-9]{2}\)?[ .\-]?[0-9]{3}[ .\-]?[0-9]{4}|\+[1-9][0-9]{6,14})$",
+    _north_american,
+)
+
+
+def _fast_path(entity_type: str, region: str) -> _Fast | None:
+    family = family_of(entity_type)
+    if family == "phone" and REGIONS[region_of(entity_type, region)][0] == "1":
+        return _PHONE_OF_CODE_1
+    fast = _FAST.get(family)
+    width = width_of(entity_type)
+    if fast is None or not width:
+        return fast
+    # Fewer digits than the full width may lack the zeros in front, which only the rule itself restores.
+    return fast._replace(pattern=rf"^[0-9](?:[ \-]?[0-9]){{{width - 1}}}$")
 
 
 def message(value: str, entity_type: str, region: str) -> bytes:
@@ -42,17 +74,13 @@ def message(value: str, entity_type: str, region: str) -> bytes:
 
 def messages(values: pa.Array, entity_type: str, region: str) -> list[bytes]:
     """``message`` for each of a text array's values; there must be no nulls."""
-    fast = _FAST.get(family_of(entity_type))
+    fast = _fast_path(entity_type, region)
     if fast is None:
         return [message(text, entity_type, region) for text in values.to_pylist()]
-    width = width_of(entity_type)
-    # Fewer digits than the full width may lack the zeros in front, which only the rule itself restores.
-    pattern = rf"^[0-9](?:[ \-]?[0-9]){{{width - 1}}}$" if width else fast.pattern
-    plainly = pc.match_substring_regex(values, pattern)
-    tag = pa.scalar(f"{fast.rule}\0".encode(), pa.large_binary())
-    changed = fast.change(values).cast(pa.large_string()).cast(pa.large_binary())
-    tagged = pc.binary_join_element_wise(tag, changed, pa.scalar(b"", pa.large_binary()))
-    found: list[bytes] = tagged.to_pylist()
-    for position in pc.indices_nonzero(pc.invert(plainly)).to_pylist():
-        found[position] = message(values[position].as_py(), entity_type, region)
+    odd = pc.invert(pc.match_substring_regex(values, fast.pattern))
+    tagged = _join(f"{fast.rule}\0", fast.change(values).cast(pa.large_string()))
+    found: list[bytes] = tagged.cast(pa.large_binary()).to_pylist()
+    positions = pc.indices_nonzero(odd).to_pylist()
+    for position, text in zip(positions, values.filter(odd).to_pylist(), strict=True):
+        found[position] = message(text, entity_type, region)
     return found

@@ -22,7 +22,8 @@ _EDGE = (
 _BLANKS = re.compile(f"[{_EDGE}]+")
 _EMAIL = re.compile(f"[^{_EDGE}<>]+@[^{_EDGE}<>@]+")
 _ISO_DATE = re.compile(r"([0-9]{4})([-/.]?)([0-9]{2})\2([0-9]{2})(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+]00:?00)?)?")
-_FLOAT_OF_INTEGER = re.compile(r"([0-9]{5,})\.0+")
+# One or two zeros, as floats and amounts are printed; four would be the end of a phone number.
+_FLOAT_OF_INTEGER = re.compile(r"([0-9]{5,})\.0{1,2}")
 # Digits of these types when written in full: numeric columns lose the zeros in front.
 _WIDTHS = {"US_SSN": 9, "ABA_ROUTING_NUMBER": 9}
 
@@ -148,12 +149,17 @@ def width_of(entity_type: str) -> int:
     return _WIDTHS.get(entity_type, 0)
 
 
+def region_of(entity_type: str, region: str) -> str:
+    """Where numbers of this type are dialled: the type's own country if it has one, else ``region``."""
+    return _REGION_OF.get(entity_type, region)
+
+
 def normalize(value: str, entity_type: str, region: str = "US") -> tuple[str, str]:
     """(rule that could read the value, canonical form). Every value has one, the empty one too.
 
     ``region`` (ISO 3166-1 alpha-2) is where a phone number without a country code is dialled.
     """
-    region = _REGION_OF.get(entity_type, region)
+    region = region_of(entity_type, region)
     for name, rule in _RULES[family_of(entity_type)]:
         canonical = rule(value, entity_type, region)
         if canonical is not None:

@@ -92,13 +92,11 @@ class Tokenizer:
         keys = self._keys(self._keyring.primary, entity_type)
         encoded = _distinct(values)
         distinct = encoded.dictionary
-        kept = self._verified(distinct)
-        if not kept:
-            return _join(keys, self._bodies(distinct, entity_type, keys)).take(encoded.indices)
-        raw = np.ones(len(distinct), dtype=np.bool_)
-        raw[list(kept)] = False
-        fresh = _join(keys, self._bodies(distinct.filter(pa.array(raw)), entity_type, keys))
-        tokens = pc.replace_with_mask(pc.ascii_lower(distinct).cast(pa.string()), pa.array(raw), fresh)
+        raw = self._verified(distinct).is_null()
+        fresh = _join(keys, self._bodies(distinct.filter(raw), entity_type, keys))
+        if len(fresh) == len(distinct):
+            return fresh.take(encoded.indices)
+        tokens = pc.replace_with_mask(pc.ascii_lower(distinct).cast(pa.string()), raw, fresh)
         return tokens.take(encoded.indices)
 
     def token(self, value: str, entity_type: str) -> str:
@@ -111,9 +109,7 @@ class Tokenizer:
     def verified_types(self, values: pa.Array) -> pa.Array:
         """The entity type where the whole value is a token of this domain by its keyed check, else null."""
         encoded = _distinct(values)
-        found = self._verified(encoded.dictionary)
-        types = pa.array([found.get(i) for i in range(len(encoded.dictionary))], pa.string())
-        return types.take(encoded.indices)
+        return self._verified(encoded.dictionary).take(encoded.indices)
 
     def verified_spans(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, entity type) of this domain's tokens in a text, in order, offsets in code points.
@@ -137,25 +133,32 @@ class Tokenizer:
         digests = keys.prf.digests(messages(distinct, entity_type, self._region))
         return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)[:, :BODY_BYTES]
 
-    def _verified(self, distinct: pa.Array) -> dict[int, str]:
-        """Positions of verified tokens -> entity type; only what starts like a token is looked at."""
-        likely = pc.and_(
-            pc.starts_with(distinct, "tk1h_", ignore_case=True), pc.less_equal(pc.binary_length(distinct), LONGEST)
-        )
-        positions = pc.indices_nonzero(likely)
-        groups: dict[str, list[tuple[int, str]]] = {}
-        for position, text in zip(positions.to_pylist(), distinct.take(positions).to_pylist(), strict=True):
-            if text.isascii():
-                lower = text.lower()
-                groups.setdefault(lower[:-_TAIL], []).append((position, lower[-_TAIL:]))
-        verified: dict[int, str] = {}
-        for header, members in groups.items():
-            keys = self._read_header(header)
+    def _verified(self, distinct: pa.Array) -> pa.Array:
+        """The entity type of each value that is a verified token, else null. Looks at likely ones only."""
+        length = pc.binary_length(distinct)
+        likely = pc.and_(pc.greater(length, _TAIL), pc.less_equal(length, LONGEST))
+        likely = pc.and_(likely, pc.starts_with(distinct, "tk1h_", ignore_case=True))
+        likely = pc.and_(likely, pc.string_is_ascii(distinct))
+        positions = pc.indices_nonzero(likely).to_numpy()
+        if not len(positions):
+            return pa.nulls(len(distinct), pa.string())
+        lower = pc.ascii_lower(distinct.filter(likely)).cast(pa.large_binary())
+        tails = b"".join(pc.binary_slice(lower, -_TAIL).to_pylist())
+        rows = np.frombuffer(tails, dtype=np.uint8).reshape(-1, _TAIL)
+        headers = pc.dictionary_encode(pc.binary_slice(lower, 0, -_TAIL))
+        codes = headers.indices.to_numpy()
+        order = np.argsort(codes, kind="stable")
+        starts = np.searchsorted(codes[order], np.arange(len(headers.dictionary) + 1))
+        found = np.full(len(distinct), -1, dtype=np.int32)
+        types: list[str] = []
+        for code, header in enumerate(headers.dictionary.to_pylist()):
+            keys = self._read_header(header.decode())
             if keys:
-                tails = np.frombuffer("".join(tail for _, tail in members).encode(), dtype=np.uint8)
-                holds = _tails_hold(keys, tails.reshape(-1, _TAIL))
-                verified.update({members[i][0]: keys.entity_type for i in np.flatnonzero(holds)})
-        return verified
+                members = order[starts[code] : starts[code + 1]]
+                members = members[_tails_hold(keys, rows[members])]
+                found[positions[members]] = len(types)
+                types.append(keys.entity_type)
+        return pa.array(types, pa.string()).take(pa.array(found, mask=found < 0))
 
     def _read_header(self, header: str) -> _Keys | None:
         match = _HEADER.fullmatch(header)

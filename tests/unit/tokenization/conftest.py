@@ -3,6 +3,11 @@
 import pytest
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.tokens import Tokenizer
+from hypothesis import settings
+
+# A busy machine is slow now and then; that is no failure. Everything else stays as the caller set it.
+settings.register_profile("without-deadline", settings(deadline=None))
+settings.load_profile("without-deadline")
 
 
 @pytest.fixture(scope="session")

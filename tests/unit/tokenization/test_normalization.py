@@ -1,3 +1,4 @@
+import itertools
 import unicodedata
 
 import pyarrow as pa
@@ -30,9 +31,21 @@ def test_every_value_has_a_canonical_form_that_stays_canonical(value: str, entit
 @example(["Jane Doe", "jane  doe", "JANE\tDOE", "J. Doe-Roe", "ſmith", ""], "PERSON")
 @example([" a", "a ", "a", "a\nb", "e\u0301", "", "a\0b", "\x7f"], "CUSTOM")
 def test_a_batch_gives_what_each_value_gives(values: list[str], entity_type: str) -> None:
-    for kind in (pa.string(), pa.large_string()):
-        found = messages(pa.array(values, kind), entity_type, "US")
-        assert found == [message(value, entity_type, "US") for value in values]
+    for kind, region in itertools.product((pa.string(), pa.large_string()), ("US", "DE")):
+        found = messages(pa.array(values, kind), entity_type, region)
+        assert found == [message(value, entity_type, region) for value in values]
+
+
+written = st.from_regex(r"\A[+]?1?[ .(-]{0,2}[0-9]{3}[ .)-]{0,2}[0-9]{3}[ .-]?[0-9]{4}( ?x[0-9])?\Z")
+
+
+numeric = st.sampled_from(["PHONE_NUMBER", "US_SSN"])
+
+
+@given(st.lists(written, max_size=12), st.sampled_from(["US", "CA", "GB", "IT"]), numeric)
+def test_a_batch_reads_written_numbers_like_one(values: list[str], region: str, entity_type: str) -> None:
+    found = messages(pa.array(values, pa.string()), entity_type, region)
+    assert found == [message(value, entity_type, region) for value in values]
 
 
 @given(st.text(min_size=1, max_size=30), types)
