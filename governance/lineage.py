@@ -1,8 +1,6 @@
 """The trace of a run: OpenLineage START, then COMPLETE or FAIL, each naming inputs and outputs."""
 
 import os
-import secrets
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +12,9 @@ from clearance.governance import lineage_facets as facets
 from clearance.governance.lineage_facets import LineageDataset
 from clearance.governance.lineage_schemas import RUN_EVENT, validate
 from clearance.governance.lineage_spool import LineageSpool, OpenRun
+from clearance.governance.runs import new_run_id as new_run_id
 
 Clock = Callable[[], datetime]
-
-
-def new_run_id() -> str:
-    """A UUID version 7 (RFC 9562, section 5.7), which OpenLineage asks for: ids sort by time of start."""
-    milliseconds = time.time_ns() // 1_000_000
-    bits = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
-    return str(uuid.UUID(int=bits))
 
 
 def _now() -> datetime:
