@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clearance.errors import ExitCode, RegistryError
+from clearance.errors import ExitCode, RegistryError, UsageError
 from clearance.governance.decisions import Verdict, decide, read_facts
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labeling import label_column, label_dataset
 from clearance.governance.labels import Label
-from clearance.governance.lineage import new_run_id
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
+from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import Solution, Solutions, load_solutions
 from clearance.governance.standing import Standing, standing
 
@@ -55,7 +55,9 @@ def find_solutions(path: str | Path | None = None) -> Solutions:
     """The solutions in ``path``, else ``$CLEARANCE_SOLUTIONS``, else ``./solutions.yaml`` or ``./solutions/``."""
     chosen = path or os.environ.get("CLEARANCE_SOLUTIONS")
     if not chosen:
-        chosen = "solutions" if Path("solutions").is_dir() and not Path("solutions.yaml").is_file() else "solutions.yaml"
+        chosen = (
+            "solutions" if Path("solutions").is_dir() and not Path("solutions.yaml").is_file() else "solutions.yaml"
+        )
     return load_solutions(chosen)
 
 
@@ -91,13 +93,15 @@ def judge(
     row = found.label or {}
     label = Label.from_dict(row["label"]) if row else None
     stored = row.get("columns") or {}
-    columns = {path: Label.from_dict({k: v for k, v in own.items() if k != "entity_types"}) for path, own in stored.items()}
-    declared = {**(row.get("facts") or {}), **(facts or {})}
+    columns = {
+        path: Label.from_dict({k: v for k, v in own.items() if k != "entity_types"}) for path, own in stored.items()
+    }
+    declared = _facts(row.get("facts") or {}, facts or {})
     state, reason = found.state, found.reason
     if state == "current" and row.get("policy_digest") != policy.digest:
-        again = _under(policy, row, registry)
+        again = labels_under(policy, row, registry)
         if again is None:
-            state, reason = "changed", "the policy changed since the dataset was labelled"
+            state, reason = "other-policy", "the dataset was labelled and proved under another policy"
         else:
             columns, label = again
     verdict = decide(
@@ -115,18 +119,35 @@ def judge(
     return checked
 
 
-def _under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:
+def _facts(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts declared with the label, and those given now. What is on record can't be argued away at the gate."""
+    for key, value in given.items():
+        if key in declared and declared[key] != value:
+            raise UsageError(
+                f"the fact {key} is declared as {declared[key]!r} with the label",
+                hint="declare it anew with the label: clearance label DATASET --fact ...",
+            )
+    return {**declared, **given}
+
+
+def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:
     """Column labels and label under another policy than the stored ones, from the findings of the same run.
 
     None where findings alone don't give the label: what was protected was proved under its own policy.
     """
     if row["kind"] != "source":
         return None
-    found = registry.rows("findings", ["column", "report"], dataset=row["dataset"], run_id=row["run_id"])
+    found = registry.rows("findings", ["column", "report"], dataset=row["dataset"], run_id=scan_run(row))
     if {entry["column"] for entry in found} != set(row["columns"]):
         return None
     columns = {entry["column"]: label_column(entry["report"], policy) for entry in found}
     return columns, label_dataset(columns.values(), policy)
+
+
+def scan_run(row: Mapping[str, Any]) -> str:
+    """The run whose findings a label row rests on: its own, or for a label given again the scan's."""
+    told = (row.get("reasons") or {}).get("") or []
+    return str(told[0]["scan"]) if told else str(row["run_id"])
 
 
 def _record(checked: Checked, policy: Policy, registry: Registry, facts: Mapping[str, Any]) -> None:

@@ -63,6 +63,18 @@ class Reference:
         """What Spark is told to load: an absolute path, a URI, or a table's qualified name."""
         return self.identity.location
 
+    def check(self) -> None:
+        """Raises ``DatasetError`` or ``UsageError`` for what can be told to be wrong before Spark starts."""
+        local = self.local_path
+        if local is None:
+            return
+        if not local.exists() and not glob.has_magic(str(local)) and not _WORD.match(self.text):
+            raise DatasetError(
+                f"there is nothing at {self.text}", hint="check the path; a catalog table is schema.table"
+            )
+        if local.exists() and self.format is None:
+            detect(local)
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

@@ -22,8 +22,9 @@ from clearance.governance.registry import Registry
 from clearance.jobs.settings import Detection, Tokens
 
 if TYPE_CHECKING:
-    from clearance.governance.lineage_facets import LineageDataset
     from pyspark.sql import SparkSession
+
+    from clearance.governance.lineage_facets import LineageDataset
 
 
 @dataclass

@@ -77,7 +77,9 @@ def detect(path: Path) -> str:
         found = {format_of_name(file.name) for file in files}
         if len(found) > 1:
             names = ", ".join(sorted(name or "unknown" for name in found))
-            raise DatasetError(f"{path} holds files of several formats ({names})", hint="say which one with --input-format")
+            raise DatasetError(
+                f"{path} holds files of several formats ({names})", hint="say which one with --input-format"
+            )
         first, kind = files[0], found.pop()
     else:
         first, kind = path, format_of_name(path.name)

@@ -3,13 +3,13 @@
 A plan holds paths, types, methods and labels; it can be shown, stored and compared, and holds no value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from clearance.classifiers.findings import ColumnReport
 from clearance.errors import ProtectionError
-from clearance.governance.labeling import label_column, protected_column, protected_type
+from clearance.governance.labeling import label_column, protected_column, protected_type, whole_cell_method
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.jobs.schema import SparkLeaf
@@ -17,6 +17,7 @@ from clearance.paths import Step
 
 How = Literal["cells", "spans", "null", "keep"]
 Settings = Mapping[str, Any]
+_Make = Callable[..., "LeafPlan"]
 KEEP: Settings = {"name": "keep"}
 TOKEN: Settings = {"name": "token"}
 
@@ -138,23 +139,23 @@ def _plan_leaf(leaf: SparkLeaf, report: ColumnReport, policy: Policy, *, protect
         kept = method["name"] == "keep"
         label = protected_column(facts, policy, methods={"UNKNOWN": method}, verified=True)
         return plan("keep" if kept else "null", method if kept else {"name": "suppress"}, label)
-    if report.kind == "structured" and report.entity_type is not None:
-        return _whole_cells(leaf, report, policy, plan)
+    method = whole_cell_method(facts, policy)
+    if method is not None:
+        return _whole_cells(leaf, report, policy, method, plan)
+    others = {finding.entity_type for finding in report.findings} - {report.entity_type}
+    if report.kind == "structured" and not others:
+        return plan("keep", KEEP, protected_column(facts, policy, verified=True))
     if report.findings:
         return plan("spans", {"name": "by entity type"}, protected_column(facts, policy, verified=True))
     return plan("keep", KEEP, label_column(facts, policy))
 
 
-def _whole_cells(leaf: SparkLeaf, report: ColumnReport, policy: Policy, plan: Any) -> LeafPlan:
+def _whole_cells(leaf: SparkLeaf, report: ColumnReport, policy: Policy, method: Settings, plan: _Make) -> LeafPlan:
     entity_type = report.entity_type or ""
-    method: Settings = policy.method_for(entity_type, leaf.path)
     note = ""
     if leaf.steps[-1].kind == "key" and method["name"] in ("mask", "redact", "suppress"):
         # Equal keys would collapse the map's entries: keys are tokenized or kept.
         method, note = TOKEN, "a map's keys must stay distinct: tokenized instead"
     label = protected_column(report.to_dict(), policy, methods={entity_type: method}, verified=True)
-    if method["name"] == "keep":
-        return plan("keep", method, label, note)  # type: ignore[no-any-return]
-    if method["name"] == "suppress":
-        return plan("null", method, label, note)  # type: ignore[no-any-return]
-    return plan("cells", method, label, note)  # type: ignore[no-any-return]
+    how: How = "null" if method["name"] == "suppress" else "cells"
+    return plan(how, method, label, note)

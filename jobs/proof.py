@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from clearance.classifiers.findings import ColumnReport
 from clearance.errors import ProofError
 from clearance.jobs.failures import value_free

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.jobs.settings import Detection, Tokens

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
 from clearance.classifiers.columns import finish
 from clearance.classifiers.findings import ColumnReport
 from clearance.classifiers.profile import LeafProfile

@@ -12,9 +12,10 @@ from clearance.governance.labels import Label
 from clearance.jobs.failures import value_free
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from clearance.governance.policy import Policy
     from clearance.jobs.plans import LeafPlan
-    from pyspark.sql import SparkSession
 
 PREFIX = "clearance."
 

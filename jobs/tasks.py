@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clearance.errors import DatasetError, ProofError, PublishError
+from clearance.errors import DatasetError, PublishError
 from clearance.governance.audit import row_digest
 from clearance.governance.decisions import read_facts
 from clearance.governance.identity import dataset_identity
@@ -23,7 +23,7 @@ from clearance.jobs.protect import protected_frame
 from clearance.jobs.scan import Scan, scan_dataset
 from clearance.jobs.settings import Tokens
 from clearance.jobs.staging import STAGING, Staged, Target, publish
-from clearance.jobs.tags import column_properties, table_properties
+from clearance.jobs.tags import column_properties, table_properties, tag_table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -380,6 +380,22 @@ def _publication_rows(
         "rows": record["proof"]["rows"],
     }
     return [("datasets", dataset_row), ("protections", protection), ("labels", label_row)]
+
+
+def write_to_table(spark: "SparkSession", reference: Reference, desk: Desk, label: Label) -> None:
+    """Writes a label into the properties of an existing Delta table; its data and protocol stay as they are."""
+    identity = reference.identity
+    target = Target(reference.text)
+    with desk.run("tag", identity.key, spark=spark) as run:
+        audit = desk.audit
+        intent = audit.intent("tag", run_id=run.run_id, dataset=identity.key, facts={"label": label.to_dict()})
+        try:
+            tag_table(spark, target.identifier, label)
+        except BaseException:
+            audit.outcome(intent, "failed")
+            raise
+        audit.outcome(intent, "done")
+        run.label = label.to_dict()
 
 
 def _told(method: Mapping[str, Any]) -> str:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from clearance.errors import ClearanceError, DetectionError
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
     from clearance.classifiers.engine import Engine
     from clearance.classifiers.findings import Span
     from clearance.tokenization.tokens import Tokenizer
-    from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
 
 Batches = Iterator[pa.RecordBatch]
 

@@ -10,7 +10,9 @@ from clearance.jobs.commands.output import emit, print_check
 
 @click.command("check")
 @click.argument("dataset")
-@click.option("--solution", "names", multiple=True, required=True, metavar="NAME", help="Who wants it. May be repeated.")
+@click.option(
+    "--solution", "names", multiple=True, required=True, metavar="NAME", help="Who wants it. May be repeated."
+)
 @options.solutions
 @options.output
 @options.policy

@@ -53,7 +53,9 @@ reading = stacked(
 )
 detection = stacked(
     click.option("--language", default="en", show_default=True, help="Language of the dataset's text."),
-    click.option("--region", "regions", multiple=True, help="Regions whose identifiers are looked for. [the language's]"),
+    click.option(
+        "--region", "regions", multiple=True, help="Regions whose identifiers are looked for. [the language's]"
+    ),
     click.option("--no-ner", is_flag=True, help="Do not look for names and places in text."),
 )
 

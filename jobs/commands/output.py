@@ -49,7 +49,8 @@ def print_scan(scan: Mapping[str, Any]) -> None:
     rows = []
     for column in scan["columns"]:
         found = [
-            f"{f['entity_type']}{' (token)' if f['form'] == 'token' else ''} {_share(f)}" for f in column["findings"][:6]
+            f"{f['entity_type']}{' (token)' if f['form'] == 'token' else ''} {_share(f)}"
+            for f in column["findings"][:6]
         ]
         if len(column["findings"]) > 6:
             found.append(f"and {len(column['findings']) - 6} more")
@@ -80,7 +81,10 @@ def print_spans(found: Mapping[str, Any]) -> None:
         return
     table(
         ["start", "end", "entity type", "score", "detector"],
-        [[str(s["start"]), str(s["end"]), s["entity_type"], f"{s['score']:.2f}", s["detector"]] for s in found["spans"]],
+        [
+            [str(s["start"]), str(s["end"]), s["entity_type"], f"{s['score']:.2f}", s["detector"]]
+            for s in found["spans"]
+        ],
     )
 
 
@@ -98,6 +102,17 @@ def print_check(checked: Mapping[str, Any]) -> None:
         click.echo(f"    remedy: {conflict['remedy']}")
 
 
+def print_label(told: Mapping[str, Any]) -> None:
+    """A dataset's label and those of its columns."""
+    label = told["label"]
+    click.echo(f"{click.style(told['dataset'], bold=True)}  {level(label['level'])}")
+    for name in ("categories", "regimes", "subjects"):
+        if label[name]:
+            click.echo(f"  {name}: {', '.join(label[name])}")
+    rows = [[c["path"], level(c["label"]["level"]), ", ".join(c["label"]["categories"])] for c in told["columns"]]
+    table(["column", "level", "categories"], rows, indent="  ")
+
+
 def print_protected(done: Mapping[str, Any]) -> None:
     """What was done to each column."""
     proof = done["proof"]
@@ -108,7 +123,11 @@ def print_protected(done: Mapping[str, Any]) -> None:
     rows = []
     for column in done["columns"]:
         method = "-" if column["how"] == "keep" else str(column["method"].get("name"))
-        changed = "" if column["type_before"] == column["type_after"] else f"{column['type_before']} -> {column['type_after']}"
+        changed = (
+            ""
+            if column["type_before"] == column["type_after"]
+            else f"{column['type_before']} -> {column['type_after']}"
+        )
         label = level(column["label"]["level"])
         rows.append([column["path"], column["entity_type"] or "-", method, label, changed, column.get("note", "")])
     table(["column", "entity type", "method", "level", "type", "note"], rows, indent="  ")
@@ -117,3 +136,32 @@ def print_protected(done: Mapping[str, Any]) -> None:
 
 def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def print_run(result: Mapping[str, Any]) -> None:
+    """A line for each dataset and solution: before, what was done, after."""
+    rows = []
+    for done in result["datasets"]:
+        if done["error"]:
+            rows.append([done["name"], "-", "-", click.style("failed", fg="red"), done["error"]["message"], "-"])
+            continue
+        after = {checked["solution"]: checked["verdict"] for checked in done["after"]}
+        for checked in done["before"]:
+            solution = checked["solution"]
+            rules = sorted({conflict["rule"] for conflict in checked["conflicts"]})
+            did = "-"
+            if done["protected"] and solution in after:
+                changed = [column for column in done["protected"]["columns"] if column["how"] != "keep"]
+                did = f"{len(changed)} columns protected"
+            rows.append(
+                [
+                    done["name"],
+                    level(done["label"]["level"]),
+                    solution,
+                    verdict(checked["verdict"]) + (f" ({', '.join(rules)})" if rules else ""),
+                    did,
+                    verdict(after.get(solution, checked["verdict"])),
+                ]
+            )
+    table(["dataset", "level", "solution", "before", "done", "now"], rows)
+    click.echo(f"verdict file: {result['verdict_file']}")

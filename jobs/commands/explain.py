@@ -1,0 +1,44 @@
+"""``clearance explain``."""
+
+from typing import Any
+
+import click
+
+from clearance.jobs.commands import options
+from clearance.jobs.commands.output import emit, level
+
+
+@click.command("explain")
+@click.argument("dataset", metavar="DATASET[#COLUMN]")
+@options.home
+@options.output
+def command(dataset: str, home: str | None, output: str) -> int:
+    """Say why a dataset, or one of its columns, has its label: finding, rule, policy line, run."""
+    from clearance.governance.registry import Registry
+    from clearance.jobs.explain import explain
+
+    reference, _, column = dataset.partition("#")
+    emit(explain(Registry(home), reference, column or None), output, _print)
+    return 0
+
+
+def _print(told: Any) -> None:
+    label = told["label"]
+    click.echo(f"{click.style(told['dataset'], bold=True)} is {level(label['level'])}, as {told['kind']} data")
+    click.echo(f"  labelled {told['at'][:19]} by policy {told['policy']} in run {told['run_id']}")
+    if told["source"]:
+        click.echo(f"  protected from {told['source']}")
+    for column in told["columns"]:
+        click.echo(f"\n  {click.style(column['path'], bold=True)}  {level(column['label']['level'])}")
+        for finding in column["findings"]:
+            share = finding["prevalence"]
+            shapes = f", shapes {', '.join(finding['shapes'][:3])}" if finding["shapes"] else ""
+            click.echo(
+                f"    found   {finding['entity_type']} in {finding['rows_matched']:,} rows "
+                f"({share['estimate']:.1%}, {share['low']:.1%} to {share['high']:.1%}) "
+                f"by {', '.join(finding['detectors'])}{shapes}"
+            )
+        for line in column["evidence"]:
+            click.echo(f"    because {line}")
+        for reason in column["rules"]:
+            click.echo(f"    rule    {reason['rule']}: {reason['text']}")

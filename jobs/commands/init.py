@@ -1,0 +1,63 @@
+"""``clearance init``."""
+
+from pathlib import Path
+
+import click
+
+from clearance.jobs.commands import options
+
+_SOLUTIONS = """\
+# The AI solutions that want data. Reference: docs/concepts/labels-and-verdicts.md
+solutions:
+  - name: public-bot
+    owner: you@example.com
+    hosting: public
+    clearance: internal
+    usage: [inference]
+    regimes: [GDPR, CCPA]
+  - name: private-model
+    owner: you@example.com
+    hosting: private
+    clearance: restricted
+    usage: [training]
+    regimes: [GDPR, CCPA, PCI DSS, HIPAA]
+"""
+_POLICY = """\
+# What counts as sensitive, how it is protected, what is allowed. Reference: docs/concepts/policy.md
+version: 1
+name: mine
+extends: default
+"""
+
+
+@click.command("init")
+@options.key_file
+@options.home
+@click.option("--starter", is_flag=True, help="Also write solutions.yaml and policy.yaml to begin with.")
+def command(key_file: str | None, home: str | None, starter: bool) -> int:
+    """Create the key file (readable by you alone) and the project's home. Nothing that exists is changed."""
+    from clearance.governance.registry import clearance_home
+    from clearance.tokenization.keys import FileKeyProvider, default_key_path
+
+    key = Path(key_file) if key_file else default_key_path()
+    if key.exists():
+        FileKeyProvider(key).load()
+        click.echo(f"key file   {key} (was there)")
+    else:
+        FileKeyProvider(key).create()
+        click.echo(f"key file   {key} (created, readable by you alone: back it up, tokens depend on it)")
+    place = home or clearance_home()
+    if "://" not in place:
+        folder = Path(place)
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+    click.echo(f"home       {place}")
+    for name, content in (("solutions.yaml", _SOLUTIONS), ("policy.yaml", _POLICY)) if starter else ():
+        if Path(name).exists():
+            click.echo(f"{name:<10} was there")
+        else:
+            Path(name).write_text(content)
+            click.echo(f"{name:<10} created")
+    return 0

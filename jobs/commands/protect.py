@@ -1,0 +1,53 @@
+"""``clearance protect``."""
+
+from typing import Any
+
+import click
+
+from clearance.jobs.commands import options
+from clearance.jobs.commands.output import emit, print_protected
+from clearance.jobs.commands.progress import Progress
+
+
+@click.command("protect")
+@click.argument("dataset")
+@click.option("--to", required=True, metavar="TARGET", help="Path, URI or table of the protected copy.")
+@click.option("--to-format", type=click.Choice(["delta", "parquet"]), default="delta", show_default=True)
+@click.option("--unpartitioned", is_flag=True, help="Write the copy without the source's partitions.")
+@options.output
+@options.policy
+@options.facts
+@options.home
+@options.key_file
+@options.domain
+@options.reading
+@options.detection
+@options.log_format
+def command(
+    dataset: str, to: str, to_format: str, unpartitioned: bool, output: str, log_format: str, **given: Any
+) -> int:
+    """Write a copy of DATASET in which what was found is protected by policy, and prove it.
+
+    The copy appears in one step with its labels, or not at all. The source is only read.
+    """
+    from clearance.jobs.session import get_session
+    from clearance.jobs.staging import Target
+    from clearance.jobs.tasks import protect, scan
+
+    progress = Progress(log_format)
+    desk = options.desk(given)
+    target = Target(to, to_format)
+    target.check_writable()
+    desk.tokens()  # a missing key is told before Spark starts
+    reference = options.reference(dataset, given)
+    reference.check()
+    facts = options.declared(given["facts"])
+    progress.say("starting Spark")
+    spark = get_session()
+    progress.say("scanning", dataset=dataset)
+    scanned = scan(spark, reference, desk, facts=facts)
+    progress.say("protecting", dataset=dataset, rows=scanned.scan.rows)
+    done = protect(spark, reference, target, desk, scanned=scanned, unpartitioned=unpartitioned)
+    progress.say("published", dataset=to, version=done.version)
+    emit(done.to_dict(), output, print_protected)
+    return 0

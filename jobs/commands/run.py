@@ -1,0 +1,115 @@
+"""``clearance run``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clearance.jobs.commands import options
+from clearance.jobs.commands.output import emit, print_run
+from clearance.jobs.commands.progress import Progress
+
+
+@click.command("run")
+@click.argument("plans", nargs=-1, required=True, metavar="PLAN.yml | DATASET...")
+@click.option("--solution", "names", multiple=True, metavar="NAME", help="Who wants the datasets (without a plan).")
+@click.option("--output", "place", metavar="DIR", help="Where protected copies go (without a plan). [./protected]")
+@click.option(
+    "--protect", type=click.Choice(["on-conflict", "always", "never"]), default="on-conflict", show_default=True
+)
+@click.option("--parallel", type=click.IntRange(1, 64), help="Datasets worked on at a time. [plan's, else 2]")
+@click.option("--verdicts", metavar="FILE", help="Where the verdict file goes. [HOME/verdicts.json]")
+@options.solutions
+@options.output
+@options.policy
+@options.facts
+@options.home
+@options.key_file
+@options.domain
+@options.detection
+@options.log_format
+def command(
+    plans: tuple[str, ...],
+    names: tuple[str, ...],
+    place: str | None,
+    protect: str,
+    parallel: int | None,
+    verdicts: str | None,
+    output: str,
+    log_format: str,
+    **given: Any,
+) -> int:
+    """Scan, label, check, protect, prove and publish: by a plan, or for the DATASETs given.
+
+    A folder, glob or database means many datasets. Exits with the worst final verdict; the verdict file says the rest.
+    """
+    from clearance.jobs.plan_file import load_plan
+
+    is_plan = len(plans) == 1 and plans[0].endswith((".yml", ".yaml"))
+    if is_plan and (names or place):
+        raise click.UsageError("--solution and --output belong into the plan")
+    plan = load_plan(plans[0]) if is_plan else _ad_hoc(plans, names, place, protect, given)
+    if parallel:
+        plan = plan.model_copy(update={"parallel": parallel})
+    for key in ("policy", "home", "key_file"):
+        given[key] = given[key] or getattr(plan, key)
+    given["domain"] = plan.domain if is_plan else given["domain"]
+    return _run(plan, given, Path(verdicts or plan.verdicts or _default_verdicts(given)), output, log_format)
+
+
+def _default_verdicts(given: dict[str, Any]) -> str:
+    from clearance.governance.registry import clearance_home
+
+    home = str(given["home"] or clearance_home())
+    return f"{'.clearance' if '://' in home else home}/verdicts.json"
+
+
+def _ad_hoc(
+    datasets: tuple[str, ...], names: tuple[str, ...], place: str | None, protect: str, given: dict[str, Any]
+) -> Any:
+    from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
+
+    if not names:
+        raise click.UsageError("name a plan file, or datasets with --solution NAME")
+    facts = options.declared(given["facts"])
+    detection = DetectionPlan(
+        language=given["language"],
+        regions=tuple(given["regions"]) or None,
+        ner=None if given["no_ner"] else "rampart",
+    )
+    return PlanFile(
+        version=1,
+        solutions=given["solutions"] or "solutions.yaml",
+        output=place or "protected",
+        protect=protect,  # type: ignore[arg-type]
+        detection=detection,
+        datasets=tuple(DatasetPlan(dataset=each, solutions=names, facts=facts) for each in datasets),
+    )
+
+
+def _run(plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_format: str) -> int:
+    from clearance.errors import ClearanceError
+    from clearance.jobs.check import find_solutions
+    from clearance.jobs.runner import run, worst, write_verdicts
+    from clearance.jobs.session import get_session
+
+    progress = Progress(log_format)
+    try:
+        desk = options.desk(given)
+        solutions = find_solutions(given.get("solutions") or plan.solutions)
+        desk.tokens()
+        progress.say("starting Spark")
+        outcomes, run_id = run(get_session(), plan, desk, solutions, progress)
+    except ClearanceError as error:
+        write_verdicts(verdicts, [], "", error)
+        raise
+    write_verdicts(verdicts, outcomes, run_id)
+    code = worst([outcome.exit_code for outcome in outcomes])
+    result = {
+        "run_id": run_id,
+        "exit_code": int(code),
+        "verdict_file": str(verdicts),
+        "datasets": [outcome.to_dict() for outcome in outcomes],
+    }
+    emit(result, output, print_run)
+    return int(code)

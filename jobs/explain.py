@@ -1,0 +1,51 @@
+"""Why a dataset has its label: finding, rule, policy line, run. From the registry alone."""
+
+from typing import Any
+
+from clearance.errors import DatasetError, UsageError
+from clearance.governance.identity import dataset_identity
+from clearance.governance.registry import Registry
+from clearance.jobs.check import scan_run
+
+
+def explain(registry: Registry, reference: str, column: str | None = None) -> dict[str, Any]:
+    """The label of a dataset or column and what it rests on.
+
+    Columns with nothing to explain are left out unless asked for by path. Raises ``DatasetError`` for a dataset
+    that is not in the registry, ``UsageError`` for a column it does not have.
+    """
+    key = dataset_identity(reference).key
+    row = registry.latest("labels", dataset=key)
+    if row is None:
+        raise DatasetError(f"{key} has no label", hint=f"scan it: clearance scan {reference}")
+    paths = list(row["columns"])
+    if column is not None and column not in paths:
+        raise UsageError(f"{key} has no column {column!r}", hint=f"it has: {', '.join(paths[:20])}")
+    found = {
+        entry["column"]: entry["report"]
+        for entry in registry.rows("findings", ["column", "report"], dataset=key, run_id=scan_run(row))
+    }
+    protection = registry.latest("protections", dataset=key) if row["kind"] == "protected" else None
+    why = row["reasons"] or {}
+    columns = [
+        {
+            "path": path,
+            "label": {k: v for k, v in row["columns"][path].items() if k != "entity_types"},
+            "findings": found.get(path, {}).get("findings", []),
+            "evidence": found.get(path, {}).get("evidence", []),
+            "rules": why.get(path, []),
+        }
+        for path in paths
+        if (path == column if column is not None else why.get(path) or found.get(path, {}).get("findings"))
+    ]
+    return {
+        "dataset": key,
+        "label": row["label"],
+        "kind": row["kind"],
+        "version": row["version"],
+        "policy": row["policy_path"],
+        "run_id": row["run_id"],
+        "at": row["at"].isoformat(),
+        "source": protection["source"] if protection else None,
+        "columns": columns,
+    }

@@ -1,0 +1,111 @@
+"""Plan files: which datasets, for which solutions, protected to where. Read once, strictly, into frozen values."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from clearance.errors import PolicyError
+from clearance.governance.strict_yaml import Strict, parse, read_text, validate, where
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _tuple(value: object) -> object:
+    """A YAML list as a tuple; one name stands for a list of one."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[Text, ...], BeforeValidator(_tuple)]
+
+
+class DetectionPlan(Strict):
+    """How datasets are looked at; ``ner: null`` leaves names and places in text out."""
+
+    language: Text = "en"
+    regions: Names | None = None
+    ner: Literal["rampart"] | None = "rampart"
+
+
+class DatasetPlan(Strict):
+    """One dataset, or all of a folder, glob or database.
+
+    ``name`` names the protected copy (by default the last part of the reference), ``to`` its place; ``facts`` are
+    what the owner declares; ``solutions`` those that want it.
+    """
+
+    dataset: Text
+    name: Text | None = None
+    format: Text | None = None
+    version: int | None = None
+    timestamp: Text | None = None
+    options: dict[Text, str] = Field(default_factory=dict)
+    solutions: Annotated[Names, Field(min_length=1)]
+    facts: dict[Text, Any] = Field(default_factory=dict)
+    detection: DetectionPlan | None = None
+    to: Text | None = None
+    unpartitioned: bool = False
+
+
+class PlanFile(Strict):
+    """A plan as it is written. Paths in it are relative to the plan's own folder."""
+
+    version: Literal[1]
+    policy: Text | None = None
+    solutions: Text
+    home: Text | None = None
+    key_file: Text | None = None
+    domain: Text = "default"
+    output: Text = "protected"
+    output_format: Literal["delta", "parquet"] = "delta"
+    protect: Literal["on-conflict", "always", "never"] = "on-conflict"
+    parallel: Annotated[int, Field(ge=1, le=64)] = 2
+    detection: DetectionPlan = DetectionPlan()
+    verdicts: Text | None = None
+    datasets: Annotated[tuple[DatasetPlan, ...], BeforeValidator(_tuple), Field(min_length=1)]
+
+
+def load_plan(path: str | Path) -> PlanFile:
+    """The plan in a file, its paths made absolute. Raises ``PolicyError`` with file and line."""
+    file = Path(path)
+    if file.is_dir() or not file.exists():
+        raise PolicyError(f"there is no plan at {path}", hint="docs/how-to/run.md has one to copy")
+    data, marks = parse(read_text(file), str(path))
+    plan = validate(PlanFile, data, marks)
+    for index, entry in enumerate(plan.datasets):
+        if entry.version is not None and entry.timestamp is not None:
+            place = where(marks, ("datasets", index))
+            raise PolicyError(f"{place}: a dataset is read at a version or at a timestamp, not both")
+    base = file.resolve().parent
+    return plan.model_copy(
+        update={
+            "policy": _beside(base, plan.policy),
+            "solutions": _beside(base, plan.solutions),
+            "home": _beside(base, plan.home),
+            "key_file": _beside(base, plan.key_file),
+            "output": _beside(base, plan.output),
+            "verdicts": _beside(base, plan.verdicts),
+            "datasets": tuple(
+                entry.model_copy(update={"dataset": _dataset(base, entry.dataset), "to": _dataset(base, entry.to)})
+                for entry in plan.datasets
+            ),
+        }
+    )
+
+
+def _beside(base: Path, path: str | None) -> str | None:
+    return path if path is None or "://" in path else str(base / Path(path).expanduser())
+
+
+def _dataset(base: Path, reference: str | None) -> str | None:
+    """Paths are relative to the plan; tables and URIs are what they are. A path has a slash or is there."""
+    if reference is None or "://" in reference or reference.startswith(("table:", "file:")):
+        return reference
+    if "/" in reference or (base / reference).exists():
+        return str(base / Path(reference).expanduser())
+    return reference
+
+
+__all__ = ["DatasetPlan", "DetectionPlan", "PlanFile", "load_plan"]

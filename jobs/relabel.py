@@ -1,0 +1,82 @@
+"""Label again: the present policy and facts over the findings on record. Needs no Spark."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clearance.errors import DatasetError
+from clearance.governance.decisions import read_facts
+from clearance.governance.identity import DatasetIdentity
+from clearance.governance.labels import Label
+from clearance.governance.standing import standing
+from clearance.jobs.check import labels_under, scan_run
+from clearance.jobs.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """A dataset's label under the present policy, as it was recorded."""
+
+    dataset: str
+    version: str | None
+    label: Label
+    columns: Mapping[str, Label]
+    run_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "dataset": self.dataset,
+            "version": self.version,
+            "label": self.label.to_dict(),
+            "columns": [{"path": path, "label": label.to_dict()} for path, label in self.columns.items()],
+            "run_id": self.run_id,
+        }
+
+
+def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> Relabelled:
+    """Labels a dataset from its findings on record and records the result.
+
+    ``facts`` replace those declared before under the same name. Raises ``DatasetError`` when there is nothing
+    to label from: never scanned, changed since, or protected under another policy.
+    """
+    read_facts(facts)
+    found = standing(desk.registry, identity)
+    hint = f"scan it: clearance scan {identity.location}"
+    if found.label is None:
+        raise DatasetError(f"{identity.key} was never scanned", hint=hint)
+    if found.state == "changed":
+        raise DatasetError(f"{identity.key} changed since its scan: {found.reason}", hint=hint)
+    row = found.label
+    declared = {**(row["facts"] or {}), **facts}
+    read_facts(declared)
+    with desk.run("label", identity.key) as run:
+        again = labels_under(desk.policy, row, desk.registry)
+        if again is None and row["policy_digest"] != desk.policy.digest:
+            raise DatasetError(
+                f"{identity.key} was protected and proved under another policy",
+                hint="protect it again under the present one",
+            )
+        if again is not None:
+            columns, label = again
+        else:
+            columns = {path: _label(own) for path, own in row["columns"].items()}
+            label = Label.from_dict(row["label"])
+        types = {path: own.get("entity_types", []) for path, own in row["columns"].items()}
+        copy = {k: v for k, v in row.items() if k not in ("run_id", "at", "seq")}
+        copy |= {
+            "label": label.to_dict(),
+            "columns": {path: {**own.to_dict(), "entity_types": types.get(path, [])} for path, own in columns.items()},
+            "policy_digest": desk.policy.digest,
+            "policy_path": desk.policy_path,
+            "facts": declared,
+        }
+        # The findings that it rests on are filed under the scan's run: refer to it.
+        copy["reasons"] = {**(row["reasons"] or {}), "": [{"scan": scan_run(row)}]}
+        desk.registry.append("labels", [copy], run_id=run.run_id)
+        run.label = label.to_dict()
+    return Relabelled(identity.key, row["version"], label, columns, run.run_id)
+
+
+def _label(own: Mapping[str, Any]) -> Label:
+    return Label.from_dict({key: value for key, value in own.items() if key != "entity_types"})

@@ -1,0 +1,227 @@
+"""Run: scan, label, check, protect, check again, for many datasets and solutions in one session.
+
+A dataset that fails stops its own chain, not the others'. What came of each is in the verdict file, whatever
+happens to the exit code on its way through a cluster.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from clearance.errors import ClearanceError, ExitCode, UsageError
+from clearance.governance.identity import dataset_identity
+from clearance.governance.solutions import Solution, Solutions
+from clearance.governance.standing import Standing
+from clearance.jobs.check import Checked, check, judge
+from clearance.jobs.datasets import Reference, expand, expand_database, open_dataset
+from clearance.jobs.desk import Desk
+from clearance.jobs.failures import reason
+from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
+from clearance.jobs.settings import Detection
+from clearance.jobs.staging import Target
+from clearance.jobs.tasks import Protected, Scanned, protect, scan
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+WORST_FIRST = (ExitCode.INTERNAL, ExitCode.USAGE, ExitCode.UNDECIDABLE, ExitCode.CONFLICT, ExitCode.ESCALATED)
+
+
+class Says(Protocol):
+    """Where progress goes."""
+
+    def say(self, event: str, *, dataset: str | None = None, **fields: Any) -> None:
+        """One step."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One dataset of a plan, after folders and globs were expanded."""
+
+    reference: Reference
+    name: str
+    plan: DatasetPlan
+    target: Target
+
+
+@dataclass
+class Outcome:
+    """What came of one dataset."""
+
+    item: Item
+    scanned: Scanned | None = None
+    before: list[Checked] = field(default_factory=list)
+    protected: Protected | None = None
+    after: list[Checked] = field(default_factory=list)
+    error: ClearanceError | None = None
+
+    @property
+    def final(self) -> list[Checked]:
+        """The last verdict for each solution: on the protected copy where there is one that is needed."""
+        replaced = {checked.solution: checked for checked in self.after}
+        return [replaced.get(checked.solution, checked) for checked in self.before]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of its final verdicts; its failure, if it failed."""
+        return self.error.exit_code if self.error else worst([checked.exit_code for checked in self.final])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "name": self.item.name,
+            "dataset": self.item.reference.key,
+            "rows": self.scanned.scan.rows if self.scanned else None,
+            "label": self.scanned.label.to_dict() if self.scanned else None,
+            "before": [checked.to_dict() for checked in self.before],
+            "protected": self.protected.to_dict() if self.protected else None,
+            "after": [checked.to_dict() for checked in self.after],
+            "verdicts": {checked.solution: checked.verdict.verdict for checked in self.final},
+            "error": {"message": self.error.message, "hint": self.error.hint} if self.error else None,
+            "exit_code": int(self.exit_code),
+        }
+
+
+def worst(codes: Sequence[ExitCode]) -> ExitCode:
+    """The code of a run: internal error, usage, undecidable, conflict, escalated, clear, in this order."""
+    return next((code for code in WORST_FIRST if code in codes), ExitCode.CLEAR)
+
+
+def items(spark: "SparkSession", plan: PlanFile) -> list[Item]:
+    """Every dataset the plan means, each with a name of its own and its target."""
+    found: list[Item] = []
+    for entry in plan.datasets:
+        references = [
+            table
+            for reference in expand(entry.dataset, format=entry.format)
+            for table in expand_database(spark, reference)
+        ]
+        for each in references:
+            reference = Reference(each.text, entry.format, entry.version, entry.timestamp, entry.options)
+            one = len(references) == 1
+            name = entry.name if entry.name and one else _name(each.text)
+            place = entry.to if entry.to and one else f"{(entry.to or plan.output).rstrip('/')}/{name}"
+            found.append(Item(reference, name, entry, Target(place, plan.output_format)))
+    places = [item.target.key for item in found]
+    twice = next((item for item in found if places.count(item.target.key) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two datasets would go to {twice.target.text}", hint="give them a name or a place of their own"
+        )
+    return found
+
+
+def _name(text: str) -> str:
+    last = text.rstrip("/").rpartition("/")[2] or text
+    return last.split(".")[0] if "/" in text else last.removeprefix("table:").replace(".", "_")
+
+
+def run(
+    spark: "SparkSession", plan: PlanFile, desk: Desk, solutions: Solutions, says: Says
+) -> tuple[list[Outcome], str]:
+    """Runs a plan; returns what came of each dataset and the id of the parent run.
+
+    Raises only what stops everything: a plan that names unknown solutions, a registry that can't be written.
+    """
+    for entry in plan.datasets:
+        for name in entry.solutions:
+            solutions[name]  # an unknown name is told before anything is read
+    todo = items(spark, plan)
+    desk.bury_the_dead()
+    outcomes: list[Outcome] = []
+    with desk.run("run", None, spark=spark) as parent:
+        below = desk.under(parent)
+        work: Callable[[Item], Outcome] = lambda item: _one(spark, item, plan, below, solutions, says)  # noqa: E731
+        with ThreadPoolExecutor(max_workers=min(plan.parallel, len(todo)) or 1) as pool:
+            outcomes = list(pool.map(work, todo))
+        code = worst([outcome.exit_code for outcome in outcomes])
+        parent.facts = {"datasets": len(outcomes), "exit_code": int(code)}
+    return outcomes, parent.run_id
+
+
+def _one(spark: "SparkSession", item: Item, plan: PlanFile, desk: Desk, solutions: Solutions, says: Says) -> Outcome:
+    outcome = Outcome(item)
+    own = desk.with_detection(_detection(item.plan.detection or plan.detection))
+    wanted = [solutions[name] for name in item.plan.solutions]
+    try:
+        _chain(spark, item, plan, own, wanted, outcome, says)
+    except ClearanceError as error:
+        outcome.error = error
+    except Exception as error:  # the chain of one dataset must not stop the others; its text may hold data
+        outcome.error = ClearanceError(
+            f"{item.name}: internal error ({reason(error)})", hint="please report it; nothing was published"
+        )
+    if outcome.error:
+        says.say("failed", dataset=item.name, why=outcome.error.message)
+    return outcome
+
+
+def _chain(
+    spark: "SparkSession",
+    item: Item,
+    plan: PlanFile,
+    desk: Desk,
+    wanted: list[Solution],
+    outcome: Outcome,
+    says: Says,
+) -> None:
+    says.say("scanning", dataset=item.name)
+    dataset = open_dataset(spark, item.reference)
+    outcome.scanned = scan(spark, dataset, desk, facts=item.plan.facts)
+    says.say("scanned", dataset=item.name, rows=outcome.scanned.scan.rows, level=outcome.scanned.label.level)
+    identity = dataset.reference.identity
+    for solution in wanted:
+        if identity.kind in ("path", "uri"):
+            checked = check(identity, solution, desk.policy, desk.registry)
+        else:
+            # Only this session can see that a table is as it was just scanned.
+            row = desk.registry.latest("labels", dataset=identity.key)
+            checked = judge(identity, Standing("current", "", row), solution, desk.policy, desk.registry)
+        outcome.before.append(checked)
+        says.say(str(checked.verdict.verdict), dataset=item.name, solution=solution.name)
+    refused = [
+        solution
+        for solution, checked in zip(wanted, outcome.before, strict=True)
+        if checked.exit_code is not ExitCode.CLEAR
+    ]
+    if plan.protect == "never" or (plan.protect == "on-conflict" and not refused):
+        return
+    says.say("protecting", dataset=item.name)
+    outcome.protected = protect(
+        spark, dataset, item.target, desk, scanned=outcome.scanned, unpartitioned=item.plan.unpartitioned
+    )
+    says.say("published", dataset=item.name, to=item.target.text, level=outcome.protected.label.level)
+    target = dataset_identity(item.target.text)
+    for solution in refused:
+        if target.kind in ("path", "uri"):
+            checked = check(target, solution, desk.policy, desk.registry)
+        else:
+            row = desk.registry.latest("labels", dataset=target.key)
+            checked = judge(target, Standing("current", "", row), solution, desk.policy, desk.registry)
+        outcome.after.append(checked)
+        says.say(str(checked.verdict.verdict), dataset=f"{item.name} (protected)", solution=solution.name)
+
+
+def _detection(plan: DetectionPlan) -> Detection:
+    return Detection(plan.language, plan.regions, plan.ner)
+
+
+def write_verdicts(path: Path, outcomes: Sequence[Outcome], run_id: str, error: ClearanceError | None = None) -> None:
+    """The verdict file: what the exit code can't carry through a cluster. Replaced as a whole or not at all."""
+    codes = [outcome.exit_code for outcome in outcomes] + ([error.exit_code] if error else [])
+    content = {
+        "run_id": run_id,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "exit_code": int(worst(codes)),
+        "error": {"message": error.message, "hint": error.hint} if error else None,
+        "datasets": [outcome.to_dict() for outcome in outcomes],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    temporary.replace(path)
