@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from clearance.tokenization.normalization import family_of, normalize, region_of, width_of
 from clearance.tokenization.regions import REGIONS
 
@@ -72,15 +73,31 @@ def message(value: str, entity_type: str, region: str) -> bytes:
     return f"{rule}\0{canonical}".encode("utf-8", "surrogatepass")
 
 
+def texts_of(values: pa.Array) -> list[str]:
+    """The values as Python text. Bytes that are no UTF-8, which Parquet may hold, become lone surrogates.
+
+    Arrow alone would raise a ``UnicodeDecodeError``, and that carries the value.
+    """
+    found: list[str]
+    try:
+        found = values.to_pylist()
+    except UnicodeDecodeError:
+        found = [octets.decode("utf-8", "surrogateescape") for octets in values.cast(pa.large_binary()).to_pylist()]
+    return found
+
+
 def messages(values: pa.Array, entity_type: str, region: str) -> list[bytes]:
     """``message`` for each of a text array's values; there must be no nulls."""
     fast = _fast_path(entity_type, region)
     if fast is None:
-        return [message(text, entity_type, region) for text in values.to_pylist()]
-    odd = pc.invert(pc.match_substring_regex(values, fast.pattern))
-    tagged = _join(f"{fast.rule}\0", fast.change(values).cast(pa.large_string()))
-    found: list[bytes] = tagged.cast(pa.large_binary()).to_pylist()
-    positions = pc.indices_nonzero(odd).to_pylist()
-    for position, text in zip(positions, values.filter(odd).to_pylist(), strict=True):
-        found[position] = message(text, entity_type, region)
-    return found
+        return [message(text, entity_type, region) for text in texts_of(values)]
+    plainly = pc.match_substring_regex(values, fast.pattern)
+    odd = pc.invert(plainly)
+    # Only what matched: Arrow's kernels refuse bytes that are no UTF-8.
+    tagged = _join(f"{fast.rule}\0", fast.change(values.filter(plainly)).cast(pa.large_string()))
+    quick: list[bytes] = tagged.cast(pa.large_binary()).to_pylist()
+    if len(quick) == len(values):
+        return quick
+    slow = iter([message(text, entity_type, region) for text in texts_of(values.filter(odd))])
+    rest = iter(quick)
+    return [next(rest) if fits else next(slow) for fits in plainly.to_pylist()]

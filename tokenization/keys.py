@@ -15,10 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
-from clearance.errors import KeyUnavailableError
-from clearance.tokenization.keyfile import default_key_path, file_stamp, read_key_file, write_key_file
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from clearance.errors import KeyUnavailableError
+from clearance.tokenization.keyfile import default_key_path, file_stamp, read_key_file, write_key_file
 
 __all__ = ["FileKeyProvider", "KeyReference", "KeyRing", "default_key_path", "hkdf_sha256"]
 

@@ -8,7 +8,9 @@ from typing import Literal, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from clearance.errors import PolicyError
+from clearance.tokenization.canonical import texts_of
 from clearance.tokenization.tokens import Tokenizer
 
 MethodName = Literal["token", "mask", "redact", "suppress", "keep"]
@@ -101,6 +103,10 @@ def is_protected(method: Method, values: pa.Array, entity_type: str, tokenizer: 
 
 def _mask(method: Method, values: pa.Array) -> pa.Array:
     values = values.cast(pa.string())
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        return _mask_odd_bytes(method, values)
     length = pc.utf8_length(values)
     hidden = pc.subtract(length, method.keep_first + method.keep_last)
     short = pc.less(hidden, MIN_HIDDEN)
@@ -109,3 +115,10 @@ def _mask(method: Method, values: pa.Array) -> pa.Array:
     # A slice with stop=None and a negative start means the end of the text; -0 would mean all of it.
     last = pc.utf8_slice_codeunits(values, -method.keep_last) if method.keep_last else ""
     return pc.binary_join_element_wise(pc.if_else(short, "", first), stars, pc.if_else(short, "", last), "")
+
+
+def _mask_odd_bytes(method: Method, values: pa.Array) -> pa.Array:
+    """The same for a column with bytes that are no UTF-8: where one would be kept stands a question mark."""
+    encoded = values.dictionary_encode()
+    masked = [mask_text(method, text).encode("utf-8", "replace") for text in texts_of(encoded.dictionary)]
+    return pa.array(masked, pa.binary()).cast(pa.string()).take(encoded.indices)

@@ -17,6 +17,9 @@ from typing import NoReturn
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+
 from clearance.errors import UsageError
 from clearance.tokenization.canonical import message, messages
 from clearance.tokenization.codec import Booleans, Bytes, base32_decode, base32_encode, check_characters, is_base32
@@ -24,8 +27,6 @@ from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.prf import KeyedHash
 from clearance.tokenization.regions import REGIONS
 from clearance.tokenization.slugs import slug_of, type_of
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.cmac import CMAC
 
 BODY_BYTES = 15
 BODY_CHARS = 24

@@ -1,9 +1,10 @@
 """One fixed key ring for all tests of this folder; never a key for data."""
 
 import pytest
+from hypothesis import settings
+
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.tokens import Tokenizer
-from hypothesis import settings
 
 # A busy machine is slow now and then; that is no failure. Everything else stays as the caller set it.
 settings.register_profile("without-deadline", settings(deadline=None))

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.normalization import _FAMILY_OF, normalize
 from clearance.tokenization.slugs import slug_of
 from clearance.tokenization.tokens import Tokenizer
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.cmac import CMAC
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text("utf-8"))
 

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+
 from clearance.errors import ExitCode, KeyUnavailableError
 from clearance.tokenization.keys import FileKeyProvider, KeyReference, KeyRing, default_key_path
 from clearance.tokenization.tokens import Tokenizer

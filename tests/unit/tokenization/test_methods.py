@@ -1,12 +1,13 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from clearance.errors import PolicyError
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.methods import Method, apply, is_protected, mask_text, redaction
 from clearance.tokenization.tokens import Tokenizer
-from hypothesis import given
-from hypothesis import strategies as st
 
 TOKENS = Tokenizer(KeyRing({"golden": bytes(range(32))}, "golden"))
 keeps = st.integers(min_value=0, max_value=64)
@@ -99,3 +100,21 @@ def test_large_cells() -> None:
     values = pa.array(["x" * 10**6, "y" * (10**6 - 1)])
     for name in ("token", "mask", "redact", "suppress", "keep"):
         assert len(apply(Method(name), values, "PERSON", TOKENS)) == 2  # type: ignore[arg-type]
+
+
+def not_utf8(*values: bytes) -> pa.Array:
+    """A string column as Parquet files written elsewhere can hold it."""
+    offsets = pa.array([sum(map(len, values[:i])) for i in range(len(values) + 1)], pa.int32())
+    return pa.StringArray.from_buffers(len(values), offsets.buffers()[1], pa.py_buffer(b"".join(values)))
+
+
+@pytest.mark.parametrize("entity_type", ["EMAIL_ADDRESS", "CREDIT_CARD", "PERSON", "PHONE_NUMBER", "CUSTOM"])
+def test_bytes_that_are_no_text_are_protected_and_never_shown(entity_type: str) -> None:
+    column = not_utf8(b"jane@example.com", b"\xff\xfesecret", b"hidden\xff", b"\xed\xa0\x80", b"")
+    tokens = apply(Method("token"), column, entity_type, TOKENS)
+    tokens.validate(full=True)
+    assert len(set(tokens.to_pylist())) == len(column)
+    assert not pc.any(is_protected(Method("token"), column, entity_type, TOKENS)).as_py()
+    masked = apply(Method("mask", keep_last=4), column, entity_type, TOKENS)
+    assert masked.to_pylist() == ["*" * 12 + ".com", "****cret", "*******", "***", ""]
+    assert apply(Method("mask", keep_last=1), not_utf8(b"abcdefg\xff"), "X", TOKENS).to_pylist() == ["*******?"]

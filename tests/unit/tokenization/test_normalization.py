@@ -3,10 +3,11 @@ import unicodedata
 
 import pyarrow as pa
 import pytest
-from clearance.tokenization.canonical import message, messages
-from clearance.tokenization.normalization import normalize
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from clearance.tokenization.canonical import message, messages
+from clearance.tokenization.normalization import normalize
 
 TYPES = ["EMAIL_ADDRESS", "PHONE_NUMBER", "US_SSN", "CREDIT_CARD", "PERSON", "IP_ADDRESS", "DATE_OF_BIRTH", "CUSTOM"]
 types = st.sampled_from(TYPES)

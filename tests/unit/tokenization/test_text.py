@@ -3,13 +3,14 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.methods import Method
 from clearance.tokenization.text import Span, replace_spans
 from clearance.tokenization.tokens import Tokenizer
 from clearance.values import to_text
-from hypothesis import given
-from hypothesis import strategies as st
 
 TOKENS = Tokenizer(KeyRing({"golden": bytes(range(32))}, "golden"))
 METHODS = {

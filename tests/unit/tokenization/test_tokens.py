@@ -4,12 +4,13 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from clearance.errors import KeyUnavailableError, UsageError
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.slugs import slug_of, type_of
 from clearance.tokenization.tokens import LONGEST, TOKEN_PATTERN, Tokenizer
-from hypothesis import given
-from hypothesis import strategies as st
 
 TOKENS = Tokenizer(KeyRing({"golden": bytes(range(32))}, "golden"))
 # What a policy can name a type: any text of up to 64 bytes.

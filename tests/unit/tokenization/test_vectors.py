@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clearance.tokenization.codec import _double, base32_decode, base32_encode, check_characters, is_base32
-from clearance.tokenization.keys import hkdf_sha256
-from clearance.tokenization.prf import KeyedHash
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
+
+from clearance.tokenization.codec import _double, base32_decode, base32_encode, check_characters, is_base32
+from clearance.tokenization.keys import hkdf_sha256
+from clearance.tokenization.prf import KeyedHash
 
 VECTORS = os.environ.get("CLEARANCE_VECTORS", "")
 needs_vectors = pytest.mark.skipif(not VECTORS, reason="CLEARANCE_VECTORS names no folder of published vectors")
