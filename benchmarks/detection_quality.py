@@ -21,12 +21,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+
 from clearance.classifiers.columns import finish
 from clearance.classifiers.engine import Engine, load_engine
 from clearance.classifiers.nlp import WordsOnlyNlpEngine
 from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.resolve import resolve
-from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 
 UNSCORED = {"DATE_TIME", "NRP", "URL", "UUID", "MAC_ADDRESS"}
 Span = tuple[int, int]

@@ -65,14 +65,14 @@ def finish(profile: LeafProfile, *, name: str, dtype: str) -> ColumnReport:
     token_rows = sum(counts.whole for counts in tokens.values())
     if 2 * token_rows >= filled:
         entity_type = max(tokens, key=lambda kind: (tokens[kind].whole, kind))
-        found = _findings(tokens, filled, "token") + _findings(_telling_rest(raw, filled), filled)
+        found = _findings(tokens, filled, "token") + _findings(_telling_rest(raw), filled)
         return _report(profile, name, dtype, "structured", entity_type, found, ("verified tokens",))
 
     chosen, matched, evidence = _structured_type(profile, name, raw, filled)
     token_findings = _findings(tokens, filled, "token")
     if chosen is not None:
-        others = {kind: c for kind, c in _telling_rest(raw, filled).items() if kind != chosen}
-        finding = _chosen_finding(profile, chosen, matched, raw.get(chosen), filled, evidence)
+        others = {kind: c for kind, c in _telling_rest(raw).items() if kind != chosen}
+        finding = _chosen_finding(chosen, matched, raw.get(chosen), filled, evidence)
         found = (finding, *_findings(others, filled), *token_findings)
         return _report(profile, name, dtype, "structured", chosen, found, evidence)
     if profile.traits["texty"] + profile.traits["long"] >= TEXT_SHARE * filled:
@@ -117,7 +117,7 @@ def _is_flag(profile: LeafProfile, entity_type: str, filled: int) -> bool:
     return entity_type != "GENDER" and profile.traits["flag"] >= 0.95 * filled and entity_type != "AGE"
 
 
-def _telling_rest(raw: dict[str, TypeCounts], filled: int) -> dict[str, TypeCounts]:
+def _telling_rest(raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
     """What else is in a structured column that must not go unnoticed."""
     return {kind: c for kind, c in raw.items() if kind in TELLING and c.rows}
 
@@ -137,7 +137,6 @@ def _mixed(raw: dict[str, TypeCounts], filled: int) -> dict[str, TypeCounts]:
 
 
 def _chosen_finding(
-    profile: LeafProfile,
     chosen: str,
     matched: int,
     counts: TypeCounts | None,

@@ -11,6 +11,7 @@ from importlib import resources
 import regex
 import yaml
 from phonenumbers.geodata.locale import LOCALE_DATA
+
 from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
 from clearance.classifiers.findings import Span
 from clearance.errors import DetectionError
@@ -63,7 +64,10 @@ def countries(language: str) -> Detector:
 
 @lru_cache(maxsize=8)
 def load_detectors(language: str = "en") -> tuple[Detector, ...]:
-    """The packaged detectors, and the countries in ``language``. Raises DetectionError when one fails on its own examples."""
+    """The packaged detectors, and the countries in ``language``.
+
+    Raises DetectionError when one fails on its own examples.
+    """
     data = yaml.safe_load(_text())
     detectors = []
     for entry in data["detectors"]:

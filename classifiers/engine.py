@@ -11,10 +11,14 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
 import tldextract
+from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+
 from clearance.classifiers.detectors import detectors_digest, load_detectors
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gates import may_match, traits_for_gates
@@ -23,8 +27,6 @@ from clearance.classifiers.rampart import DIGEST as RAMPART_DIGEST
 from clearance.classifiers.rampart import RampartRecognizer, windows
 from clearance.classifiers.recognizers import build_recognizer, enabled_entries
 from clearance.errors import DetectionError, UsageError
-from presidio_analyzer import EntityRecognizer, RecognizerResult
-from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 
 #: Presidio's patterns see longer texts in windows: some of them, and its context search, are superlinear.
 WINDOW = 4096
@@ -48,6 +50,8 @@ class _TimeoutWatch(logging.Handler):
 
 
 _watch = _TimeoutWatch()
+# Pattern recognizers take none; words are split only for texts with hits.
+_NO_ARTIFACTS: Any = None
 
 
 class Engine:
@@ -57,7 +61,7 @@ class Engine:
         if ner not in (None, "rampart"):
             raise UsageError(f"unknown NER model {ner!r}", hint="known: rampart, or none at all")
         # Presidio's e-mail recognizer would fetch the public suffix list; the packaged one needs no network.
-        tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
+        setattr(tldextract, "extract", tldextract.TLDExtract(suffix_list_urls=()))  # noqa: B010
         logger = logging.getLogger("presidio-analyzer")
         logger.setLevel(logging.WARNING)  # below, it logs the words around a match
         logger.propagate = False
@@ -68,9 +72,11 @@ class Engine:
         entries = enabled_entries(language, regions)
         self._recognizers = [build_recognizer(entry, language) for entry in entries]
         self._own = load_detectors(language)
-        self._ner: EntityRecognizer | None = RampartRecognizer(language) if ner == "rampart" else None
+        self._ner: RampartRecognizer | None = RampartRecognizer(language) if ner == "rampart" else None
         self._nlp = WordsOnlyNlpEngine(language)
         self._enhancer = LemmaContextAwareEnhancer()
+        # Long texts repeat themselves, and what is slow for a pattern is mostly a repetition.
+        self._window = lru_cache(maxsize=256)(self._presidio)
         self.has_ner = self._ner is not None
         self.digest = self._digest(ner)
 
@@ -131,21 +137,18 @@ class Engine:
 
     def _windowed(self, text: str) -> set[Span]:
         """Presidio's hits window by window; one cut short at a window's edge gives way to its longer self."""
-        found: dict[tuple[str, str], list[Span]] = {}
+        found: dict[tuple[str, str], set[Span]] = {}
         for start, end in windows(text, WINDOW, OVERLAP):
-            for span in self._presidio(text[start:end]):
+            for span in self._window(text[start:end]):
                 moved = Span(span.start + start, span.end + start, span.entity_type, span.score, span.detector)
-                found.setdefault((span.entity_type, span.detector), []).append(moved)
+                found.setdefault((span.entity_type, span.detector), set()).add(moved)
         kept: set[Span] = set()
         for spans in found.values():
-            spans.sort(key=lambda span: (span.start, -span.end))
-            for span in spans:
-                if not any(
-                    other.start <= span.start and span.end <= other.end and other is not span
-                    for other in kept
-                    if other.entity_type == span.entity_type and other.detector == span.detector
-                ):
+            reach = -1
+            for span in sorted(spans, key=lambda span: (span.start, -span.end, -span.score)):
+                if span.end > reach:
                     kept.add(span)
+                    reach = span.end
         return kept
 
     def _presidio(self, text: str) -> list[Span]:
@@ -155,7 +158,7 @@ class Engine:
         results: list[RecognizerResult] = []
         for recognizer in self._recognizers:
             if may_match(type(recognizer).__name__, gate):
-                results.extend(recognizer.analyze(text, recognizer.supported_entities, None) or [])
+                results.extend(recognizer.analyze(text, recognizer.supported_entities, _NO_ARTIFACTS) or [])
         if _watch.timeouts != timeouts:
             raise DetectionError(
                 f"a pattern ran out of time on a text of {len(text)} characters",

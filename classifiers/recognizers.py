@@ -10,8 +10,9 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from clearance.errors import DetectionError, UsageError
 from presidio_analyzer import EntityRecognizer, predefined_recognizers
+
+from clearance.errors import DetectionError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,5 @@ def build_recognizer(entry: RecognizerEntry, language: str) -> EntityRecognizer:
         arguments["context"] = ["tarjeta", "credito", "visa", "mastercard", "cc", "amex", "discover", "jcb", "diners"]
     if "supported_language" not in inspect.signature(kind.__init__).parameters:
         del arguments["supported_language"]
-    return kind(**arguments)
+    recognizer: EntityRecognizer = kind(**arguments)
+    return recognizer

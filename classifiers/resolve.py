@@ -6,6 +6,7 @@ left covers everything the hits covered: no character of a hit above its thresho
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from clearance.classifiers.findings import Span
@@ -40,27 +41,43 @@ def resolve(text: str, spans: Iterable[Span], *, tokens: Sequence[tuple[int, int
         {span for span in spans if span.score >= THRESHOLDS.get(span.entity_type, 0.0)},
         key=lambda s: (_RANK.get(s.entity_type, 0), s.start - s.end, -s.score, s.start, s.entity_type, s.detector),
     )
-    taken: list[tuple[int, int]] = [(start, end) for start, end, _ in tokens]
+    taken = _Taken((start, end) for start, end, _ in tokens)
     kept: list[Span] = []
     for span in candidates:
-        for start, end in _free(span.start, span.end, taken):
+        for start, end in taken.add(span.start, span.end):
             start, end = _trim(text, start, end)
             if start < end:
                 kept.append(Span(start, end, span.entity_type, span.score, span.detector))
-        taken.append((span.start, span.end))
     return tuple(sorted(kept, key=lambda span: span.start))
 
 
-def _free(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Parts of [start, end) that no taken range covers."""
-    free = []
-    for low, high in sorted(r for r in taken if r[0] < end and r[1] > start):
-        if low > start:
-            free.append((start, low))
-        start = max(start, high)
-    if start < end:
-        free.append((start, end))
-    return free
+class _Taken:
+    """Disjoint ranges in order, so that a text with many thousand spans costs no square of them."""
+
+    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+        self._ranges: list[tuple[int, int]] = []
+        for start, end in sorted(ranges):
+            self.add(start, end)
+
+    def add(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Take [start, end); returns the parts of it that were still free."""
+        first = bisect_left(self._ranges, (start, start))
+        if first and self._ranges[first - 1][1] > start:
+            first -= 1
+        last, free, at = first, [], start
+        while last < len(self._ranges) and self._ranges[last][0] < end:
+            low, high = self._ranges[last]
+            if low > at:
+                free.append((at, low))
+            at = max(at, high)
+            last += 1
+        if at < end:
+            free.append((at, end))
+        touched = self._ranges[first:last]
+        low = min([start, *(r[0] for r in touched)])
+        high = max([end, *(r[1] for r in touched)])
+        self._ranges[first:last] = [(low, high)]
+        return free
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -22,7 +22,10 @@ _Q = 64 - _P
 
 
 class DistinctSketch:
-    """4,096 registers: standard error 1.6 %, nearly exact below 100. The hash is keyed with a run's ``salt`` (16 to 64 bytes)."""
+    """4,096 registers: standard error 1.6 %, nearly exact below 100.
+
+    The hash is keyed with a run's ``salt`` of 16 to 64 bytes.
+    """
 
     def __init__(self, salt: bytes) -> None:
         self._salt: bytes | None = salt

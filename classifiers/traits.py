@@ -14,8 +14,9 @@ _INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _AGE_RANGE = re.compile(r"\d{1,3} ?(?:-|–|to) ?\d{1,3}|\d{1,3}\+|[<>]=? ?\d{1,3}", re.ASCII)
 _DATE = re.compile(
-    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})|\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}"
-    r"|[A-Za-z]{3,9} \d{1,2},? \d{4}|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?:[T ][0-9:.]{4,15}.{0,6})?",
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
+    r"|\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4}"
+    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?:[T ][0-9:.]{4,15}.{0,6})?",
     re.ASCII,
 )
 _IPISH = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
@@ -25,8 +26,8 @@ _GENDERS = frozenset(
     ["male", "female", "man", "woman", "boy", "girl", "men", "women", "non-binary", "nonbinary", "genderqueer", "genderfluid", "agender", "bigender", "polygender", "transgender", "trans", "intersex"]
 )
 _STREET = re.compile(
-    r"(?:\d+[\w\-/]*|(?:p\.? ?o\.? ?)box\b).{0,40}\b(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way"
-    r"|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
+    r"(?:\d+[\w\-/]*|(?:p\.? ?o\.? ?)box\b).{0,40}\b"
+    r"(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
     r"|point|park|hill|pass|junction|center|box|rue|via|calle|weg|straße|strasse|str)\b",
     re.IGNORECASE,
 )
