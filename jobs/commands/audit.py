@@ -22,7 +22,7 @@ def command(verify: bool, home: str | None, output: str) -> int:
             "ok": report.ok,
             "entries": report.entries,
             "problems": list(report.problems),
-            "unfinished": list(report.unfinished),
+            "unfinished": list(report.open_intents),
         }
         emit(told, output, lambda t: click.echo("\n".join(t["problems"]) or f"{t['entries']} entries, the chain holds"))
         return 0 if report.ok else 5
