@@ -1,0 +1,47 @@
+# make demo and make test do everything that is needed, on a machine with Python 3.11+, Java 17+ and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint typecheck lock clean java
+
+help:  ## Say what can be made
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Create .venv with the locked packages and Clearance itself
+
+# Python and Java are looked at before anything is downloaded; either missing is told in one line with the fix.
+$(READY): requirements.lock pyproject.toml scripts/setup.py
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not on PATH; install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) scripts/setup.py $(VENV)
+	@touch $(READY)
+
+java:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not on PATH; install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) scripts/setup.py --java
+
+demo: java $(READY)  ## Show the main job on a small support desk
+	@$(BIN)/python examples/support-desk/demo.py
+
+test: java $(READY)  ## Run all tests
+	@$(PYTEST) tests
+
+unit: $(READY)  ## Run the tests that need no Spark, in seconds
+	@$(PYTEST) tests/unit -q
+
+lint: $(READY)  ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+typecheck: $(READY)  ## Check types of the installed wheel
+	@$(BIN)/python scripts/typecheck.py
+
+lock: $(READY)  ## Resolve pyproject.toml into requirements.lock anew
+	@$(BIN)/python scripts/lock.py
+
+clean:  ## Remove what was made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache spark-warehouse
