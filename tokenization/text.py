@@ -1,5 +1,6 @@
 """Protecting what was found inside a text, and nothing else of it."""
 
+from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 
 from clearance.tokenization.methods import Method, mask_text, redaction
@@ -21,15 +22,14 @@ def replace_spans(text: str, spans: Sequence[Span], methods: Mapping[str, Method
     chosen = [
         (max(start, 0), min(end, len(text)), entity_type)
         for start, end, entity_type in spans
-        if methods.get(entity_type, _REDACT).name != "keep"
+        if max(start, 0) < min(end, len(text)) and methods.get(entity_type, _REDACT).name != "keep"
     ]
     if not chosen:
         return text
     done = _protected(text, chosen, tokenizer)
-    pieces = _resolve(text, chosen, done)
     parts = []
     position = 0
-    for start, end, entity_type in pieces:
+    for start, end, entity_type in _pieces(text, chosen, done):
         parts.append(text[position:start])
         parts.append(_replace(text[start:end], entity_type, methods.get(entity_type, _REDACT), tokenizer))
         position = end
@@ -53,31 +53,42 @@ def _protected(text: str, spans: Sequence[Span], tokenizer: Tokenizer) -> list[t
         while start >= 0:
             done.append((start, start + len(constant)))
             start = text.find(constant, start + len(constant))
-    return done
+    # A type's name may hold brackets, and one constant another: keep the outer ones, disjoint.
+    disjoint: list[tuple[int, int]] = []
+    for start, end in sorted(done):
+        if not disjoint or start >= disjoint[-1][1]:
+            disjoint.append((start, end))
+    return disjoint
 
 
-def _resolve(text: str, spans: Sequence[Span], done: Sequence[tuple[int, int]]) -> list[Span]:
+def _pieces(text: str, spans: Sequence[Span], done: Sequence[tuple[int, int]]) -> list[Span]:
     """Spans that don't overlap, in order, covering all characters of ``spans`` but those of ``done``."""
+    starts, ends = {start for start, _ in done}, {end for _, end in done}
+    # Disjoint and in order all the time, so that a million-character text with many finds stays fast.
     taken = sorted(done)
     pieces: list[Span] = []
     for start, end, entity_type in sorted(spans, key=lambda span: span[0] - span[1]):
         for left, right in _gaps(start, end, taken):
+            insort(taken, (left, right))
             piece = text[left:right]
+            cut = (left, right) != (start, end) and (left in ends or right in starts)
             # A comma cut off beside a token is no find: protecting it would grow the text at every run.
-            if not piece.strip() or (_touches(left, right, done, (start, end)) and not _has_content(piece)):
+            if not piece.strip() or (cut and not _has_content(piece)):
                 continue
             left += len(piece) - len(piece.lstrip())
             right -= len(piece) - len(piece.rstrip())
             pieces.append((left, right, entity_type))
-        taken = sorted([*taken, (start, end)])
     return sorted(pieces)
 
 
 def _gaps(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of ``start`` to ``end`` is not taken; ``taken`` is disjoint and in order."""
     gaps = []
-    for left, right in taken:
-        if right <= start:
-            continue
+    first = bisect_left(taken, (start, start))
+    if first and taken[first - 1][1] > start:
+        first -= 1
+    for index in range(first, len(taken)):
+        left, right = taken[index]
         if left >= end:
             break
         if left > start:
@@ -86,11 +97,6 @@ def _gaps(start: int, end: int, taken: Sequence[tuple[int, int]]) -> list[tuple[
     if start < end:
         gaps.append((start, end))
     return gaps
-
-
-def _touches(left: int, right: int, done: Sequence[tuple[int, int]], span: tuple[int, int]) -> bool:
-    """Whether the piece was cut out of its span by something that is protected already."""
-    return (left, right) != span and any(left == end or right == start for start, end in done)
 
 
 def _has_content(piece: str) -> bool:
