@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clearance.errors import ExitCode, RegistryError, UsageError
-from clearance.governance.decisions import Verdict, decide, read_facts
+from clearance.governance.decisions import State, Verdict, decide, read_facts
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labeling import label_column, label_dataset
 from clearance.governance.labels import Label
@@ -97,7 +97,8 @@ def judge(
         path: Label.from_dict({k: v for k, v in own.items() if k != "entity_types"}) for path, own in stored.items()
     }
     declared = _facts(row.get("facts") or {}, facts or {})
-    state, reason = found.state, found.reason
+    state: State = found.state
+    reason = found.reason
     if state == "current" and row.get("policy_digest") != policy.digest:
         again = labels_under(policy, row, registry)
         if again is None:

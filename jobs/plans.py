@@ -126,7 +126,9 @@ def _plan_leaf(leaf: SparkLeaf, report: ColumnReport, policy: Policy, *, protect
 
     def plan(how: How, method: Settings, label: Label, note: str = "") -> LeafPlan:
         becomes_text = how in ("cells", "spans") and method.get("name") != "keep"
-        after = "string" if becomes_text or (how == "null" and not leaf.readable) else leaf.type
+        # What Arrow can't carry comes back as a string without values; binary stays binary.
+        uncarried = how == "null" and not leaf.readable and leaf.type != "binary"
+        after = "string" if becomes_text or uncarried else leaf.type
         return LeafPlan(
             leaf.path, leaf.steps, how, report.kind, report.entity_type, method, label, leaf.type, after, note
         )
@@ -139,9 +141,9 @@ def _plan_leaf(leaf: SparkLeaf, report: ColumnReport, policy: Policy, *, protect
         kept = method["name"] == "keep"
         label = protected_column(facts, policy, methods={"UNKNOWN": method}, verified=True)
         return plan("keep" if kept else "null", method if kept else {"name": "suppress"}, label)
-    method = whole_cell_method(facts, policy)
-    if method is not None:
-        return _whole_cells(leaf, report, policy, method, plan)
+    whole = whole_cell_method(facts, policy)
+    if whole is not None:
+        return _whole_cells(leaf, report, policy, whole, plan)
     others = {finding.entity_type for finding in report.findings} - {report.entity_type}
     if report.kind == "structured" and not others:
         return plan("keep", KEEP, protected_column(facts, policy, verified=True))

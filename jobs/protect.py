@@ -16,7 +16,7 @@ from clearance.paths import ITEM, KEY, VALUE, Step
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-    from pyspark.sql.types import DataType, StructType
+    from pyspark.sql.types import DataType, StructField, StructType
 
 
 def protected_frame(
@@ -43,14 +43,13 @@ def protected_schema(schema: "StructType", plan: ProtectionPlan) -> "StructType"
 
 
 def _field(
-    field: object, above: tuple[Step, ...], to_text: set[tuple[Step, ...]], nulled: set[tuple[Step, ...]]
-) -> "object":
+    field: "StructField", above: tuple[Step, ...], to_text: set[tuple[Step, ...]], nulled: set[tuple[Step, ...]]
+) -> "StructField":
     from pyspark.sql.types import StructField
 
-    steps = (*above, Step("name", field.name))  # type: ignore[attr-defined]
-    kind = _type(field.dataType, steps, to_text, nulled)  # type: ignore[attr-defined]
-    nullable = field.nullable or steps in nulled  # type: ignore[attr-defined]
-    return StructField(field.name, kind, nullable, field.metadata)  # type: ignore[attr-defined]
+    steps = (*above, Step("name", field.name))
+    kind = _type(field.dataType, steps, to_text, nulled)
+    return StructField(field.name, kind, field.nullable or steps in nulled, field.metadata)
 
 
 def _type(
@@ -61,7 +60,7 @@ def _type(
     if steps in to_text:
         return StringType()
     if isinstance(kind, StructType):
-        return StructType([_field(field, steps, to_text, nulled) for field in kind.fields])  # type: ignore[misc]
+        return StructType([_field(field, steps, to_text, nulled) for field in kind.fields])
     if isinstance(kind, ArrayType):
         below = (*steps, ITEM)
         return ArrayType(_type(kind.elementType, below, to_text, nulled), kind.containsNull or below in nulled)
@@ -90,11 +89,10 @@ def _cast_back(frame: "DataFrame", source: "StructType", plan: ProtectionPlan) -
                 column = F.parse_json(column).alias(field.name)
             elif type(kind).__name__.endswith("IntervalType"):
                 column = column.cast(kind).alias(field.name)
-            elif field.dataType.simpleString() == "string" and kind.simpleString() not in ("string",):
-                if not kind.simpleString().startswith(("char", "varchar")):
-                    raise ProtectionError(
-                        f"column {field.name} ({kind.simpleString()}) can't be carried unchanged",
-                        hint="let the policy suppress columns that can't be looked at, or drop it first",
-                    )
+            elif not kind.simpleString().startswith(("string", "char", "varchar")):
+                raise ProtectionError(
+                    f"column {field.name} ({kind.simpleString()}) can't be carried unchanged",
+                    hint="let the policy suppress columns that can't be looked at, or drop it first",
+                )
         columns.append(column)
     return frame.select(*columns)

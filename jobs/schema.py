@@ -13,7 +13,7 @@ from clearance.paths import ITEM, KEY, VALUE, Step, format_path, quote
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-    from pyspark.sql.types import DataType, StructType
+    from pyspark.sql.types import DataType, StructField, StructType
 
 RECORD_LEVEL = "_clearance_level"
 RECORD_ENTITIES = "_clearance_entities"
@@ -57,17 +57,21 @@ class SparkLeaf:
 
 def leaves_of(schema: "StructType") -> list[SparkLeaf]:
     """All leaves of a schema but Clearance's own columns. Raises ``DatasetError`` where two share a path."""
-    found = [
-        leaf
-        for field in schema.fields
-        if not field.name.startswith(_OURS)
-        for leaf in _below(field.dataType, (Step("name", field.name),), field.nullable)
-    ]
+    found = [leaf for field in schema.fields if not field.name.startswith(_OURS) for leaf in _of_column(field)]
     paths = [leaf.path for leaf in found]
     twice = next((path for path in paths if paths.count(path) > 1), None) if len(set(paths)) < len(paths) else None
     if twice is not None:
         raise DatasetError(f"two columns are called {twice}", hint="rename one: a finding must name one column")
     return found
+
+
+def _of_column(field: "StructField") -> Iterator[SparkLeaf]:
+    steps = (Step("name", field.name),)
+    if _carried(field.dataType) or type(field.dataType).__name__ in _AS_TEXT:
+        yield from _below(field.dataType, steps, field.nullable)
+    else:
+        # One part that Arrow can't carry keeps the whole column from crossing: it is one leaf that no one saw.
+        yield SparkLeaf(format_path(steps), steps, field.dataType.simpleString(), False, field.nullable)
 
 
 def _below(kind: "DataType", steps: tuple[Step, ...], nullable: bool) -> Iterator[SparkLeaf]:

@@ -22,10 +22,10 @@ PREFIX = "clearance."
 
 def table_properties(label: Label) -> dict[str, str]:
     """A label as table properties: lists comma-separated and sorted."""
-    told = label.to_dict()
+    parts = {"categories": label.categories, "regimes": label.regimes, "subjects": label.subjects}
     return {
         f"{PREFIX}level": label.level,
-        **{f"{PREFIX}{name}": ",".join(told[name]) for name in ("categories", "regimes", "subjects")},
+        **{f"{PREFIX}{name}": ",".join(sorted(told)) for name, told in parts.items()},
     }
 
 

@@ -431,4 +431,4 @@ def sweep(desk: Desk, target: Target) -> None:
         shutil.rmtree(local.parent / STAGING / run_id, ignore_errors=True)
 
 
-__all__ = ["ProofError", "Protected", "Scanned", "protect", "scan", "sweep"]
+__all__ = ["Protected", "Scanned", "protect", "scan", "sweep", "write_to_table"]

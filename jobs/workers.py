@@ -4,7 +4,7 @@ A worker's traceback ends up in the exception, in Spark's log and in its event l
 slipped into may be part of it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clearance.classifiers.findings import Span
     from clearance.tokenization.tokens import Tokenizer
 
-Batches = Iterator[pa.RecordBatch]
+Batches = Iterable[pa.RecordBatch]
 
 
 def map_batches(
