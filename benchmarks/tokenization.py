@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import pyarrow as pa
+
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.methods import Method, apply, is_protected
 from clearance.tokenization.tokens import Tokenizer
