@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,10 +139,8 @@ class Staged:
         """Removes the staged data; what is gone already is fine."""
         if self.path is not None:
             shutil.rmtree(self.path, ignore_errors=True)
-            try:
+            with suppress(OSError):  # other runs may be staging there
                 self.path.parent.rmdir()
-            except OSError:
-                pass  # other runs are staging there
         elif not self.identifier.startswith("delta.`"):
             spark.sql(f"DROP TABLE IF EXISTS {self.identifier}")
         else:

@@ -49,7 +49,7 @@ def install(venv: Path) -> None:
     """Makes the environment anew: the locked packages with their hashes, then Clearance from this folder."""
     python = venv / "bin" / "python"
     if not python.exists():
-        print(f"creating {venv} (once; a few minutes)", flush=True)  # noqa: T201
+        print(f"creating {venv} (once; a few minutes)", flush=True)
         run([sys.executable, "-m", "venv", "--clear", str(venv)])
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     run([*pip, "install", "--require-hashes", "--no-deps", "-r", str(ROOT / "requirements.lock")])
