@@ -42,9 +42,11 @@ TELLING = frozenset(
 )
 #: Least share of short values in which another type must occur before the column counts as mixed.
 MIXED_SHARE = 0.05
+#: ... and for bare numbers: more than a checksum gives away by chance.
+NUMERIC_SHARE = 0.2
 #: Plain numbers collide with these: in short values without letters around them they need the name, or most values.
 NUMERIC = frozenset(
-    {"PHONE_NUMBER", "UK_NHS", "US_BANK_NUMBER", "CREDIT_CARD", "US_ITIN", "US_NPI", "ABA_ROUTING_NUMBER", "DATE_TIME"}
+    {"PHONE_NUMBER", "UK_NHS", "US_BANK_NUMBER", "CREDIT_CARD", "US_ITIN", "US_NPI", "ABA_ROUTING_NUMBER"}
 )
 #: Share of the values that read like text which makes a column text.
 TEXT_SHARE = 0.2
@@ -78,7 +80,7 @@ def finish(profile: LeafProfile, *, name: str, dtype: str) -> ColumnReport:
     if profile.traits["texty"] + profile.traits["long"] >= TEXT_SHARE * filled:
         found = _findings(_inside(raw), filled) + token_findings
         return _report(profile, name, dtype, "text", None, found, ("values read like text",))
-    found = _findings(_mixed(raw, filled), filled, shapes=True) + token_findings
+    found = _findings(_mixed(profile, raw), filled, shapes=True) + token_findings
     if found:
         return _report(profile, name, dtype, "mixed", None, found, ("several things in one column",))
     return _report(profile, name, dtype, "structured", None, (), ())
@@ -126,12 +128,17 @@ def _inside(raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
     return {kind: counts for kind, counts in raw.items() if counts.rows}
 
 
-def _mixed(raw: dict[str, TypeCounts], filled: int) -> dict[str, TypeCounts]:
-    """Types in short values that count: telling ones always, others from a share on, bare numbers only inside words."""
-    kept = {}
+def _mixed(profile: LeafProfile, raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
+    """Types in short values that count: telling ones always, others from a share on, bare numbers from a larger one."""
+    filled, kept = profile.filled, {}
     for kind, counts in raw.items():
-        rows = counts.embedded if kind in NUMERIC else counts.rows
-        if counts.rows and (kind in TELLING or rows >= MIXED_SHARE * filled):
+        enough = counts.rows >= MIXED_SHARE * filled
+        if kind in NUMERIC:
+            enough = counts.embedded >= MIXED_SHARE * filled or counts.whole >= NUMERIC_SHARE * filled
+        if kind == "PHONE_NUMBER":
+            written = counts.embedded + min(counts.whole, profile.traits["phone_formatted"])
+            enough = written >= MIXED_SHARE * filled
+        if counts.rows and (enough or kind in TELLING):
             kept[kind] = counts
     return kept
 

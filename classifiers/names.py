@@ -31,7 +31,7 @@ class NameRule:
 
     def fits(self, words: tuple[str, ...], parents: frozenset[str]) -> bool:
         """Whether the rule fits the words of a name."""
-        if self.unless & set(words) or self.unless_parent & parents:
+        if self.unless & (set(words) | parents) or self.unless_parent & parents:
             return False
         if len(words) == 1 and words[0] in self.exact:
             return True
@@ -75,7 +75,11 @@ def fitting_rules(path: str) -> tuple[NameRule, ...]:
             rule
             for rule in name_rules()
             if not rule.unless & set(both)
-            and any(_contains(order, p) and set(p) & set(last) for p in rule.phrases for order in (both, turned))
+            and any(
+                _contains(order, phrase) and (set(phrase) & set(last) or set(last) <= _HALF_HOLLOW)
+                for phrase in rule.phrases
+                for order in (both, turned)
+            )
         ]
     return tuple(rules)
 

@@ -24,6 +24,7 @@ Verified = Callable[[pa.Array], pa.Array]
 
 #: Shapes kept for each type. Which ones is decided by a hash of the shape, not by arrival.
 MAX_SHAPES = 50
+_NUMBERS = ("rows", "whole", "embedded", "scored", "score")
 _FORMAT = 1
 
 
@@ -188,7 +189,7 @@ class LeafProfile:
                 {
                     "form": form,
                     "entity_type": entity_type,
-                    "numbers": [c.rows, c.whole, c.embedded, c.scored, c.score],
+                    "numbers": [getattr(c, name) for name in _NUMBERS],
                     "detectors": dict(c.detectors),
                     "shapes": dict(c.shapes),
                 }
@@ -210,7 +211,9 @@ class LeafProfile:
         profile._sketch = DistinctSketch.from_dict(content["sketch"])
         profile.counts = {
             (item["form"], item["entity_type"]): TypeCounts(
-                *map(int, item["numbers"]), Counter(item["detectors"]), Counter(item["shapes"])
+                detectors=Counter(item["detectors"]),
+                shapes=Counter(item["shapes"]),
+                **dict(zip(_NUMBERS, map(int, item["numbers"]), strict=True)),
             )
             for item in content["counts"]
         }

@@ -61,6 +61,7 @@ _NAME_GLUE = re.compile(
     r"[ .'’\-]{0,2}"
     r"|[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
 )
+_AFTER_INITIAL = re.compile(r"[^\W\d_]{2,30}(?: [A-Z]\.?){1,2} ([^\W\d_a-z][^\W\d_][\w'’\-]{0,30})")
 _PLACE_GLUE = re.compile(
     r"[\s.,;'’>\-#/]{0,4}"
     r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
@@ -226,6 +227,10 @@ def _join(text: str, pieces: Sequence[_Piece]) -> list[_Piece]:
             last.score = max(last.score, piece.score)
         else:
             joined.append(_Piece(piece.start, piece.end, piece.entity, piece.score))
+    for piece in joined:
+        if piece.entity == "PERSON" and (rest := _AFTER_INITIAL.match(text, piece.start, piece.end + 40)):
+            # "Stefanía K. Oddgeirsdóttir": whatever the model says, an initial is followed by a surname.
+            piece.end = max(piece.end, rest.end(1) if rest.start(1) <= piece.end + 2 else piece.end)
     return [piece for piece in joined if piece.score >= MIN_SCORE]
 
 

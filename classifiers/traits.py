@@ -22,9 +22,11 @@ _DATE = re.compile(
 _IPISH = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
 _NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
 _FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
-_GENDERS = frozenset(
-    ["male", "female", "man", "woman", "boy", "girl", "men", "women", "non-binary", "nonbinary", "genderqueer", "genderfluid", "agender", "bigender", "polygender", "transgender", "trans", "intersex"]
+_GENDER_WORDS = (
+    "male female man woman boy girl men women non-binary nonbinary genderqueer genderfluid agender bigender polygender"
+    " transgender trans intersex"
 )
+_GENDERS = frozenset(_GENDER_WORDS.split())
 _STREET = re.compile(
     r"(?:\d+[\w\-/]*|(?:p\.? ?o\.? ?)box\b).{0,40}\b"
     r"(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
