@@ -15,6 +15,8 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 #: Segments that name nothing by themselves: the parent's name speaks.
 _HOLLOW = frozenset(["value", "key", "element", "item", "entry", "text", "val", "data", "string"])
+#: Segments that say only how the parent is written down: phone.number, emails[].address.
+_HALF_HOLLOW = frozenset(["address", "number", "no", "num", "nr"])
 
 
 @dataclass(frozen=True, slots=True)

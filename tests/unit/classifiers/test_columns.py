@@ -123,7 +123,7 @@ def test_nothing_is_empty(engine: Engine, values: list[str | None]) -> None:
 
 
 def test_shapes_are_shared_and_without_letters_of_the_value(engine: Engine) -> None:
-    shapes = _report(engine, "email", EMAILS + ["unique.long.one@other.example"]).findings[0].shapes
+    shapes = _report(engine, "email", [*EMAILS, "unique.long.one@other.example"]).findings[0].shapes
     assert shapes
     assert all(len(shape) <= 24 and set(shape) <= set("A9-./:@+ ?") for shape in shapes)
     assert not any("AAAAAA.AAAA" in shape for shape in shapes)
