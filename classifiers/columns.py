@@ -40,6 +40,10 @@ NEEDS_TRAIT = {"PHONE_NUMBER": "phone_formatted", "VIN": "vin_checked", "STREET_
 TELLING = frozenset(
     {"EMAIL_ADDRESS", "IBAN_CODE", "CREDENTIAL", "PASSWORD", "CRYPTO", "US_SSN", "US_MBI", "DATE_OF_BIRTH"}
 )
+#: A column of cities or countries names nobody; in text, or beside a street, a place is a finding.
+PLAIN_ALONE = frozenset({"LOCATION"})
+#: Types whose form alone proves them, whatever a column's name says.
+PROVEN_BY_FORM = frozenset({"EMAIL_ADDRESS", "IBAN_CODE", "MAC_ADDRESS"})
 #: Least share of short values in which another type must occur before the column counts as mixed.
 MIXED_SHARE = 0.05
 #: ... and for bare numbers: more than a checksum gives away by chance.
@@ -95,12 +99,16 @@ def _structured_type(
         if having < rule.share * filled or _is_flag(profile, rule.entity_type, filled):
             continue
         whole = raw[rule.entity_type].whole if rule.entity_type in raw else 0
+        if any(raw[kind].whole >= 0.9 * filled for kind in PROVEN_BY_FORM & raw.keys() - {rule.entity_type}):
+            continue  # user.emails[].address is no street
         return rule.entity_type, max(having, whole), ("column name", f"values: {rule.trait}")
     best: tuple[float, str] | None = None
     for kind, counts in raw.items():
         share = counts.whole / filled
         need = BY_VALUE.get(kind, BY_VALUE_OTHERWISE)
         trait = NEEDS_TRAIT.get(kind)
+        if kind in PLAIN_ALONE:
+            continue
         if share < need or (trait is not None and profile.traits[trait] < need * filled):
             continue
         if best is None or (share + counts.mean_score() / 1000, kind) > best:
@@ -138,7 +146,7 @@ def _mixed(profile: LeafProfile, raw: dict[str, TypeCounts]) -> dict[str, TypeCo
         if kind == "PHONE_NUMBER":
             written = counts.embedded + min(counts.whole, profile.traits["phone_formatted"])
             enough = written >= MIXED_SHARE * filled
-        if counts.rows and (enough or kind in TELLING):
+        if counts.rows and kind not in PLAIN_ALONE and (enough or kind in TELLING):
             kept[kind] = counts
     return kept
 

@@ -1,7 +1,7 @@
 """The detection engine: Presidio's recognizers, our own patterns and the NER model, over batches of texts.
 
 ``Engine.spans`` gives raw hits; :func:`clearance.classifiers.resolve.resolve` turns them into the spans that count.
-An engine is built at most once a process and configuration; nothing of a text stays in it.
+An engine is built at most once a process and configuration. Some texts stay in its memory for speed, none leaves it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from clearance.errors import DetectionError, UsageError
 #: Presidio's patterns see longer texts in windows: some of them, and its context search, are superlinear.
 WINDOW = 4096
 OVERLAP = 512
+#: Values up to this length are remembered, in this process's memory only.
+SHORT = 64
 
 _engines: dict[tuple[object, ...], Engine] = {}
 _lock = threading.Lock()
@@ -77,6 +79,8 @@ class Engine:
         self._enhancer = LemmaContextAwareEnhancer()
         # Long texts repeat themselves, and what is slow for a pattern is mostly a repetition.
         self._window = lru_cache(maxsize=256)(self._presidio)
+        # Columns repeat their values from batch to batch.
+        self._short = lru_cache(maxsize=1 << 16)(self._hits)
         self.has_ner = self._ner is not None
         self.digest = self._digest(ner)
 
@@ -112,28 +116,34 @@ class Engine:
         wanted = [ner] * len(texts) if isinstance(ner, bool) else list(ner)
         if len(wanted) != len(texts):
             raise ValueError("ner must be one bool, or one for each text")
-        return [self._spans(text, use_ner) for text, use_ner in zip(texts, wanted, strict=True)]
+        return [
+            list((self._short if len(text) <= SHORT else self._hits)(text, use_ner))
+            for text, use_ner in zip(texts, wanted, strict=True)
+        ]
 
-    def _spans(self, text: str, use_ner: bool) -> list[Span]:
+    def _hits(self, text: str, use_ner: bool) -> tuple[Span, ...]:
         found: set[Span] = set()
+        failed = ""
         try:
-            if len(text) <= WINDOW:
-                found.update(self._presidio(text))
-            else:
-                found.update(self._windowed(text))
+            found.update(self._presidio(text) if len(text) <= WINDOW else self._windowed(text))
             for detector in self._own:
                 found.update(detector.spans(text))
             if use_ner and self._ner is not None:
                 found.update(_to_span(result) for result in self._ner.analyze(text, []))
         except DetectionError:
             raise
-        except Exception as error:  # the error's own text may quote the value: only its class may leave
+        except Exception as error:
+            failed = type(error).__name__
+        if failed:
+            # Raised out here, so that the error that may quote the value is not even its context.
             raise DetectionError(
-                f"a detector failed with {type(error).__name__} on a text of {len(text)} characters",
+                f"a detector failed with {failed} on a text of {len(text)} characters",
                 hint="the scan is void; report the shape of the text",
-            ) from None
+            )
         hits = (span for span in found if span.score >= self.threshold)
-        return sorted(hits, key=lambda span: (span.start, span.end, span.entity_type, -span.score, span.detector))
+        return tuple(
+            sorted(hits, key=lambda span: (span.start, span.end, span.entity_type, -span.score, span.detector))
+        )
 
     def _windowed(self, text: str) -> set[Span]:
         """Presidio's hits window by window; one cut short at a window's edge gives way to its longer self."""
