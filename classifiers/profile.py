@@ -18,13 +18,14 @@ from clearance.classifiers.findings import Form, Span
 from clearance.classifiers.looking import TokenSpans, look
 from clearance.classifiers.sketch import DistinctSketch
 from clearance.classifiers.traits import shape, traits
+from clearance.values import texts_of
 
 #: ``verified(values) -> types``: upper-case entity type where the whole value is a verified token, else null.
 Verified = Callable[[pa.Array], pa.Array]
 
 #: Shapes kept for each type. Which ones is decided by a hash of the shape, not by arrival.
 MAX_SHAPES = 50
-_NUMBERS = ("rows", "whole", "embedded", "scored", "score")
+_NUMBERS = ("rows", "whole", "embedded", "texty", "scored", "score")
 _FORMAT = 1
 
 
@@ -33,12 +34,13 @@ class TypeCounts:
     """Counts of one entity type at one leaf.
 
     ``rows`` hold it after overlaps are resolved; in ``whole`` rows one raw hit covers the whole value; in
-    ``embedded`` rows it is only a part. ``score`` is the sum of scores in 1/10,000, so that it adds up exactly.
+    ``embedded`` rows it is only a part; ``texty`` rows read like text. ``score`` is the sum of scores in 1/10,000, so that it adds up exactly.
     """
 
     rows: int = 0
     whole: int = 0
     embedded: int = 0
+    texty: int = 0
     scored: int = 0
     score: int = 0
     detectors: Counter[str] = field(default_factory=Counter)
@@ -49,6 +51,7 @@ class TypeCounts:
         self.rows += other.rows
         self.whole += other.whole
         self.embedded += other.embedded
+        self.texty += other.texty
         self.scored += other.scored
         self.score += other.score
         self.detectors.update(other.detectors)
@@ -100,7 +103,7 @@ class LeafProfile:
         self.nulls += values.null_count
         counted = pc.value_counts(values.drop_null())
         distinct, numbers = counted.field("values"), counted.field("counts").to_pylist()
-        texts: list[str] = distinct.to_pylist()
+        texts = [text or "" for text in texts_of(distinct)]
         self._sketch.update(texts)
         token_types = verified(distinct).to_pylist() if verified is not None else [None] * len(texts)
         plain: list[tuple[str, int]] = []
@@ -118,14 +121,15 @@ class LeafProfile:
     def _look(self, plain: Sequence[tuple[str, int]], engine: Engine, token_spans: TokenSpans | None) -> None:
         looks = look(engine, [text for text, _ in plain], token_spans)
         for seen, (_, number) in zip(looks, plain, strict=True):
-            for trait in traits(seen.text):
+            facts = traits(seen.text)
+            for trait in facts:
                 self.traits[trait] += number
             for token_type in {token_type for _, _, token_type in seen.tokens}:
                 self._count_token(token_type, number, whole=False)
             if seen.raw:
-                self._count(seen.text, number, seen.raw, seen.spans)
+                self._count(seen.text, number, "texty" in facts, seen.raw, seen.spans)
 
-    def _count(self, text: str, number: int, raw: Sequence[Span], kept: Sequence[Span]) -> None:
+    def _count(self, text: str, number: int, texty: bool, raw: Sequence[Span], kept: Sequence[Span]) -> None:
         whole: dict[str, Span] = {}
         for span in raw:
             best = whole.get(span.entity_type)
@@ -142,6 +146,7 @@ class LeafProfile:
             counts.rows += number * (entity_type in inside)
             counts.whole += number * (entity_type in whole)
             counts.embedded += number * (entity_type in inside and entity_type not in whole)
+            counts.texty += number * (texty and entity_type in inside)
             counts.scored += number
             counts.score += number * round(span.score * 10_000)
             counts.detectors[span.detector] += number

@@ -45,6 +45,19 @@ def to_text(values: pa.Array) -> pa.Array:
     return values.cast(pa.string())
 
 
+def texts_of(values: pa.Array) -> list[str | None]:
+    """A text array as Python strings. Bytes that are no UTF-8, which Parquet may hold, become U+FFFD.
+
+    Arrow alone would raise a ``UnicodeDecodeError``, and that carries the value.
+    """
+    try:
+        found: list[str | None] = values.to_pylist()
+    except UnicodeDecodeError:
+        raw = values.cast(pa.large_binary()).to_pylist()
+        found = [octets if octets is None else octets.decode("utf-8", "replace") for octets in raw]
+    return found
+
+
 def _plain_numbers(values: pa.Array) -> pa.Array:
     # Distinct values only: the fix-up below is Python, and numeric columns repeat.
     encoded = pc.dictionary_encode(values)

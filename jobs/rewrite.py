@@ -19,7 +19,7 @@ from clearance.leaves import read_leaf, replace_leaves
 from clearance.paths import Step
 from clearance.tokenization.methods import Method, apply, redaction
 from clearance.tokenization.text import replace_spans
-from clearance.values import to_text
+from clearance.values import texts_of, to_text
 
 if TYPE_CHECKING:
     from clearance.classifiers.engine import Engine
@@ -118,7 +118,8 @@ class _Worker:
 
         def replace(array: pa.Array) -> pa.Array:
             # The array may hold values under null parents that read_leaf left out: those have no use.
-            return pa.array([lookup.get(text) for text in to_text(array).to_pylist()], pa.string())
+            found = [None if text is None else lookup.get(text) for text in texts_of(to_text(array))]
+            return pa.array(found, pa.string())
 
         return {leaf.steps[1:]: replace}
 

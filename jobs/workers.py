@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.errors import ClearanceError, DetectionError
+from clearance.values import texts_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -48,20 +49,13 @@ def map_batches(
 
 
 def find_in_texts(texts: Sequence[str], engine: "Engine", tokenizer: "Tokenizer | None") -> list[tuple["Span", ...]]:
-    """The spans that count in each text: overlaps resolved, verified tokens left alone.
+    """The spans that count in each text: overlaps resolved, verified tokens left alone."""
+    from clearance.classifiers.looking import look
 
-    The one way in which scan, protection and proof look at text, so that they agree to the character.
-    """
-    from clearance.classifiers.resolve import blank_tokens, resolve
-    from clearance.classifiers.traits import is_texty
-
-    tokens = [tokenizer.verified_spans(text) if tokenizer is not None else [] for text in texts]
-    bare = [blank_tokens(text, found) if found else text for text, found in zip(texts, tokens, strict=True)]
-    hits = engine.spans(bare, ner=[is_texty(text) for text in texts])
-    return [resolve(text, raw, tokens=done) for text, raw, done in zip(texts, hits, tokens, strict=True)]
+    return [seen.spans for seen in look(engine, texts, tokenizer.verified_spans if tokenizer is not None else None)]
 
 
 def distinct_of(values: pa.Array) -> tuple[list[str], pa.Array]:
     """Distinct non-null values as Python strings, and for each row its index among them (null for null)."""
     encoded = pc.dictionary_encode(values)
-    return encoded.dictionary.to_pylist(), encoded.indices
+    return [text or "" for text in texts_of(encoded.dictionary)], encoded.indices

@@ -35,7 +35,9 @@ def test_leaves_are_addressed_by_path() -> None:
     ]
 
 
-@pytest.mark.parametrize("column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"])
+@pytest.mark.parametrize(
+    "column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"]
+)
 def test_a_leaf_is_read_with_the_row_of_each_value(column: pa.Array) -> None:
     values, rows = read_leaf(column, (Step("name", "emails"), ITEM, Step("name", "at")))
     assert values.to_pylist() == ["a", None, None, "b"]
@@ -45,7 +47,9 @@ def test_a_leaf_is_read_with_the_row_of_each_value(column: pa.Array) -> None:
     assert key_rows.tolist() == [0, 0, 4]
 
 
-@pytest.mark.parametrize("column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"])
+@pytest.mark.parametrize(
+    "column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"]
+)
 def test_replacing_keeps_nulls_and_nesting(column: pa.Array) -> None:
     replaced = replace_leaves(
         column,
@@ -68,7 +72,10 @@ def test_replacing_keeps_nulls_and_nesting(column: pa.Array) -> None:
     ("values", "text"),
     [
         (pa.array([4111111111111111, None]), ["4111111111111111", None]),
-        (pa.array([4111111111111111.0, 1e21, 0.5, 1e-7]), ["4111111111111111", "1" + "0" * 21, "0.5", "0.0000001"]),
+        (
+            pa.array([4111111111111111.0, 1e21, 0.5, 1e-7]),
+            ["4111111111111111", "1" + "0" * 21, "0.5", "0.0000001"],
+        ),
         (pa.array([Decimal("4111111111111111.00"), Decimal("-0.01")]), ["4111111111111111", "-0.01"]),
         (pa.array([date(1980, 2, 29)]), ["1980-02-29"]),
         (pa.array([True, None]), ["true", None]),

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 steps_below = st.lists(
-    st.one_of(st.builds(lambda name: Step("name", name), st.text(max_size=8)), st.sampled_from([ITEM, KEY, VALUE])),
+    st.one_of(
+        st.builds(lambda name: Step("name", name), st.text(max_size=8)), st.sampled_from([ITEM, KEY, VALUE])
+    ),
     max_size=5,
 )
 
@@ -21,7 +23,10 @@ def test_every_path_is_read_back_as_it_was_written(first: str, rest: list[Step])
 @pytest.mark.parametrize(
     ("steps", "path"),
     [
-        ((Step("name", "user"), Step("name", "emails"), ITEM, Step("name", "address")), "user.emails[].address"),
+        (
+            (Step("name", "user"), Step("name", "emails"), ITEM, Step("name", "address")),
+            "user.emails[].address",
+        ),
         ((Step("name", "tags"), KEY), "tags{key}"),
         ((Step("name", "e.mail"), Step("name", "a`b")), "`e.mail`.`a``b`"),
         ((Step("name", "Straße der Stadt"),), "Straße der Stadt"),
