@@ -137,7 +137,8 @@ def _inside(raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
 
 
 def _mixed(profile: LeafProfile, raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
-    """Types in short values that count: telling ones always, others from a share on, bare numbers from a larger one."""
+    """Types that count in a column of short values: whatever is in a value that reads like text, and telling ones,
+    always; others from a share on, bare numbers from a larger one."""
     filled, kept = profile.filled, {}
     for kind, counts in raw.items():
         enough = counts.rows >= MIXED_SHARE * filled
@@ -146,7 +147,7 @@ def _mixed(profile: LeafProfile, raw: dict[str, TypeCounts]) -> dict[str, TypeCo
         if kind == "PHONE_NUMBER":
             written = counts.embedded + min(counts.whole, profile.traits["phone_formatted"])
             enough = written >= MIXED_SHARE * filled
-        if counts.rows and kind not in PLAIN_ALONE and (enough or kind in TELLING):
+        if counts.texty or (counts.rows and kind not in PLAIN_ALONE and (enough or kind in TELLING)):
             kept[kind] = counts
     return kept
 
