@@ -16,7 +16,7 @@ from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.observation import Observation, observe
 from clearance.jobs.failures import value_free
 from clearance.jobs.formats import check_format, datasets_below, detect, format_of_name, sniff_separator
-from clearance.jobs.naming import safe_names
+from clearance.jobs.naming import safe_names, safe_schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -68,7 +68,7 @@ class Reference:
         local = self.local_path
         if local is None:
             return
-        if not local.exists() and not glob.has_magic(str(local)) and not _WORD.match(self.text):
+        if not local.exists() and not glob.has_magic(str(local)) and not _is_bare(self.text):
             raise DatasetError(
                 f"there is nothing at {self.text}", hint="check the path; a catalog table is schema.table"
             )
@@ -113,7 +113,7 @@ def expand(text: str, *, format: str | None = None) -> list[Reference]:
         if not found:
             raise DatasetError(f"nothing matches {text}", hint="quote the pattern and check the folder")
     elif not local.exists():
-        if _WORD.match(text):
+        if _is_bare(text):
             return [reference]  # may be the name of a database, which only Spark can tell
         raise DatasetError(f"there is nothing at {text}", hint="check the path; a catalog table is schema.table")
     elif local.is_dir():
@@ -122,6 +122,11 @@ def expand(text: str, *, format: str | None = None) -> list[Reference]:
         found = [local]
     base = Path.cwd()
     return [Reference(_shown(path, base), format) for path in found]
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a reference that is no table and no existing path may still be a database: one word."""
+    return "." not in text and _WORD.match(text) is not None
 
 
 def _shown(path: Path, base: Path) -> str:
@@ -152,9 +157,9 @@ def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
     observed = observe(reference.location, kind) if local is not None else None
     if kind == "delta":
         return _open_delta(spark, reference, observed)
-    frame, corrupt = _read(spark, reference, kind)
+    frame, corrupt, in_reading = _read(spark, reference, kind)
     frame, aliased = safe_names(frame)
-    return Dataset(reference, frame, kind, observed, _partitions_of(local, frame), corrupt, aliased)
+    return Dataset(reference, frame, kind, observed, _partitions_of(local, frame), corrupt, in_reading + aliased)
 
 
 def from_frame(frame: "DataFrame", name: str) -> Dataset:
@@ -249,19 +254,20 @@ def _open_table(spark: "SparkSession", reference: Reference) -> Dataset:
     return Dataset(reference, frame, kind, observed, partitions, aliased=aliased)
 
 
-def _read(spark: "SparkSession", reference: Reference, kind: str) -> tuple["DataFrame", bool]:
+def _read(spark: "SparkSession", reference: Reference, kind: str) -> tuple["DataFrame", bool, int]:
+    """The frame, whether it has malformed records in a column, and how many names were aliased in reading."""
     hint = "check the file, or name another format with --input-format"
     with value_free(f"reading {reference.text} as {kind}", hint=hint):
         if kind == "csv":
             return _read_csv(spark, reference)
         if kind in ("json", "jsonl"):
-            return _read_json(spark, reference, multi_line=kind == "json")
+            return *_read_json(spark, reference, multi_line=kind == "json"), 0
         frame = spark.read.format(kind).options(**reference.options).load(reference.location)
         frame.schema  # noqa: B018 - forces analysis
-        return frame, False
+        return frame, False, 0
 
 
-def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame", bool]:
+def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame", bool, int]:
     """As strings, never inferred; quotes doubled as RFC 4180 has them, and line breaks inside quotes."""
     from pyspark.sql.types import StringType, StructField, StructType
 
@@ -277,11 +283,14 @@ def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame",
     header = spark.read.options(**options).csv(reference.location)
     names = header.schema.names
     if CORRUPT in names or not names:
-        return header, False
-    # The schema must name the column for malformed records, or Spark drops what does not fit.
-    files = [name for name in names if name not in _hive_keys(local)]
-    schema = StructType([StructField(name, StringType()) for name in files] + [StructField(CORRUPT, StringType())])
-    return spark.read.options(**options, columnNameOfCorruptRecord=CORRUPT).schema(schema).csv(reference.location), True
+        return header, False, 0
+    # The schema must name the column for malformed records, or Spark drops what does not fit. Columns are read by
+    # position, so that a header that is data is in no plan.
+    inferred = StructType([StructField(name, StringType()) for name in names if name not in _hive_keys(local)])
+    schema, aliased = safe_schema(inferred)
+    schema.add(CORRUPT, StringType())
+    reader = spark.read.options(**options, columnNameOfCorruptRecord=CORRUPT).schema(schema)
+    return reader.csv(reference.location), True, aliased
 
 
 def _read_json(spark: "SparkSession", reference: Reference, *, multi_line: bool) -> tuple["DataFrame", bool]:

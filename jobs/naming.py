@@ -30,7 +30,7 @@ def safe_names(frame: "DataFrame") -> tuple["DataFrame", int]:
     """The frame with every value-like name at any depth aliased, and how many there were."""
     from pyspark.sql import functions as F
 
-    schema, count = _safe_struct(frame.schema)
+    schema, count = safe_schema(frame.schema)
     if not count:
         return frame, 0
     # By position: two value-like names may become equal to nothing else, but the old ones may hold dots.
@@ -47,7 +47,8 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _safe_struct(kind: "StructType") -> tuple["StructType", int]:
+def safe_schema(kind: "StructType") -> tuple["StructType", int]:
+    """The schema with every value-like name at any depth aliased, and how many there were."""
     from pyspark.sql.types import StructField, StructType
 
     fields, count = [], 0
@@ -70,7 +71,7 @@ def _safe_type(kind: "DataType") -> tuple["DataType", int]:
     from pyspark.sql.types import ArrayType, MapType, StructType
 
     if isinstance(kind, StructType):
-        return _safe_struct(kind)
+        return safe_schema(kind)
     if isinstance(kind, ArrayType):
         below, count = _safe_type(kind.elementType)
         return (ArrayType(below, kind.containsNull), count) if count else (kind, 0)

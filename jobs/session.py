@@ -157,6 +157,9 @@ def _settings() -> dict[str, str]:
         # A cell may hold a megabyte: bound a batch by bytes, not by rows alone.
         "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
         "spark.sql.files.maxPartitionBytes": "64m",
+        # A field name may be a value (JSON keyed by e-mail), and plans go to the event log: names stay out of them.
+        "spark.sql.debug.maxToStringFields": "0",
+        "spark.sql.maxMetadataStringLength": "4",
         # Python workers are reused, so that an engine is built once a worker and not once a task.
         "spark.python.worker.reuse": "true",
         "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "true",
