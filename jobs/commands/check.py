@@ -24,7 +24,7 @@ def command(
 ) -> int:  # fmt: skip
     """Decide from the registry whether DATASET may be given to a solution. Starts no Spark.
 
-    Exits 0 (clear), 3 (conflict) or 5 (undecidable); of several solutions, the worst.
+    Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several solutions, the worst.
     """
     import os
     from pathlib import Path

@@ -42,10 +42,10 @@ def command(key_file: str | None, home: str | None, starter: bool) -> int:
     key = Path(key_file) if key_file else default_key_path()
     if key.exists():
         FileKeyProvider(key).load()
-        click.echo(f"key file   {key} (was there)")
+        click.echo(f"key file       {key} (was there)")
     else:
         FileKeyProvider(key).create()
-        click.echo(f"key file   {key} (created, readable by you alone: back it up, tokens depend on it)")
+        click.echo(f"key file       {key} (created, readable by you alone: back it up, tokens depend on it)")
     place = home or clearance_home()
     if "://" not in place:
         folder = Path(place)
@@ -53,11 +53,11 @@ def command(key_file: str | None, home: str | None, starter: bool) -> int:
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
-    click.echo(f"home       {place}")
+    click.echo(f"home           {place}")
     for name, content in (("solutions.yaml", _SOLUTIONS), ("policy.yaml", _POLICY)) if starter else ():
         if Path(name).exists():
-            click.echo(f"{name:<10} was there")
+            click.echo(f"{name:<14} (was there)")
         else:
             Path(name).write_text(content)
-            click.echo(f"{name:<10} created")
+            click.echo(f"{name:<14} (created)")
     return 0

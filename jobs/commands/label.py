@@ -13,7 +13,9 @@ from clearance.jobs.commands.progress import Progress
 @click.argument("dataset")
 @click.option("--records", is_flag=True, help="Label each record, in a copy: needs --to.")
 @click.option("--to", metavar="TARGET", help="Where the copy with labelled records goes.")
-@click.option("--to-format", type=click.Choice(["delta", "parquet"]), default="delta", show_default=True)
+@click.option(
+    "--to-format", type=click.Choice(["delta", "parquet"]), default="delta", show_default=True, help="Its format."
+)
 @click.option("--write-to-table", is_flag=True, help="Write the label into the Delta table's own properties.")
 @options.output
 @options.policy

@@ -1,6 +1,6 @@
 """Options that several commands share, under one name and one help text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,19 +25,29 @@ def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
     return decorate
 
 
-policy = click.option("--policy", metavar="FILE", help="Policy file. [default: ./policy.yaml, else the packaged one]")
+policy = click.option(
+    "--policy",
+    metavar="FILE",
+    help="Policy file. [default: $CLEARANCE_POLICY, else ./policy.yaml, else the packaged one]",
+)
 home = click.option("--home", metavar="DIR", help="The registry's home. [default: $CLEARANCE_HOME, else ./.clearance]")
-key_file = click.option("--key-file", metavar="FILE", help="Key file. [default: in the user's configuration folder]")
-domain = click.option("--domain", default="default", show_default=True, help="Join scope of tokens.")
+key_file = click.option(
+    "--key-file",
+    metavar="FILE",
+    help="Key file. [default: $CLEARANCE_KEY_FILE, else ~/.config/clearance/keys.json]",
+)
+domain = click.option("--domain", default="default", metavar="NAME", show_default=True, help="Join scope of tokens.")
 solutions = click.option(
-    "--solutions", metavar="PATH", help="File or folder of solution profiles. [default: ./solutions.yaml]"
+    "--solutions",
+    metavar="PATH",
+    help="File or folder of solution profiles. [default: $CLEARANCE_SOLUTIONS, else ./solutions.yaml or ./solutions/]",
 )
 facts = click.option(
     "--fact",
     "facts",
     multiple=True,
     metavar="KEY=VALUE",
-    help="What the owner declares: region=eu, purpose=support, environment=prod. May be repeated.",
+    help="What the owner declares: region=eu, purpose=functional.service, environment=production. May be repeated.",
 )
 output = click.option(
     "--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Output."
@@ -46,15 +56,21 @@ log_format = click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Progress on stderr."
 )
 reading = stacked(
-    click.option("--input-format", metavar="FORMAT", help="delta, parquet, orc, csv, json, jsonl or text. [found]"),
+    click.option(
+        "--input-format", metavar="FORMAT", help="delta, parquet, orc, csv, json, jsonl or text. [default: found]"
+    ),
     click.option("--version", "delta_version", type=int, help="Read this version of a Delta table."),
-    click.option("--timestamp", help="Read a Delta table as of this time."),
+    click.option("--timestamp", metavar="TIME", help="Read a Delta table as of this time: 2026-01-31 09:00:00."),
     click.option("--option", "reader_options", multiple=True, metavar="KEY=VALUE", help="Reader option, such as sep=;"),
 )
 detection = stacked(
-    click.option("--language", default="en", show_default=True, help="Language of the dataset's text."),
+    click.option("--language", default="en", metavar="CODE", show_default=True, help="Language of the dataset's text."),
     click.option(
-        "--region", "regions", multiple=True, help="Regions whose identifiers are looked for. [the language's]"
+        "--region",
+        "regions",
+        multiple=True,
+        metavar="REGION",
+        help="Look for identifiers of this region: us, uk, de, ... May be repeated. [default: the language's]",
     ),
     click.option("--no-ner", is_flag=True, help="Do not look for names and places in text."),
 )
@@ -72,7 +88,7 @@ def pairs(entries: tuple[str, ...], what: str) -> dict[str, str]:
 
 
 def declared(entries: tuple[str, ...]) -> dict[str, Any]:
-    """Facts from the command line: purposes and regions may be given several times."""
+    """Facts from the command line: purposes and regions may be given several times. Raises ``PolicyError``."""
     found: dict[str, Any] = {}
     names = {"region": "regions", "regions": "regions", "purpose": "purposes", "purposes": "purposes"}
     for entry in entries:
@@ -81,6 +97,9 @@ def declared(entries: tuple[str, ...]) -> dict[str, Any]:
             found.setdefault(names[key], []).extend(part.strip() for part in value.split(",") if part.strip())
         else:
             found[key] = value
+    from clearance.governance.decisions import read_facts
+
+    read_facts(found)  # a misspelt fact is told before Spark starts
     return found
 
 
@@ -97,11 +116,20 @@ def reference(dataset: str, options: Mapping[str, Any]) -> "Reference":
     )
 
 
+def check_detection(language: str, regions: Sequence[str] | None) -> None:
+    """Raises ``UsageError`` for a language or region that nobody knows, before Spark starts."""
+    if language != "en" or regions:
+        from clearance.classifiers.recognizers import enabled_entries
+
+        enabled_entries(language, regions or None)
+
+
 def desk(options: Mapping[str, Any]) -> "Desk":
     """The desk that the shared options describe."""
     from clearance.jobs.desk import open_desk
     from clearance.jobs.settings import Detection
 
+    check_detection(options.get("language", "en"), options.get("regions"))
     looking = Detection(
         options.get("language", "en"),
         tuple(options["regions"]) if options.get("regions") else None,

@@ -97,7 +97,10 @@ def print_check(checked: Mapping[str, Any]) -> None:
         click.echo(f"  label: {level(label['level'])}{regimes}")
     for conflict in checked["conflicts"]:
         where = f" at {conflict['column']}" if conflict["column"] else ""
-        facts = ", ".join(f"{key} {_plain(value)}" for key, value in conflict["facts"].items())
+        facts = ", ".join(
+            _plain(value) if key == conflict["rule"] else f"{key.replace('_', ' ')} {_plain(value)}"
+            for key, value in conflict["facts"].items()
+        )
         click.echo(f"  - {click.style(conflict['rule'], bold=True)}{where}: {facts}")
         click.echo(f"    remedy: {conflict['remedy']}")
 

@@ -12,7 +12,9 @@ from clearance.jobs.commands.progress import Progress
 @click.command("protect")
 @click.argument("dataset")
 @click.option("--to", required=True, metavar="TARGET", help="Path, URI or table of the protected copy.")
-@click.option("--to-format", type=click.Choice(["delta", "parquet"]), default="delta", show_default=True)
+@click.option(
+    "--to-format", type=click.Choice(["delta", "parquet"]), default="delta", show_default=True, help="Its format."
+)
 @click.option("--unpartitioned", is_flag=True, help="Write the copy without the source's partitions.")
 @options.output
 @options.policy

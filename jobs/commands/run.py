@@ -13,12 +13,20 @@ from clearance.jobs.commands.progress import Progress
 @click.command("run")
 @click.argument("plans", nargs=-1, required=True, metavar="PLAN.yml | DATASET...")
 @click.option("--solution", "names", multiple=True, metavar="NAME", help="Who wants the datasets (without a plan).")
-@click.option("--output", "place", metavar="DIR", help="Where protected copies go (without a plan). [./protected]")
 @click.option(
-    "--protect", type=click.Choice(["on-conflict", "always", "never"]), default="on-conflict", show_default=True
+    "--output", "place", metavar="DIR", help="Where protected copies go (without a plan). [default: ./protected]"
 )
-@click.option("--parallel", type=click.IntRange(1, 64), help="Datasets worked on at a time. [plan's, else 2]")
-@click.option("--verdicts", metavar="FILE", help="Where the verdict file goes. [HOME/verdicts.json]")
+@click.option(
+    "--protect",
+    type=click.Choice(["on-conflict", "always", "never"]),
+    default="on-conflict",
+    show_default=True,
+    help="When to write protected copies (without a plan).",
+)
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), help="Datasets worked on at a time. [default: the plan's, else 2]"
+)
+@click.option("--verdicts", metavar="FILE", help="Where the verdict file goes. [default: verdicts.json in the home]")
 @options.solutions
 @options.output
 @options.policy
@@ -98,6 +106,8 @@ def _run(plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_form
         desk = options.desk(given)
         solutions = find_solutions(given.get("solutions") or plan.solutions)
         desk.tokens()
+        for each in (plan.detection, *(entry.detection for entry in plan.datasets if entry.detection)):
+            options.check_detection(each.language, each.regions)
         progress.say("starting Spark")
         outcomes, run_id = run(get_session(), plan, desk, solutions, progress)
     except ClearanceError as error:

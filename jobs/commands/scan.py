@@ -42,6 +42,8 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
     facts = options.declared(given["facts"])
     template = options.reference(datasets[0], given)
     found = [reference for name in datasets for reference in expand(name, format=template.format)]
+    for each in found:
+        Reference(each.text, template.format).check()
     progress.say("starting Spark")
     spark = get_session()
     found = [table for reference in found for table in expand_database(spark, reference)]
