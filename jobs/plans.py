@@ -145,7 +145,10 @@ def _plan_leaf(leaf: SparkLeaf, report: ColumnReport, policy: Policy, *, protect
     if whole is not None:
         return _whole_cells(leaf, report, policy, whole, plan)
     others = {finding.entity_type for finding in report.findings} - {report.entity_type}
-    if report.kind == "structured" and not others:
+    methods = {policy.method_for(finding.entity_type, leaf.path)["name"] for finding in report.findings}
+    # Where nothing is to be replaced, a timestamp stays a timestamp.
+    untouched = leaf.type != "string" and methods == {"keep"}
+    if untouched or (report.kind == "structured" and not others):
         return plan("keep", KEEP, protected_column(facts, policy, verified=True))
     if report.findings:
         return plan("spans", {"name": "by entity type"}, protected_column(facts, policy, verified=True))
