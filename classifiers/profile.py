@@ -34,7 +34,8 @@ class TypeCounts:
     """Counts of one entity type at one leaf.
 
     ``rows`` hold it after overlaps are resolved; in ``whole`` rows one raw hit covers the whole value; in
-    ``embedded`` rows it is only a part; ``texty`` rows read like text. ``score`` is the sum of scores in 1/10,000, so that it adds up exactly.
+    ``embedded`` rows it is only a part; ``texty`` rows read like text.
+    ``score`` is the sum of scores in 1/10,000, so that it adds up exactly.
     """
 
     rows: int = 0

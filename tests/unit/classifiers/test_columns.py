@@ -112,6 +112,12 @@ def test_one_address_among_codes_makes_a_column_mixed(engine: Engine) -> None:
     assert [finding.entity_type for finding in report.findings] == ["EMAIL_ADDRESS"]
 
 
+def test_one_sentence_among_codes_counts_like_text(engine: Engine) -> None:
+    report = _report(engine, "status", ["open", "closed"] * 200 + ["I spoke to Ana Diaz about it today"])
+    assert report.kind == "mixed"
+    assert [(f.entity_type, f.rows_matched) for f in report.findings] == [("PERSON", 1)]
+
+
 def test_two_things_in_one_column_are_mixed(engine: Engine) -> None:
     report = _report(engine, "contact", [*EMAILS[:20], *(f"(415) 555-{i:04d}" for i in range(100, 125))])
     assert report.kind == "mixed"
