@@ -26,12 +26,14 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
         for entry in registry.rows("findings", ["column", "report"], dataset=key, run_id=scan_run(row))
     }
     protection = registry.latest("protections", dataset=key) if row["kind"] == "protected" else None
+    before = _source_reports(registry, protection) if protection else {}
     why = row["reasons"] or {}
     columns = [
         {
             "path": path,
             "label": {k: v for k, v in row["columns"][path].items() if k != "entity_types"},
             "findings": found.get(path, {}).get("findings", []),
+            "findings_in_source": before.get(path, {}).get("findings", []),
             "evidence": found.get(path, {}).get("evidence", []),
             "rules": why.get(path, []),
         }
@@ -49,3 +51,13 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
         "source": protection["source"] if protection else None,
         "columns": columns,
     }
+
+
+def _source_reports(registry: Registry, protection: dict[str, Any]) -> dict[str, Any]:
+    """The reports of the scan that a protection rests on, by column path."""
+    scans = registry.rows("labels", dataset=protection["source"])
+    row = next((row for row in reversed(scans) if row["version"] == protection["source_version"]), None)
+    if row is None:
+        return {}
+    found = registry.rows("findings", ["column", "report"], dataset=protection["source"], run_id=scan_run(row))
+    return {entry["column"]: entry["report"] for entry in found}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clearance.classifiers.findings import ColumnReport
 from clearance.errors import DatasetError, PublishError
 from clearance.governance.audit import row_digest
 from clearance.governance.decisions import read_facts
@@ -17,7 +18,7 @@ from clearance.governance.observation import Observation, changed, observe
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
-from clearance.jobs.plans import ProtectionPlan, plan_protection
+from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.proof import Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame
 from clearance.jobs.scan import Scan, scan_dataset
@@ -339,13 +340,8 @@ def _publication_rows(
 ) -> list[tuple[str, dict[str, Any]]]:
     found = scanned.scan
     identity = dataset_identity(target.text)
-    why = {
-        leaf.path: [
-            {"entity_type": leaf.entity_type or leaf.kind, "rule": leaf.how, "where": "", "text": _told(leaf.method)}
-        ]
-        for leaf in plan.leaves
-        if leaf.changes
-    }
+    reports = {report.path: report for report in found.columns}
+    why = {leaf.path: _done(leaf, reports[leaf.path], plan) for leaf in plan.leaves if leaf.changes}
     dataset_row = records.dataset_row(
         identity,
         reference=target.text,
@@ -396,6 +392,20 @@ def write_to_table(spark: "SparkSession", reference: Reference, desk: Desk, labe
             raise
         audit.outcome(intent, "done")
         run.label = label.to_dict()
+
+
+def _done(leaf: LeafPlan, report: ColumnReport, plan: ProtectionPlan) -> list[dict[str, Any]]:
+    """What was done to a leaf, for whoever asks why it has its label: in text one line an entity type."""
+    if leaf.how != "spans":
+        kind = leaf.entity_type or leaf.kind
+        return [{"entity_type": kind, "rule": leaf.how, "where": "", "text": f"{kind}: {_told(leaf.method)}"}]
+    methods = plan.methods_at(leaf.path)
+    types = [finding.entity_type for finding in report.findings if finding.form == "raw"]
+    return [
+        {"entity_type": kind, "rule": leaf.how, "where": "", "text": f"{kind}: {_told(methods[kind])}"}
+        for kind in types
+        if kind in methods
+    ]
 
 
 def _told(method: Mapping[str, Any]) -> str:

@@ -30,15 +30,21 @@ def _print(told: Any) -> None:
         click.echo(f"  protected from {told['source']}")
     for column in told["columns"]:
         click.echo(f"\n  {click.style(column['path'], bold=True)}  {level(column['label']['level'])}")
-        for finding in column["findings"]:
+        for word, finding in [
+            *(("found", finding) for finding in column["findings"]),
+            *(("was", finding) for finding in column["findings_in_source"]),
+        ]:
             share = finding["prevalence"]
             shapes = f", shapes {', '.join(finding['shapes'][:3])}" if finding["shapes"] else ""
             click.echo(
-                f"    found   {finding['entity_type']} in {finding['rows_matched']:,} rows "
+                f"    {word:<7} {finding['entity_type']} in {finding['rows_matched']:,} row{'' if finding['rows_matched'] == 1 else 's'} "
                 f"({share['estimate']:.1%}, {share['low']:.1%} to {share['high']:.1%}) "
                 f"by {', '.join(finding['detectors'])}{shapes}"
             )
         for line in column["evidence"]:
             click.echo(f"    because {line}")
         for reason in column["rules"]:
-            click.echo(f"    rule    {reason['rule']}: {reason['text']}")
+            if told["kind"] == "protected":
+                click.echo(f"    done    {reason['text']} ({reason['rule']})")
+            else:
+                click.echo(f"    rule    {reason['rule']}: {reason['text']}")
