@@ -36,8 +36,9 @@ def _print(told: Any) -> None:
         ]:
             share = finding["prevalence"]
             shapes = f", shapes {', '.join(finding['shapes'][:3])}" if finding["shapes"] else ""
+            rows = "1 row" if finding["rows_matched"] == 1 else f"{finding['rows_matched']:,} rows"
             click.echo(
-                f"    {word:<7} {finding['entity_type']} in {finding['rows_matched']:,} row{'' if finding['rows_matched'] == 1 else 's'} "
+                f"    {word:<7} {finding['entity_type']} in {rows} "
                 f"({share['estimate']:.1%}, {share['low']:.1%} to {share['high']:.1%}) "
                 f"by {', '.join(finding['detectors'])}{shapes}"
             )
