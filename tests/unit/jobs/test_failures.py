@@ -1,0 +1,59 @@
+"""What is said of a failure holds nothing that the failure quoted."""
+
+import pickle
+
+import pytest
+
+from clearance.errors import DatasetError, DetectionError, ExitCode
+from clearance.jobs.failures import from_worker, reason, value_free
+from clearance.jobs.naming import looks_like_a_value
+from clearance.jobs.runner import worst
+
+
+def test_a_foreign_failure_is_named_by_class_only():
+    with pytest.raises(DatasetError) as caught, value_free("reading x", hint="check it"):
+        raise ValueError("mara@mail.com is not a number")
+    assert caught.value.message == "reading x failed (ValueError)"
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_sparks_condition_is_kept():
+    class Failure(Exception):
+        def getCondition(self):
+            return "CAST_INVALID_INPUT"
+
+    assert reason(Failure("the value 'mara@mail.com'")) == "CAST_INVALID_INPUT"
+
+
+def test_our_own_failure_comes_back_from_a_worker():
+    text = (
+        "An exception was thrown from the Python worker.\nTraceback (most recent call last):\n  File x\n"
+        "clearance.errors.DetectionError: the scan stopped with ValueError\nhint: report it\n"
+    )
+    found = from_worker(RuntimeError(text))
+    assert isinstance(found, DetectionError)
+    assert (found.message, found.hint) == ("the scan stopped with ValueError", "report it")
+
+
+def test_failures_cross_processes_with_their_hint():
+    error = pickle.loads(pickle.dumps(DatasetError("m", hint="h")))
+    assert (type(error), error.message, error.hint) == (DatasetError, "m", "h")
+
+
+@pytest.mark.parametrize("name", ["mara@mail.com", "4111111111111111", "078-05-1120", "AKIAIOSFODNN7EXAMPLE"])
+def test_names_that_are_values(name):
+    assert looks_like_a_value(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["email", "address_line_1", "2024-01-01", "iso_3166_1_alpha_2", "md5", "x1y2z3w4v5", "größe", "e.mail", "col_1_2_3_4_5"]
+)  # fmt: skip
+def test_names_that_are_names(name):
+    assert not looks_like_a_value(name)
+
+
+def test_the_worst_verdict_is_the_exit_code():
+    order = [ExitCode.INTERNAL, ExitCode.USAGE, ExitCode.UNDECIDABLE, ExitCode.CONFLICT, ExitCode.ESCALATED]
+    for position, code in enumerate(order):
+        assert worst([ExitCode.CLEAR, *reversed(order[position:])]) is code
+    assert worst([]) is ExitCode.CLEAR

@@ -1,0 +1,110 @@
+"""Plans: what is done to each leaf follows from its report and the policy."""
+
+import pytest
+
+from clearance.classifiers.findings import ColumnReport, Finding, Interval
+from clearance.errors import PolicyError, ProtectionError, UsageError
+from clearance.governance.policy import load_policy
+from clearance.jobs.plan_file import load_plan
+from clearance.jobs.plans import plan_protection
+from clearance.jobs.schema import SparkLeaf
+from clearance.paths import parse_path
+
+
+def leaf(path: str, type: str = "string", readable: bool = True) -> SparkLeaf:
+    return SparkLeaf(path, parse_path(path), type, readable, True)
+
+
+def report(path: str, entity: str | None, *found: str, kind: str = "structured", type: str = "string") -> ColumnReport:
+    findings = tuple(Finding(e, 5, Interval.wilson(5, 5), 0.9, ("d",), ()) for e in found or ((entity,) if entity else ()))
+    return ColumnReport(
+        path=path, type=type, kind=kind, rows=5, nulls=0, distinct=5, entity_type=entity, findings=findings, evidence=()
+    )
+
+
+def plan_of(one: SparkLeaf, told: ColumnReport, policy=None, **options):
+    return plan_protection([one], [told], policy or load_policy(None), **options).leaves[0]
+
+
+def test_a_number_that_is_tokenized_becomes_text_and_the_plan_says_so():
+    plan = plan_of(leaf("card", "bigint"), report("card", "CREDIT_CARD", type="bigint"))
+    assert (plan.how, plan.method["name"], plan.type_before, plan.type_after) == ("cells", "token", "bigint", "string")
+    assert plan.label.level == "internal" and "PCI DSS" in plan.label.regimes
+
+
+def test_text_loses_its_spans_only():
+    plan = plan_of(leaf("note"), report("note", None, "EMAIL_ADDRESS", "DATE_TIME", kind="text"))
+    assert (plan.how, plan.type_after, plan.changes) == ("spans", "string", True)
+
+
+def test_what_holds_nothing_is_kept_as_it_is():
+    plan = plan_of(leaf("n", "int"), report("n", None, type="int"))
+    assert (plan.how, plan.changes, plan.type_after, plan.label.level) == ("keep", False, "int", "public")
+
+
+def test_what_could_not_be_looked_at_is_suppressed():
+    unknown = ColumnReport.unknown("b", "binary", rows=5, reason="a binary can't be looked at")
+    plan = plan_of(leaf("b", "binary", False), unknown)
+    assert (plan.how, plan.changes) == ("null", True)
+
+
+def test_keys_of_a_map_stay_distinct(tmp_path):
+    policy = tmp_path / "p.yaml"
+    policy.write_text("version: 1\nname: x\nextends: default\ncolumns:\n  'm{key}': {method: redact}\n")
+    plan = plan_of(leaf("m{key}"), report("m{key}", "EMAIL_ADDRESS"), load_policy(policy))
+    assert plan.method["name"] == "token" and plan.note
+
+
+def test_a_sensitive_partition_column_is_refused():
+    with pytest.raises(ProtectionError, match="partition column email is sensitive"):
+        plan_of(leaf("email"), report("email", "EMAIL_ADDRESS"), partitions=("email",))
+
+
+def test_a_leaf_without_a_report_is_refused():
+    with pytest.raises(ProtectionError, match="not in the scan"):
+        plan_protection([leaf("a")], [], load_policy(None))
+
+
+def test_only_labelling_changes_nothing():
+    for entity in ("EMAIL_ADDRESS", "PASSWORD"):
+        plan = plan_of(leaf("a"), report("a", entity), protect=False)
+        assert (plan.changes, plan.label.level) == (False, load_policy(None).label_of(entity).level)
+
+
+def test_a_plan_file_is_relative_to_itself(tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    (tmp_path / "plan.yml").write_text(
+        "version: 1\nsolutions: s.yaml\noutput: out\nverdicts: v.json\n"
+        "datasets:\n  - {dataset: data/a.csv, solutions: bot}\n  - {dataset: shop.orders, solutions: [bot, other]}\n"
+        "  - {dataset: 's3://b/x', solutions: bot, to: out/x}\n"
+    )
+    plan = load_plan(tmp_path / "plan.yml")
+    assert plan.solutions == f"{tmp_path}/s.yaml" and plan.output == f"{tmp_path}/out"
+    assert [d.dataset for d in plan.datasets] == [f"{tmp_path}/data/a.csv", "shop.orders", "s3://b/x"]
+    assert plan.datasets[2].to == f"{tmp_path}/out/x"
+    assert plan.datasets[0].solutions == ("bot",)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("version: 1\nsolutions: s\ndatasets: []\n", "datasets"),
+        ("version: 1\nsolutions: s\ndatasets: [{dataset: a}]\n", "solutions"),
+        ("version: 1\nsolutions: s\ndatasets: [{dataset: a, solutions: b, colour: red}]\n", "colour"),
+        ("version: 2\nsolutions: s\ndatasets: [{dataset: a, solutions: b}]\n", "version"),
+        ("version: 1\nsolutions: s\nparallel: 0\ndatasets: [{dataset: a, solutions: b}]\n", "parallel"),
+        ("version: 1\nsolutions: s\ndatasets: [{dataset: a, solutions: b, version: 1, timestamp: '2'}]\n", "not both"),
+        ("- a\n- b\n", "plan.yml"),
+        ("version: [\n", "plan.yml"),
+    ],
+)
+def test_a_bad_plan_is_told_with_its_place(text, says, tmp_path):
+    (tmp_path / "plan.yml").write_text(text)
+    with pytest.raises((PolicyError, UsageError)) as caught:
+        load_plan(tmp_path / "plan.yml")
+    assert "plan.yml" in str(caught.value) and says in str(caught.value)
+
+
+def test_no_plan(tmp_path):
+    with pytest.raises(PolicyError, match="no plan"):
+        load_plan(tmp_path / "plan.yml")
