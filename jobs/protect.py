@@ -79,7 +79,8 @@ def _cast_back(frame: "DataFrame", source: "StructType", plan: ProtectionPlan) -
     from pyspark.sql import functions as F
 
     changed = {leaf.steps[0].name for leaf in plan.changed}
-    before = {field.name: field.dataType for field in source.fields}
+    # A source that was protected before has record columns of its own: they are made anew.
+    before = {f.name: f.dataType for f in source.fields if f.name not in (RECORD_LEVEL, RECORD_ENTITIES)}
     columns = []
     for field in frame.schema.fields:
         column = F.col(f"`{field.name.replace('`', '``')}`")

@@ -8,6 +8,7 @@ not exist.
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 STAGING = ".clearance-staging"
 SIDECAR = "_clearance.json"
+_PROBES = 5
 _NEEDS_MAPPING = set(" ,;{}()\n\t=")
 
 
@@ -89,10 +91,7 @@ class Target:
             )
         try:
             # The staging folder lies beside the target and must be on the same file system for the rename.
-            (local.parent / STAGING).mkdir(parents=True, exist_ok=True)
-            probe = local.parent / STAGING / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            _probe(local.parent / STAGING)
             if local.is_dir() and not os.access(local, os.W_OK):
                 raise PermissionError(13, "Permission denied")
         except OSError as error:
@@ -110,6 +109,26 @@ class Target:
         except Exception:  # not there yet; createOrReplace will say what else may be wrong
             return None
         return None if newest is None or newest[0] is None else int(newest[0])
+
+
+def _probe(folder: Path) -> None:
+    """Tries to write there, and leaves nothing: what comes next may still refuse. Raises ``OSError``."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    probe = folder / f".probe-{uuid.uuid4().hex}"
+    for attempt in range(_PROBES):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.touch()
+            break
+        except FileNotFoundError:  # a run beside this one took its empty folder away in between
+            if attempt == _PROBES - 1:
+                raise
+    probe.unlink()
+    for path in made:
+        try:
+            path.rmdir()
+        except OSError:  # another run is at work there already
+            return
 
 
 @dataclass(frozen=True, slots=True)
