@@ -47,9 +47,7 @@ class Canaries:
 
     def card(self) -> str:
         body = "4" + self._digits(14)
-        total = sum(
-            d if i % 2 else (2 * d - 9 if 2 * d > 9 else 2 * d) for i, d in enumerate(map(int, reversed(body)))
-        )
+        total = sum(d if i % 2 else (2 * d - 9 if 2 * d > 9 else 2 * d) for i, d in enumerate(map(int, reversed(body))))
         return body + str(-total % 10)
 
     def ssn(self) -> str:

@@ -32,7 +32,7 @@ def shop(tmp_path_factory, new_project, write_csv):
 
 
 def test_a_failing_dataset_stops_its_own_chain_only(shop):
-    project, said = shop
+    _, said = shop
     done = {d["name"]: d for d in said.ended(5).json["datasets"]}
     assert done.keys() == {"broken", "people", "plain"}
     assert "broken.parquet" in done["broken"]["error"]["message"]
@@ -59,9 +59,7 @@ def test_progress_is_one_json_object_a_line(shop):
 def test_one_parent_run_in_the_lineage(shop):
     project, said = shop
     events = project("lineage", "--format", "json").ended().json["events"]
-    parents = {
-        e["run"]["facets"]["parent"]["run"]["runId"] for e in events if "parent" in e["run"]["facets"]
-    }
+    parents = {e["run"]["facets"]["parent"]["run"]["runId"] for e in events if "parent" in e["run"]["facets"]}
     assert parents == {said.json["run_id"]}
     started = {e["run"]["runId"] for e in events if e["eventType"] == "START"}
     ended = {e["run"]["runId"] for e in events if e["eventType"] in ("COMPLETE", "FAIL")}
@@ -137,7 +135,7 @@ def test_explain_and_registry_and_audit(shop):
     everything = project("registry", "show", "--format", "json").ended().json["datasets"]
     assert {Path(d["dataset"]).name for d in everything} >= {"people.csv", "plain.csv", "people"}
     one = project("registry", "show", "protected/people", "--format", "json").ended().json
-    assert one["protections"] and [v["verdict"] for v in one["verdicts"]][0] == "clear"
+    assert one["protections"] and one["verdicts"][0]["verdict"] == "clear"
     assert "holds" in project("audit", "--verify").ended().out
     assert "publish" in project("audit").ended().out
 

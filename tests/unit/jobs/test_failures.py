@@ -18,11 +18,11 @@ def test_a_foreign_failure_is_named_by_class_only():
 
 
 def test_sparks_condition_is_kept():
-    class Failure(Exception):
+    class FailedError(Exception):
         def getCondition(self):
             return "CAST_INVALID_INPUT"
 
-    assert reason(Failure("the value 'mara@mail.com'")) == "CAST_INVALID_INPUT"
+    assert reason(FailedError("the value 'mara@mail.com'")) == "CAST_INVALID_INPUT"
 
 
 def test_our_own_failure_comes_back_from_a_worker():
@@ -46,8 +46,19 @@ def test_names_that_are_values(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["email", "address_line_1", "2024-01-01", "iso_3166_1_alpha_2", "md5", "x1y2z3w4v5", "größe", "e.mail", "col_1_2_3_4_5"]
-)  # fmt: skip
+    "name",
+    [
+        "email",
+        "address_line_1",
+        "2024-01-01",
+        "iso_3166_1_alpha_2",
+        "md5",
+        "x1y2z3w4v5",
+        "größe",
+        "e.mail",
+        "a_1_2_3_4_5",
+    ],
+)
 def test_names_that_are_names(name):
     assert not looks_like_a_value(name)
 

@@ -16,7 +16,9 @@ def leaf(path: str, type: str = "string", readable: bool = True) -> SparkLeaf:
 
 
 def report(path: str, entity: str | None, *found: str, kind: str = "structured", type: str = "string") -> ColumnReport:
-    findings = tuple(Finding(e, 5, Interval.wilson(5, 5), 0.9, ("d",), ()) for e in found or ((entity,) if entity else ()))
+    findings = tuple(
+        Finding(e, 5, Interval.wilson(5, 5), 0.9, ("d",), ()) for e in found or ((entity,) if entity else ())
+    )
     return ColumnReport(
         path=path, type=type, kind=kind, rows=5, nulls=0, distinct=5, entity_type=entity, findings=findings, evidence=()
     )
