@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import regex
 import yaml
@@ -14,6 +15,7 @@ from phonenumbers.geodata.locale import LOCALE_DATA
 
 from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
 from clearance.classifiers.findings import Span
+from clearance.classifiers.gates import Needs, traits_for_gates
 from clearance.errors import DetectionError
 
 VALIDATORS: dict[str, Callable[[str], bool]] = {
@@ -32,6 +34,7 @@ class Detector:
     pattern: regex.Pattern[str]
     group: int | str = 0
     validate: Callable[[str], bool] | None = None
+    needs: Needs = Needs()
 
     def spans(self, text: str) -> Iterator[Span]:
         """Spans in order of their start. Raises DetectionError when the pattern runs out of time."""
@@ -59,7 +62,7 @@ def countries(language: str) -> Detector:
         if len(name) > 3:
             named.add(name)
     alternatives = "|".join(regex.escape(name) for name in sorted(named, key=lambda name: (-len(name), name)))
-    return Detector("Countries", "LOCATION", 0.5, regex.compile(rf"\b(?:{alternatives})\b"))
+    return Detector("Countries", "LOCATION", 0.5, regex.compile(rf"\b(?:{alternatives})\b"), needs=Needs(capital=True))
 
 
 @lru_cache(maxsize=8)
@@ -79,6 +82,7 @@ def load_detectors(language: str = "en") -> tuple[Detector, ...]:
             pattern=regex.compile(entry["pattern"], flags),
             group=entry.get("group", 0),
             validate=VALIDATORS[entry["validate"]] if "validate" in entry else None,
+            needs=_needs(entry.get("needs", {})),
         )
         _try_examples(detector, entry["match"], entry["no_match"])
         detectors.append(detector)
@@ -94,8 +98,18 @@ def _text() -> str:
     return resources.files("clearance.classifiers").joinpath("detectors.yaml").read_text(encoding="utf-8")
 
 
+def _needs(entry: dict[str, Any]) -> Needs:
+    return Needs(
+        entry.get("length", 0), entry.get("digits", 0), tuple(entry.get("any", ())), entry.get("capital", False)
+    )
+
+
 def _try_examples(detector: Detector, match: list[str], no_match: list[str]) -> None:
-    missed = [number for number, text in enumerate(match) if not any(detector.spans(text))]
+    missed = [
+        number
+        for number, text in enumerate(match)
+        if not (any(detector.spans(text)) and detector.needs.met_by(traits_for_gates(text)))
+    ]
     wrong = [number for number, text in enumerate(no_match) if any(detector.spans(text))]
     if missed or wrong:
         raise DetectionError(

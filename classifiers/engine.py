@@ -126,8 +126,10 @@ class Engine:
         failed = ""
         try:
             found.update(self._presidio(text) if len(text) <= WINDOW else self._windowed(text))
+            traits = traits_for_gates(text)
             for detector in self._own:
-                found.update(detector.spans(text))
+                if detector.needs.met_by(traits):
+                    found.update(detector.spans(text))
             if use_ner and self._ner is not None:
                 found.update(_to_span(result) for result in self._ner.analyze(text, []))
         except DetectionError:

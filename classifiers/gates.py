@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import regex
 
 _DIGITS = regex.compile(r"\d")
+_THREE_LETTERS = regex.compile(r"[A-Za-z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,35 @@ class GateTraits:
     length: int
     digits: int
     marks: frozenset[str]
+    #: In lower case, where that is enough to find a word in any case; None where only a pattern can tell.
+    lower: str | None
+    capital: bool
 
 
 def traits_for_gates(text: str) -> GateTraits:
     """Traits of one text."""
     marks = frozenset(mark for mark in "@.:-" if mark in text)
-    return GateTraits(len(text), len(_DIGITS.findall(text)), marks)
+    ascii_ = text.isascii()
+    lower = text.lower() if ascii_ else None
+    capital = not ascii_ or (lower != text and _THREE_LETTERS.search(text) is not None)
+    return GateTraits(len(text), len(_DIGITS.findall(text)), marks, lower, capital)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a text must have for a pattern of ours to match: loose, never tight. ``any`` are words in lower case."""
+
+    length: int = 0
+    digits: int = 0
+    any: tuple[str, ...] = ()
+    capital: bool = False
+
+    def met_by(self, traits: GateTraits) -> bool:
+        """False only when the pattern can't match a text with these traits."""
+        if traits.length < self.length or traits.digits < self.digits or (self.capital and not traits.capital):
+            return False
+        lower = traits.lower
+        return not self.any or lower is None or any(word in lower for word in self.any)
 
 
 #: Recognizer's class -> least length, least digits, marks of which one must be there ("" for none).

@@ -1,0 +1,40 @@
+"""What our own patterns need of a text must never hold back a text that they would match."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.classifiers.detectors import Detector, load_detectors
+from clearance.classifiers.gates import traits_for_gates
+
+PIECES = [
+    "password: hunter2", "PWD=S3cret!", "api_key = 9f8e7d6c5b4a39281706", "Bearer abcdefgh12345678x", "MRN 00987654",
+    "Patient ID AHC-0933289", "VIN: WDBUF56X48B123456", "1M8GDM9AXKP042788", "45 y/o", "34yo", "Age: 45", "turned 21",
+    "DOB 03/15/1989", "d.ob 1/1/89", "born on March 3, 1980", "12 Dec 2019", "May 2021", "Polish", "France", "Germany",
+    "SSN is 123-45-6789", "account number 12435678X", "A/C 0012345678", "me@example.com / W!nter2024", "ſſn 123456789",
+    "AKIAIOSFODNN7EXAMPLE", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "2223003122003222", " ", "\n", "é", "K", "x9",
+]  # fmt: skip
+texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6)), min_size=1, max_size=4).map(" ".join)
+
+
+def matching(text: str) -> list[Detector]:
+    return [detector for detector in load_detectors() if any(detector.spans(text))]
+
+
+@given(texts)
+def test_a_text_that_matches_meets_the_needs(text: str) -> None:
+    traits = traits_for_gates(text)
+    assert [d.name for d in matching(text) if not d.needs.met_by(traits)] == []
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_no_country_is_held_back(language: str) -> None:
+    countries = load_detectors(language)[-1]
+    names = countries.pattern.pattern.removeprefix(r"\b(?:").removesuffix(r")\b").replace("\\", "").split("|")
+    assert len(names) > 150
+    assert [name for name in names if not countries.needs.met_by(traits_for_gates(name))] == []
+
+
+def test_a_plain_number_tries_almost_no_pattern() -> None:
+    traits = traits_for_gates("1234567")
+    assert [detector.name for detector in load_detectors() if detector.needs.met_by(traits)] == []
