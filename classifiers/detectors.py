@@ -24,6 +24,9 @@ VALIDATORS: dict[str, Callable[[str], bool]] = {
 }
 
 
+_NOTHING = Needs()
+
+
 @dataclass(frozen=True, slots=True)
 class Detector:
     """One pattern. ``spans(text)`` yields what it finds in all of ``text``."""
@@ -34,7 +37,7 @@ class Detector:
     pattern: regex.Pattern[str]
     group: int | str = 0
     validate: Callable[[str], bool] | None = None
-    needs: Needs = Needs()
+    needs: Needs = _NOTHING
 
     def spans(self, text: str) -> Iterator[Span]:
         """Spans in order of their start. Raises DetectionError when the pattern runs out of time."""

@@ -172,6 +172,10 @@ class LineageSpool:
                 f"Lineage can't be written to {self.folder}.", hint="Set CLEARANCE_HOME to a writable folder."
             ) from error
 
+    def is_open(self, run_id: str) -> bool:
+        """Whether a run has started here and not yet ended, alive or not."""
+        return (self.folder / "open" / f"{run_id}.json").exists()
+
     def dead_runs(self) -> Iterator[tuple[Event, OpenRun]]:
         """START events of runs whose process is gone. Close each once its end is written."""
         for path in sorted((self.folder / "open").glob("*.json")):

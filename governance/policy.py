@@ -13,12 +13,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator, Field
+
 from clearance.errors import PolicyError
 from clearance.governance.labels import Label, Levels
 from clearance.governance.solutions import Names, Text, Usage
 from clearance.governance.strict_yaml import Location, Marks, Strict, parse, read_text, suggest, validate, where
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
-from pydantic import BeforeValidator, Field
 
 MethodName = Literal["token", "mask", "redact", "suppress", "keep"]
 

@@ -7,9 +7,10 @@ not the same as an empty list: left out means unknown, and a rule that needs it 
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator, Field
+
 from clearance.errors import PolicyError
 from clearance.governance.strict_yaml import Marks, Strict, parse, read_text, suggest, validate, where
-from pydantic import BeforeValidator, Field
 
 Hosting = Literal["public", "vendor", "private"]
 Usage = Literal["training", "fine-tuning", "rag", "inference", "analytics"]

@@ -12,9 +12,10 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from clearance.errors import PolicyError
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
+
+from clearance.errors import PolicyError
 
 # The C parser is some ten times faster and is in every wheel of PyYAML; the fallback reads the same YAML.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -30,6 +30,8 @@ from clearance.values import to_text
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+SIGNED = "protection"
+"""The purpose under which statements are signed with the key ring."""
 _COUNTS = "path string, fact string, n bigint"
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+
 from clearance.leaves import leaves, read_leaf, replace_leaves
 from clearance.paths import ITEM, KEY, VALUE, Step
 from clearance.values import to_text

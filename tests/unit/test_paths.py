@@ -1,10 +1,11 @@
 """Column paths: what is written is read back, whatever the names hold."""
 
 import pytest
-from clearance.errors import UsageError
-from clearance.paths import ITEM, KEY, VALUE, Step, format_path, parse_path
 from hypothesis import given
 from hypothesis import strategies as st
+
+from clearance.errors import UsageError
+from clearance.paths import ITEM, KEY, VALUE, Step, format_path, parse_path
 
 steps_below = st.lists(
     st.one_of(

@@ -7,13 +7,14 @@ import shutil
 
 import pytest
 from arro3.core import Table
+from deltalake import write_deltalake
+
 from clearance.errors import AuditError
 from clearance.governance import canonical
 from clearance.governance import rows as row_codec
 from clearance.governance.audit import Audit, Head, row_digest
 from clearance.governance.registry import Registry
 from clearance.governance.tables import TABLES
-from deltalake import write_deltalake
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from clearance.errors import ExitCode, PolicyError
 from clearance.governance.decisions import Facts, Verdict, decide
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import DeidentificationRule, Policy, PolicyFile, Rules, load_policy
 from clearance.governance.solutions import Solution, load_solutions
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 DEFAULT = load_policy()
 

@@ -1,6 +1,7 @@
 """One dataset, one name, however it is typed; and no name for what carries a secret."""
 
 import pytest
+
 from clearance.errors import UsageError
 from clearance.governance.identity import dataset_identity
 

@@ -4,6 +4,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from clearance.governance.labeling import (
     after_protection,
     label_column,
@@ -15,8 +18,6 @@ from clearance.governance.labeling import (
 )
 from clearance.governance.labels import Label
 from clearance.governance.policy import load_policy
-from hypothesis import given
-from hypothesis import strategies as st
 
 POLICY = load_policy()
 TYPES = [*sorted(POLICY.entity_types), "NOBODY_KNOWS"]

@@ -1,10 +1,11 @@
 """Labels: what combining promises, and that a damaged label is never read as a lower one."""
 
 import pytest
-from clearance.errors import PolicyError, RegistryError
-from clearance.governance.labels import Label, Levels, combine
 from hypothesis import given
 from hypothesis import strategies as st
+
+from clearance.errors import PolicyError, RegistryError
+from clearance.governance.labels import Label, Levels, combine
 
 LEVELS = Levels(("public", "internal", "confidential", "restricted"))
 

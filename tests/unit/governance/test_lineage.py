@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+
 from clearance.errors import DatasetError, LineageError
 from clearance.governance import lineage_schemas
 from clearance.governance.identity import dataset_identity

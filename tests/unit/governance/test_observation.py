@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 from arro3.core import Array, DataType, Field, Schema, Table
+from deltalake import DeltaTable, write_deltalake
+
 from clearance.errors import DatasetError
 from clearance.governance.observation import (
     Observation,
@@ -15,7 +17,6 @@ from clearance.governance.observation import (
     observe,
     schema_fingerprint,
 )
-from deltalake import DeltaTable, write_deltalake
 
 
 def rows(*values, name="a"):

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from clearance.errors import PolicyError
 from clearance.governance.policy import DEFAULT_NAME, Policy, PolicyFile, load_policy
 from clearance.governance.strict_yaml import Marks, parse, read_text, validate
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS, covers
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SMALL = """\
 version: 1

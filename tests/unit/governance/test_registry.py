@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from deltalake import DeltaTable, Field
+
 from clearance.errors import RegistryError
 from clearance.governance import registry as registry_module
 from clearance.governance.identity import dataset_identity
@@ -15,7 +17,6 @@ from clearance.governance.observation import observe
 from clearance.governance.registry import Registry, clearance_home
 from clearance.governance.standing import standing
 from clearance.governance.tables import TABLES
-from deltalake import DeltaTable, Field
 
 LEVEL = {"level": "restricted", "categories": ["user.contact.email"], "regimes": ["GDPR"], "subjects": []}
 

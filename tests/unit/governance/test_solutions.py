@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from clearance.errors import PolicyError
 from clearance.governance.solutions import load_solutions
 

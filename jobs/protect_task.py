@@ -1,0 +1,270 @@
+"""Protection as a job: scan, plan, stage, prove, announce, publish in one step, and leave the record."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clearance.classifiers.findings import ColumnReport
+from clearance.errors import PublishError
+from clearance.governance.audit import row_digest
+from clearance.governance.identity import dataset_identity
+from clearance.governance.labels import Label
+from clearance.governance.observation import Observation, observe
+from clearance.jobs import records
+from clearance.jobs.datasets import Dataset, Reference, open_dataset
+from clearance.jobs.desk import Desk, JobRun
+from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
+from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
+from clearance.jobs.protect import protected_frame
+from clearance.jobs.scan_task import Scanned, require_unchanged, scan
+from clearance.jobs.settings import Tokens
+from clearance.jobs.staging import STAGING, Staged, Target, publish
+from clearance.jobs.tags import column_properties, table_properties
+from clearance.version import __version__
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A protected dataset, as it was published and recorded."""
+
+    source: str
+    target: str
+    reference: str
+    version: str
+    rows: int
+    label: Label
+    plan: ProtectionPlan
+    proof: Proof
+    run_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "source": self.source,
+            "dataset": self.target,
+            "version": self.version,
+            "rows": self.rows,
+            "columns": [leaf.to_dict() for leaf in self.plan.leaves],
+            "label": self.label.to_dict(),
+            "proof": self.proof.to_dict(),
+            "run_id": self.run_id,
+        }
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One protection under way: all that its steps share."""
+
+    spark: "SparkSession"
+    dataset: Dataset
+    scanned: Scanned
+    target: Target
+    plan: ProtectionPlan
+    desk: Desk
+    tokens: Tokens
+    partitions: tuple[str, ...]
+
+    @property
+    def label(self) -> Label:
+        """The label of the result, once it is proved."""
+        return records.dataset_label({leaf.path: leaf.label for leaf in self.plan.leaves}, self.desk.policy)
+
+
+def protect(
+    spark: "SparkSession",
+    what: Reference | Dataset,
+    target: Target,
+    desk: Desk,
+    *,
+    scanned: Scanned | None = None,
+    unpartitioned: bool = False,
+    only_label: bool = False,
+) -> Protected:
+    """Protects a dataset by the desk's policy into ``target``; with ``only_label`` it only labels its records.
+
+    Scans first unless the caller just did. Staged, proved, announced in the audit, published in one step with
+    its labels. Raises what made it impossible; the target is as it was then.
+    """
+    target.check_writable()
+    tokens = desk.tokens()
+    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    if dataset.reference.key == target.key:
+        raise PublishError(
+            f"{target.text} is the source itself", hint="the source is never written: name another place"
+        )
+    sweep(desk, target)
+    if scanned is None:
+        scanned = scan(spark, dataset, desk)
+    partitions = () if unpartitioned else dataset.partitions
+    plan = plan_protection(
+        scanned.scan.leaves, scanned.scan.columns, desk.policy, partitions=partitions, protect=not only_label
+    )
+    work = _Work(spark, dataset, scanned, target, plan, desk, tokens, partitions)
+    planned = records.protected_output(target.text, dataset.reference.identity, plan)
+    job = "label" if only_label else "protect"
+    with desk.run(job, target.key, spark=spark, inputs=[records.source_of(dataset)], outputs=[planned]) as run:
+        expected = target.version(spark)
+        staged = target.staged(run.run_id)
+        try:
+            proof = _stage_and_prove(work, staged)
+            return _publish(work, staged, proof, run, expected)
+        finally:
+            staged.remove(spark)
+
+
+def _stage_and_prove(work: _Work, staged: Staged) -> Proof:
+    found, name = work.scanned.scan, work.dataset.reference.text
+    detection = work.desk.detection
+    frame = protected_frame(work.dataset, work.plan, detection, work.tokens, without_corrupt=found.empty_corrupt)
+    staged.write(frame, work.partitions, name)
+    require_unchanged(work.dataset)
+    reports = {report.path: report for report in found.columns}
+    proof = prove(staged.read(work.spark), work.plan, reports, found.rows, detection, work.tokens)
+    require(proof, name)
+    return proof
+
+
+def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: int | None) -> Protected:
+    source, found, target, plan = work.dataset.reference.identity, work.scanned.scan, work.target, work.plan
+    desk, label = work.desk, work.label
+    digests = {"policy": desk.policy.digest, "engine": found.engine_digest, "clearance": __version__}
+    facts = {"source": source.key, "source_version": found.version, "label": label.to_dict(), **digests}
+    audit = desk.audit
+    intent = audit.intent("publish", run_id=run.run_id, dataset=target.key, facts=facts)
+    origin = {"clearance.run": run.run_id, "clearance.source": source.key, "clearance.policy": desk.policy.digest}
+    try:
+        version = publish(
+            work.spark,
+            staged,
+            target,
+            partitions=work.partitions,
+            properties={**table_properties(label), **origin},
+            column_metadata=column_properties(plan.leaves, desk.policy),
+            expected_version=expected,
+            sidecar={"label": label.to_dict(), "columns": [leaf.to_dict() for leaf in plan.leaves], **origin},
+        )
+    except BaseException:
+        audit.outcome(intent, "failed")
+        raise
+    observed = _observe(target, version)
+    record = statement(
+        source={"dataset": source.key, "version": found.version},
+        target=target.key,
+        plan=plan,
+        proof=proof,
+        digests=digests,
+    )
+    record["observation"] = observed.to_dict()
+    schema = _schema(work.spark, target)
+    rows = _rows(work, record, observed, schema)
+    for table, row in rows:
+        desk.registry.append(table, [row], run_id=run.run_id)
+    # The digests are of the rows as they were filed, so that the audit stands for them.
+    filed = [row_digest(table, {**row, "run_id": run.run_id}) for table, row in rows]
+    audit.outcome(intent, "done", facts={"version": version}, records=filed)
+    run.inputs = [records.scanned_input(work.dataset, found, work.scanned.label, work.scanned.columns)]
+    run.outputs = [
+        records.protected_output(
+            target.text, source, plan, schema=schema, version=version, label=label, rows=proof.rows
+        )
+    ]
+    run.label = label.to_dict()
+    run.facts = {"rows": proof.rows, "proof": proof.to_dict()}
+    return Protected(source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id)
+
+
+def _rows(
+    work: _Work, record: dict[str, Any], observed: Observation, schema: Mapping[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    """What the registry says of a published dataset. The label comes last: without the rest there is none."""
+    found, desk, plan, target = work.scanned.scan, work.desk, work.plan, work.target
+    reports = {report.path: report for report in found.columns}
+    why = {leaf.path: _done(leaf, reports[leaf.path], plan) for leaf in plan.leaves if leaf.changes}
+    dataset_row = records.dataset_row(
+        dataset_identity(target.text),
+        reference=target.text,
+        format=target.format,
+        rows=record["proof"]["rows"],
+        observation=observed,
+        schema=schema,
+        facts=work.scanned.facts,
+    )
+    label_row = records.label_row(
+        target.key,
+        observed,
+        {leaf.path: leaf.label for leaf in plan.leaves},
+        work.label,
+        desk.policy,
+        desk.policy_path,
+        kind="protected",
+        facts=work.scanned.facts,
+        why=why,
+        types={leaf.path: [leaf.entity_type] if leaf.entity_type else [] for leaf in plan.leaves},
+    )
+    protection = {
+        "dataset": target.key,
+        "source": work.dataset.reference.key,
+        "source_version": found.version,
+        "version": observed.version,
+        "columns": [leaf.to_dict() for leaf in plan.leaves],
+        "statement": record,
+        "signature": work.tokens.key.open().sign(SIGNED, canonical(record)),
+        "policy_digest": desk.policy.digest,
+        "engine_digest": found.engine_digest,
+        "rows": record["proof"]["rows"],
+    }
+    return [("datasets", dataset_row), ("protections", protection), ("labels", label_row)]
+
+
+def _done(leaf: LeafPlan, report: ColumnReport, plan: ProtectionPlan) -> list[dict[str, Any]]:
+    """What was done to a leaf, for whoever asks why it has its label: in text one line an entity type."""
+    if leaf.how != "spans":
+        kind = leaf.entity_type or leaf.kind
+        return [{"entity_type": kind, "rule": leaf.how, "where": "", "text": f"{kind}: {_told(leaf.method)}"}]
+    methods = plan.methods_at(leaf.path)
+    types = [finding.entity_type for finding in report.findings if finding.form == "raw"]
+    return [
+        {"entity_type": kind, "rule": leaf.how, "where": "", "text": f"{kind}: {_told(methods[kind])}"}
+        for kind in types
+        if kind in methods
+    ]
+
+
+def _told(method: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" if key != "name" else str(value) for key, value in method.items())
+
+
+def _observe(target: Target, version: str) -> Observation:
+    """The published state, as a later check will compare it."""
+    local = target.local_path
+    if local is None:
+        return Observation("delta", version)
+    if target.format == "delta":
+        return observe(str(local), "delta", version=int(version))
+    return observe(str(local), target.format)
+
+
+def _schema(spark: "SparkSession", target: Target) -> dict[str, Any]:
+    """The published schema as Spark's JSON."""
+    if target.format == "parquet":
+        return spark.read.parquet(str(target.local_path)).schema.jsonValue()
+    return spark.read.table(target.identifier).schema.jsonValue()
+
+
+def sweep(desk: Desk, target: Target) -> None:
+    """Ends what killed runs left: their FAIL events, and what they had staged beside this target.
+
+    Only runs of this home are known to be dead; what others stage there is left alone.
+    """
+    desk.bury_the_dead()
+    local = target.local_path
+    staging = local.parent / STAGING if local is not None else None
+    if staging is None or not staging.is_dir():
+        return
+    for folder in staging.iterdir():
+        if folder.is_dir() and not desk.spool.is_open(folder.name) and desk.registry.rows("runs", run_id=folder.name):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,147 @@
+"""The scan as a job: look, label, and leave the record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from clearance.errors import DatasetError
+from clearance.governance.decisions import read_facts
+from clearance.governance.identity import dataset_identity
+from clearance.governance.labeling import after_protection
+from clearance.governance.labels import Label
+from clearance.governance.observation import Observation, changed
+from clearance.jobs import records
+from clearance.jobs.datasets import Dataset, Reference, open_dataset
+from clearance.jobs.desk import Desk, JobRun
+from clearance.jobs.proof import SIGNED, canonical
+from clearance.jobs.scan import Scan, scan_dataset
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A scan with its labels, as it was recorded."""
+
+    scan: Scan
+    columns: Mapping[str, Label]
+    label: Label
+    run_id: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON contract of ``clearance scan`` (``docs/reference/json.md``)."""
+        found = self.scan.to_dict()
+        for column in found["columns"]:
+            column["label"] = self.columns[column["path"]].to_dict()
+        return {**found, "label": self.label.to_dict(), "run_id": self.run_id}
+
+
+def scan(
+    spark: "SparkSession", what: Reference | Dataset, desk: Desk, *, facts: Mapping[str, Any] | None = None
+) -> Scanned:
+    """Scans a dataset, labels it by the desk's policy, and records both. ``facts``: what its owner declares."""
+    declared = dict(facts or {})
+    read_facts(declared)
+    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    key = dataset.reference.key
+    with desk.run("scan", key, spark=spark, inputs=[records.source_of(dataset)]) as run:
+        found = scan_dataset(dataset, desk.detection, desk.tokens_if_any())
+        require_unchanged(dataset)
+        columns = _labels(found, desk)
+        label = records.dataset_label(columns, desk.policy)
+        run.inputs = [records.scanned_input(dataset, found, label, columns)]
+        run.label = label.to_dict()
+        run.facts = {"rows": found.rows, "malformed": found.malformed}
+        _record_scan(desk, run, dataset, found, columns, label, declared)
+    return Scanned(found, columns, label, run.run_id, declared)
+
+
+def require_unchanged(dataset: Dataset) -> None:
+    """Raises ``DatasetError`` when files changed since the dataset was opened: what was read is a mixture then."""
+    observed = dataset.observation
+    if observed is not None and observed.kind == "files" and changed(observed, dataset.reference.location):
+        raise DatasetError(
+            f"{dataset.reference.text} changed while it was read", hint="scan it again when nobody writes to it"
+        )
+
+
+def _record_scan(
+    desk: Desk,
+    run: JobRun,
+    dataset: Dataset,
+    found: Scan,
+    columns: Mapping[str, Label],
+    label: Label,
+    facts: Mapping[str, Any],
+) -> None:
+    identity, registry, run_id = dataset.reference.identity, desk.registry, run.run_id
+    schema = dataset.frame.schema.jsonValue()
+    row = records.dataset_row(
+        identity,
+        reference=dataset.reference.text,
+        format=found.format,
+        rows=found.rows,
+        observation=found.observation,
+        schema=schema,
+        facts=facts,
+    )
+    labels = _label_row(desk, found, columns, label, facts)
+    registry.append("datasets", [row], run_id=run_id)
+    registry.append(
+        "findings",
+        records.finding_rows(identity.key, found.version, found.columns, found.engine_digest),
+        run_id=run_id,
+    )
+    registry.append("labels", [labels], run_id=run_id)
+
+
+def _label_row(
+    desk: Desk, found: Scan, columns: Mapping[str, Label], label: Label, facts: Mapping[str, Any], kind: str = "source"
+) -> dict[str, Any]:
+    return records.label_row(
+        found.dataset,
+        found.observation,
+        columns,
+        label,
+        desk.policy,
+        desk.policy_path,
+        kind=kind,
+        facts=facts,
+        why=records.why(found.columns, desk.policy),
+        types=records.types_found(found.columns),
+    )
+
+
+def _labels(found: Scan, desk: Desk) -> dict[str, Label]:
+    """Labels from the findings; for columns that a signed, passed proof speaks of, from what was done to them.
+
+    A masked or redacted column can't be told from a raw one by looking: the record of column, method and
+    version, made when it was proved, can.
+    """
+    labels = records.column_labels(found.columns, desk.policy)
+    for leaf in _proved_leaves(found, desk):
+        path, entity_type, method = leaf["path"], leaf["entity_type"], leaf["method"]
+        if path in labels and entity_type and leaf["how"] in ("cells", "null") and method["name"] != "keep":
+            labels[path] = after_protection(
+                desk.policy.label_of(entity_type),
+                entity_type=entity_type,
+                method=method,
+                policy=desk.policy,
+                verified=True,
+            )
+    return labels
+
+
+def _proved_leaves(found: Scan, desk: Desk) -> list[dict[str, Any]]:
+    record = desk.registry.latest("protections", dataset=found.dataset)
+    tokens = desk.tokens_if_any()
+    if record is None or tokens is None or found.observation is None:
+        return []
+    told = record["statement"]
+    if not isinstance(told, dict) or not tokens.key.open().verify(SIGNED, canonical(told), record["signature"] or ""):
+        return []
+    observed = Observation.from_dict(told["observation"])
+    location = dataset_identity(found.reference).location
+    return list(told["columns"]) if changed(observed, location) is False else []
