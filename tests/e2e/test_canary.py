@@ -240,7 +240,7 @@ class Left:
         rows += [f"{make('email')},{make('card')},{make('iban')},{make('aws_key')},{make('ssn')}", make("github_token")]
         (path / "headerless.csv").write_text("\n".join(rows) + "\n")
         (path / "broken.parquet").write_bytes(f"PAR1{make('email')}{make('card')}PAR1".encode())
-        (path / "broken.json").write_text(f'[{{"a": "{make("email")}", "b": {make("card")} {make("iban")}')
+        (path / "torn.json").write_text(f'[{{"a": "{make("email")}", "b": {make("card")} {make("iban")}')
         (path / "latin1.csv").write_bytes(f"a,b\n{make('email')},caf\xe9 {make('card')}\n".encode("latin-1"))
 
     def clearance(self, *arguments: str, **env: str):
@@ -279,7 +279,7 @@ class Left:
         """A protection that is killed while something is staged."""
         process = self.project.begin("protect", "source/columns.jsonl", "--to", "killed/columns", "--no-ner")
         staging, deadline = self.project.path / "killed" / ".clearance-staging", time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None and not list(staging.glob("*/*")):
+        while time.monotonic() < deadline and process.poll() is None and not list(staging.glob("*/*.parquet")):
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -327,7 +327,7 @@ def test_the_commands_did_what_they_were_run_for(left):
     verdicts = json.loads((left.project.home / "verdicts.json").read_text())
     done = {d["name"]: d["error"] is None and d["protected"] is not None for d in verdicts["datasets"]}
     assert done.pop("broken") is False
-    assert done == dict.fromkeys(("columns", "headerless", "latin1", "nested", "texts"), True), verdicts
+    assert done == dict.fromkeys(("columns", "headerless", "latin1", "nested", "texts", "torn"), True), verdicts
     assert list(left.events.iterdir()) and (left.cache / "spark.log").exists()
     assert list(left.project.home.glob("registry/*/*.parquet"))
 

@@ -18,7 +18,7 @@ def test_killed_in_the_middle_of_protect_and_again(project, write_csv):
     write_csv(project.path / "people.csv", 20_000)
     process = project.begin("protect", "people.csv", "--to", "out/people", "--no-ner")
     staging, deadline = project.path / "out" / ".clearance-staging", time.monotonic() + 180
-    while not list(staging.glob("*/*")):
+    while not list(staging.glob("*/*.parquet")):
         assert process.poll() is None and time.monotonic() < deadline, "it never staged anything"
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
