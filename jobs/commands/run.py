@@ -54,8 +54,8 @@ def command(
     from clearance.jobs.plan_file import load_plan
 
     is_plan = len(plans) == 1 and plans[0].endswith((".yml", ".yaml"))
-    if is_plan and (names or place):
-        raise click.UsageError("--solution and --output belong into the plan")
+    if is_plan:
+        _refuse_what_the_plan_says()
     plan = load_plan(plans[0]) if is_plan else _ad_hoc(plans, names, place, protect, given)
     if parallel:
         plan = plan.model_copy(update={"parallel": parallel})
@@ -63,6 +63,20 @@ def command(
         given[key] = given[key] or getattr(plan, key)
     given["domain"] = plan.domain if is_plan else given["domain"]
     return _run(plan, given, Path(verdicts or plan.verdicts or _default_verdicts(given)), output, log_format)
+
+
+def _refuse_what_the_plan_says() -> None:
+    """An option that the plan would silently overrule is an error: ``--protect never`` must not end in a copy."""
+    context = click.get_current_context()
+    owned = {"names", "place", "protect", "facts", "domain", "language", "regions", "no_ner"}
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in owned
+        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"with a plan, {', '.join(given)} must be written in the plan")
 
 
 def _default_verdicts(given: dict[str, Any]) -> str:
