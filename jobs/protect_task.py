@@ -142,7 +142,7 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
             staged,
             target,
             partitions=work.partitions,
-            properties={**table_properties(label), **origin},
+            properties={**table_properties(label), **origin, **_not_null(work)},
             column_metadata=column_properties(plan.leaves, desk.policy),
             expected_version=expected,
             sidecar={"label": label.to_dict(), "columns": [leaf.to_dict() for leaf in plan.leaves], **origin},
@@ -175,6 +175,20 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     run.label = label.to_dict()
     run.facts = {"rows": proof.rows, "proof": proof.to_dict()}
     return Protected(source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id)
+
+
+def _not_null(work: _Work) -> dict[str, str]:
+    """The source's NOT NULL columns as CHECK constraints.
+
+    Delta makes every column nullable when it replaces a table in one commit; a constraint in that same commit
+    keeps the guarantee, and asks nothing of readers.
+    """
+    suppressed = {leaf.steps[0].name for leaf in work.plan.leaves if leaf.how == "null"}
+    kept = [f.name for f in work.dataset.frame.schema.fields if not f.nullable and f.name not in suppressed]
+    return {
+        f"delta.constraints.not_null_{number}": f"`{name.replace('`', '``')}` IS NOT NULL"
+        for number, name in enumerate(kept)
+    }
 
 
 def _rows(

@@ -5,11 +5,13 @@ as it is: no setting is forced on it. The local session resolves Delta's JARs on
 Clearance's own cache and starts from there, offline, ever after.
 """
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -153,7 +155,7 @@ def _settings() -> dict[str, str]:
         "spark.sql.shuffle.partitions": "4",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.warehouse.dir": str(Path("spark-warehouse").resolve()),
+        "spark.sql.warehouse.dir": _warehouse(),
         # A cell may hold a megabyte: bound a batch by bytes, not by rows alone.
         "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
         "spark.sql.files.maxPartitionBytes": "64m",
@@ -164,6 +166,16 @@ def _settings() -> dict[str, str]:
         "spark.python.worker.reuse": "true",
         "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "true",
     }
+
+
+def _warehouse() -> str:
+    """A folder for managed tables that goes with the process, as the session's in-memory catalog does.
+
+    Spark would make it in whatever folder the user stands in.
+    """
+    folder = tempfile.mkdtemp(prefix="clearance-warehouse-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _delta_jars() -> dict[str, str]:
