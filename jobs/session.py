@@ -162,6 +162,7 @@ def _settings() -> dict[str, str]:
         # A field name may be a value (JSON keyed by e-mail), and plans go to the event log: names stay out of them.
         "spark.sql.debug.maxToStringFields": "0",
         "spark.sql.maxMetadataStringLength": "4",
+        "spark.sql.ui.explainMode": "simple",
         # Python workers are reused, so that an engine is built once a worker and not once a task.
         "spark.python.worker.reuse": "true",
         "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "true",
