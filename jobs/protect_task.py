@@ -17,7 +17,7 @@ from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame
-from clearance.jobs.scan_task import Scanned, require_unchanged, scan
+from clearance.jobs.scan_task import Scanned, as_proved, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.staging import STAGING, Staged, Target, publish
 from clearance.jobs.tags import column_properties, table_properties
@@ -100,9 +100,8 @@ def protect(
     if scanned is None:
         scanned = scan(spark, dataset, desk)
     partitions = () if unpartitioned else dataset.partitions
-    plan = plan_protection(
-        scanned.scan.leaves, scanned.scan.columns, desk.policy, partitions=partitions, protect=not only_label
-    )
+    reports = scanned.scan.columns if only_label else as_proved(scanned.scan, desk)
+    plan = plan_protection(scanned.scan.leaves, reports, desk.policy, partitions=partitions, protect=not only_label)
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, partitions)
     planned = records.protected_output(target.text, dataset.reference.identity, plan)
     job = "label" if only_label else "protect"

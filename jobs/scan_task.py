@@ -1,9 +1,10 @@
 """The scan as a job: look, label, and leave the record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.errors import DatasetError
 from clearance.governance.decisions import read_facts
 from clearance.governance.identity import dataset_identity
@@ -132,6 +133,24 @@ def _labels(found: Scan, desk: Desk) -> dict[str, Label]:
                 verified=True,
             )
     return labels
+
+
+def as_proved(found: Scan, desk: Desk) -> tuple[ColumnReport, ...]:
+    """The reports for a plan: a column that a signed, passed proof speaks of is what the proof says.
+
+    The ends of masked card numbers may look like something else, and must not be protected again as that.
+    """
+    proved = {leaf["path"]: leaf for leaf in _proved_leaves(found, desk) if leaf["how"] == "cells"}
+    return tuple(_as_proved(report, proved.get(report.path)) for report in found.columns)
+
+
+def _as_proved(report: ColumnReport, leaf: Mapping[str, Any] | None) -> ColumnReport:
+    filled = report.rows - report.nulls
+    # Tokens are known by their keyed check, whatever the record says.
+    if leaf is None or not filled or not leaf["entity_type"] or leaf["method"]["name"] in ("token", "keep"):
+        return report
+    known = Finding(leaf["entity_type"], filled, Interval.wilson(filled, filled), 1.0, ("SignedRecord",), ())
+    return replace(report, kind="structured", entity_type=leaf["entity_type"], findings=(known,))
 
 
 def _proved_leaves(found: Scan, desk: Desk) -> list[dict[str, Any]]:
