@@ -285,7 +285,13 @@ class Left:
         process.wait()
 
     def driver(self) -> int:
-        """What a job of one's own may do: a view whose cast fails, under Spark's own ANSI mode."""
+        """What a job of one's own may do: a view whose cast fails, under Spark's own ANSI mode.
+
+        Without an event log: Spark's own record of a failed task quotes the value that the user's cast failed on,
+        whoever runs the query. What Clearance says and keeps of it must not.
+        """
+        plain = self.project.path / "plain-conf"
+        plain.mkdir()
         script = self.project.write(
             "driver.py",
             "import sys\n"
@@ -300,7 +306,8 @@ class Left:
         )
         done = subprocess.run(
             [sys.executable, str(script)],
-            cwd=self.project.path, env=self.project.env, capture_output=True, text=True, timeout=300,
+            cwd=self.project.path, env={**self.project.env, "SPARK_CONF_DIR": str(plain)},
+            capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         self.streams["driver"] = done.stdout + done.stderr
         return done.returncode

@@ -25,9 +25,12 @@ def test_findings_are_the_same_on_any_number_of_partitions(crowd, looked_at):
     told = []
     for partitions in (1, 2, 7):
         scan, _ = looked_at(from_frame(frame.repartition(partitions), "crowd"))
-        told.append(json.dumps(scan.to_dict(), sort_keys=True))
+        told.append(scan.to_dict())
+        # An estimate under a random salt of each run: near, not equal.
+        distinct = {column["path"]: column.pop("distinct") for column in told[-1]["columns"]}
+        assert abs(distinct["email"] - 400) < 20 and distinct["third"] == 2
     assert told[0] == told[1] == told[2]
-    assert '"EMAIL_ADDRESS"' in told[0]
+    assert "EMAIL_ADDRESS" in json.dumps(told[0])
 
 
 def test_the_json_contract(spark, desk, crowd, tmp_path):
@@ -104,7 +107,7 @@ def test_a_failing_detector_fails_the_scan_without_its_words(spark, desk, people
     def fails(batches):
         for _ in batches:
             raise ValueError(f"could not parse {secret}")
-        yield  # pragma: no cover
+        yield from ()
 
     frame = spark.createDataFrame([(secret,)], "email string")
     with pytest.raises(Exception) as caught:
