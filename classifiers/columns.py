@@ -34,6 +34,30 @@ BY_VALUE = {
 }
 #: For types of regional recognizers and checksummed numbers not named above.
 BY_VALUE_OTHERWISE = 0.7
+#: What a trait says of values, in words for whoever asks why.
+TELLS = {
+    "account": "read like account numbers",
+    "addressish": "read like addresses",
+    "age": "are ages or age ranges",
+    "at": "hold an @",
+    "card": "are as long as card numbers",
+    "code": "read like codes",
+    "date": "are dates",
+    "flag": "are flags",
+    "fullname": "read like full names",
+    "gender_word": "are words for a gender",
+    "iban": "read like IBANs",
+    "ip": "read like IP addresses",
+    "luhn": "pass the Luhn check",
+    "nine": "have nine digits",
+    "personish": "read like names of people",
+    "phone": "read like phone numbers",
+    "secretish": "read like secrets",
+    "ssn": "read like social security numbers",
+    "street": "read like street addresses",
+    "vin": "read like vehicle identification numbers",
+    "vin_checked": "have a VIN's check digit",
+}
 #: A type by value needs one of these traits as well, in as large a share of the values.
 NEEDS_TRAIT = {"PHONE_NUMBER": "phone_formatted", "VIN": "vin_checked", "STREET_ADDRESS": "street"}
 #: Types of which one value among thousands counts, in whatever column.
@@ -101,7 +125,7 @@ def _structured_type(
         whole = raw[rule.entity_type].whole if rule.entity_type in raw else 0
         if any(raw[kind].whole >= 0.9 * filled for kind in PROVEN_BY_FORM & raw.keys() - {rule.entity_type}):
             continue  # user.emails[].address is no street
-        return rule.entity_type, max(having, whole), ("column name", f"values: {rule.trait}")
+        return rule.entity_type, max(having, whole), ("column name", f"values {TELLS.get(rule.trait, 'fit the name')}")
     best: tuple[float, str] | None = None
     for kind, counts in raw.items():
         share = counts.whole / filled
@@ -116,9 +140,9 @@ def _structured_type(
     if best is not None:
         return best[1], raw[best[1]].whole, ("values",)
     if profile.traits["street"] >= 0.6 * filled and not profile.traits["long"]:
-        return "STREET_ADDRESS", profile.traits["street"], ("values: street",)
+        return "STREET_ADDRESS", profile.traits["street"], (f"values {TELLS['street']}",)
     if profile.traits["gender_word"] >= 0.9 * filled:
-        return "GENDER", profile.traits["gender_word"], ("values: gender_word",)
+        return "GENDER", profile.traits["gender_word"], (f"values {TELLS['gender_word']}",)
     return None, 0, ()
 
 

@@ -154,12 +154,20 @@ def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
     local = reference.local_path
     if local is not None and not local.exists():
         raise DatasetError(f"there is nothing at {reference.text}", hint="check the path")
-    observed = observe(reference.location, kind) if local is not None else None
+    observed = observe(reference.location, kind) if local is not None else _observe_remote(reference.location, kind)
     if kind == "delta":
         return _open_delta(spark, reference, observed)
     frame, corrupt, in_reading = _read(spark, reference, kind)
     frame, aliased = safe_names(frame)
     return Dataset(reference, frame, kind, observed, _partitions_of(local, frame), corrupt, in_reading + aliased)
+
+
+def _observe_remote(location: str, kind: str) -> Observation | None:
+    """The state of a dataset in an object store, or None where only Spark has the way to it (its own credentials)."""
+    try:
+        return observe(location, kind)
+    except (DatasetError, OSError):
+        return None
 
 
 def from_frame(frame: "DataFrame", name: str) -> Dataset:

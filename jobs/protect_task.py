@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
-from clearance.errors import PublishError
+from clearance.errors import DatasetError, PublishError
 from clearance.governance.audit import row_digest
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
@@ -253,12 +253,15 @@ def _told(method: Mapping[str, Any]) -> str:
 
 def _observe(target: Target, version: str) -> Observation:
     """The published state, as a later check will compare it."""
-    local = target.local_path
-    if local is None:
+    identity = dataset_identity(target.text)
+    if identity.kind == "table":
         return Observation("delta", version)
-    if target.format == "delta":
-        return observe(str(local), "delta", version=int(version))
-    return observe(str(local), target.format)
+    try:
+        return observe(identity.location, target.format, version=int(version) if target.format == "delta" else None)
+    except (DatasetError, OSError):
+        if identity.kind == "path":
+            raise
+        return Observation("delta", version)  # an object store that only Spark has the way to
 
 
 def _schema(spark: "SparkSession", target: Target) -> dict[str, Any]:
