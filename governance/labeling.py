@@ -69,11 +69,16 @@ def whole_cell_method(report: Mapping[str, Any], policy: Policy) -> dict[str, An
     """The method that replaces every cell of a column, or None: only what was found inside cells is replaced.
 
     Columns of one entity type and columns no one could look at are replaced whole. Text and mixed columns are
-    not, and neither is a column whose type is kept: what else was found in it must still go.
+    not, and neither is a column whose type is kept: what else was found in it must still go. A method that the
+    policy gives the column itself replaces whole cells whatever was found, nothing included; in text only
+    ``suppress`` does.
     """
     path, entity_type = _path(report), report.get("entity_type")
     if _found(report) is None:
         return policy.method_for(None, path)
+    own = policy.column_method(path)
+    if own is not None and own["name"] != "keep" and (report["kind"] == "structured" or own["name"] == "suppress"):
+        return own
     if report["kind"] != "structured" or not isinstance(entity_type, str):
         return None
     method = policy.method_for(entity_type, path)

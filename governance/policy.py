@@ -207,10 +207,16 @@ class Policy:
         ``columns`` of the policy wins over the entity type; None stands for a column that could not be
         looked at.
         """
-        if path is not None and path in self.content.columns:
-            return self.content.columns[path].method.settings()
+        own = self.column_method(path)
+        if own is not None:
+            return own
         rule = self.unknown_leaf if entity_type is None else self.entity(entity_type)
         return rule.method.settings()
+
+    def column_method(self, path: str | None) -> dict[str, Any] | None:
+        """The method that the policy gives one column, or None."""
+        rule = self.content.columns.get(path) if path is not None else None
+        return None if rule is None else rule.method.settings()
 
     def deidentification_rule(
         self, method: Mapping[str, Any], entity_type: str

@@ -18,6 +18,7 @@ from clearance.paths import Step
 How = Literal["cells", "spans", "null", "keep"]
 Settings = Mapping[str, Any]
 _Make = Callable[..., "LeafPlan"]
+OTHER = "OTHER"
 KEEP: Settings = {"name": "keep"}
 TOKEN: Settings = {"name": "token"}
 
@@ -124,13 +125,22 @@ def plan_protection(
 def _plan_leaf(leaf: SparkLeaf, report: ColumnReport, policy: Policy, *, protect: bool) -> LeafPlan:
     facts = report.to_dict()
 
-    def plan(how: How, method: Settings, label: Label, note: str = "") -> LeafPlan:
+    def plan(how: How, method: Settings, label: Label, note: str = "", *, unnamed: str | None = None) -> LeafPlan:
         becomes_text = how in ("cells", "spans") and method.get("name") != "keep"
         # What Arrow can't carry comes back as a string without values; binary stays binary.
         uncarried = how == "null" and not leaf.readable and leaf.type != "binary"
         after = "string" if becomes_text or uncarried else leaf.type
         return LeafPlan(
-            leaf.path, leaf.steps, how, report.kind, report.entity_type, method, label, leaf.type, after, note
+            leaf.path,
+            leaf.steps,
+            how,
+            report.kind,
+            report.entity_type or unnamed,
+            method,
+            label,
+            leaf.type,
+            after,
+            note,
         )
 
     if not protect or report.kind == "empty":
@@ -156,11 +166,12 @@ def _plan_leaf(leaf: SparkLeaf, report: ColumnReport, policy: Policy, *, protect
 
 
 def _whole_cells(leaf: SparkLeaf, report: ColumnReport, policy: Policy, method: Settings, plan: _Make) -> LeafPlan:
-    entity_type = report.entity_type or ""
+    # A column that only the policy names has no type of its own, and a token needs one.
+    entity_type = report.entity_type or OTHER
     note = ""
     if leaf.steps[-1].kind == "key" and method["name"] in ("mask", "redact", "suppress"):
         # Equal keys would collapse the map's entries: keys are tokenized or kept.
         method, note = TOKEN, "a map's keys must stay distinct: tokenized instead"
     label = protected_column(report.to_dict(), policy, methods={entity_type: method}, verified=True)
     how: How = "null" if method["name"] == "suppress" else "cells"
-    return plan(how, method, label, note)
+    return plan(how, method, label, note, unnamed=OTHER)
