@@ -16,6 +16,7 @@ from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.observation import Observation, observe
 from clearance.jobs.failures import value_free
 from clearance.jobs.formats import check_format, datasets_below, detect, format_of_name, sniff_separator
+from clearance.jobs.json_records import read_as_text
 from clearance.jobs.naming import safe_names, safe_schema
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")
 CORRUPT = "_corrupt_record"
+_CORRUPT_OPTION = "columnNameOfCorruptRecord"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Reference:
         if not self.text.strip():
             raise UsageError("a dataset needs a name", hint="a path, a URI or a catalog table such as sales.orders")
         if self.version is not None and self.timestamp is not None:
-            raise UsageError("a dataset is read at a version or at a timestamp, not both")
+            raise UsageError("a dataset is read at a version or at a timestamp, not both", hint="leave one of them out")
 
     @property
     def identity(self) -> DatasetIdentity:
@@ -305,9 +307,18 @@ def _read_json(spark: "SparkSession", reference: Reference, *, multi_line: bool)
     options = {
         "multiLine": str(multi_line).lower(),
         "mode": "PERMISSIVE",
-        "columnNameOfCorruptRecord": CORRUPT,
+        _CORRUPT_OPTION: CORRUPT,
     }
-    frame = spark.read.options(**{**options, **reference.options}).json(reference.location)
+    options |= reference.options
+    frame = spark.read.options(**options).json(reference.location)
+    if frame.columns == [CORRUPT]:
+        raise DatasetError(
+            f"{reference.text} holds no whole JSON record", hint="check the file, or name another --input-format"
+        )
+    if safe_schema(frame.schema)[1]:
+        frame = read_as_text(
+            spark, reference.location, frame.schema, options, multi_line=multi_line, corrupt=options[_CORRUPT_OPTION]
+        )
     return frame, CORRUPT in frame.columns
 
 
