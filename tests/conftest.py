@@ -135,7 +135,7 @@ class Project:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=500,
         )
         return Said(done.returncode, done.stdout, done.stderr)
 

@@ -320,7 +320,7 @@ class Left:
             yield f"the name of {path}", str(path.relative_to(self.project.path)).encode()
             if path.is_file() and not path.is_relative_to(self.source):
                 yield str(path), path.read_bytes()
-                if path.suffix == ".parquet":
+                if path.suffix == ".parquet" and path.read_bytes()[-4:] == b"PAR1":  # a killed writer's has no end
                     import pyarrow.parquet as pq
 
                     yield f"rows of {path}", str(pq.read_table(path).to_pylist()).encode()
@@ -333,8 +333,8 @@ def test_the_commands_did_what_they_were_run_for(left):
     assert left.codes["label"] == left.codes["explain"] == left.codes["lineage"] == 0
     verdicts = json.loads((left.project.home / "verdicts.json").read_text())
     done = {d["name"]: d["error"] is None and d["protected"] is not None for d in verdicts["datasets"]}
-    assert done.pop("broken") is False
-    assert done == dict.fromkeys(("columns", "headerless", "latin1", "nested", "texts", "torn"), True), verdicts
+    assert done.pop("broken") is False and done.pop("torn") is False
+    assert done == dict.fromkeys(("columns", "headerless", "latin1", "nested", "texts"), True), verdicts
     assert list(left.events.iterdir()) and (left.cache / "spark.log").exists()
     assert list(left.project.home.glob("registry/*/*.parquet"))
 

@@ -211,7 +211,7 @@ def test_help_names_every_command_and_its_codes(project):
     for command in ("init", "doctor", "scan", "label", "protect", "check", "run", "explain", "lineage", "audit"):
         assert command in shown
         assert "Usage" in project(command, "--help").ended().out
-    assert "5 undecidable" in shown
+    assert "5 undecidable" in " ".join(shown.split())
 
 
 def test_init_makes_what_is_needed_once(project):

@@ -314,6 +314,29 @@ def test_json_keyed_by_email_never_shows_a_key(opened, spark, desk, people, tmp_
         assert person.email not in plan
 
 
+def test_json_keyed_by_values_is_read_as_any_other(opened, people, tmp_path):
+    """Lines, a document, and partitions: nothing is lost on the way around the names."""
+    mail = people(1)[0].email
+    records = [{"n": i, mail: {"a": [i]}} for i in range(3)]
+    (tmp_path / "p" / "k=7").mkdir(parents=True)
+    lines = [*map(json.dumps, records), "", '{"n": 1']
+    (tmp_path / "p" / "k=7" / "part-0.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "doc.json").write_text(json.dumps(records, indent=1))
+    (tmp_path / "one.json").write_text(json.dumps(records[2], indent=1))
+    (tmp_path / "torn.json").write_text(json.dumps(records, indent=1)[:-5])
+    lines = opened(tmp_path / "p")
+    rows = sorted((r.asDict(recursive=True) for r in lines.frame.collect()), key=lambda r: (r[CORRUPT] or "", r["n"]))
+    names = [name for name in lines.frame.columns if name.startswith("column_")]
+    assert [(r["n"], r[names[0]], r["k"]) for r in rows[:3]] == [(i, {"a": [i]}, 7) for i in range(3)]
+    assert [r[CORRUPT] for r in rows] == [None, None, None, '{"n": 1']
+    assert lines.partitions == ("k",) and lines.aliased == 1
+    for name, expected in (("doc", [0, 1, 2]), ("one", [2])):
+        found = opened(tmp_path / f"{name}.json").frame.collect()
+        assert [r["n"] for r in found] == expected and all(r[CORRUPT] is None for r in found)
+    with pytest.raises(DatasetError, match="no whole JSON record"):
+        opened(tmp_path / "torn.json")
+
+
 def test_two_columns_of_one_name_are_refused(spark, looked_at):
     with pytest.raises(DatasetError, match="two columns"):
         looked_at(from_frame(spark.sql("select 1 as a, 2 as a"), "twice"))
