@@ -38,7 +38,11 @@ def resolve(text: str, spans: Iterable[Span], *, tokens: Sequence[tuple[int, int
     Offsets in code points. A pure function: the same hits in any order give the same spans.
     """
     candidates = sorted(
-        {span for span in spans if span.score >= THRESHOLDS.get(span.entity_type, 0.0)},
+        {
+            span
+            for span in spans
+            if span.score >= THRESHOLDS.get(span.entity_type, 0.0) and not _is_a_fraction(text, span)
+        },
         key=lambda s: (_RANK.get(s.entity_type, 0), s.start - s.end, -s.score, s.start, s.entity_type, s.detector),
     )
     taken = _Taken((start, end) for start, end, _ in tokens)

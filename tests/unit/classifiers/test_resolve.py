@@ -64,3 +64,9 @@ def test_nothing_inside_a_token_is_a_finding() -> None:
 def test_many_thousand_hits_are_quick() -> None:
     hits = [Span(i * 3, i * 3 + 4, "PERSON", 0.9, "d") for i in range(50_000)]
     assert len(resolve("ab " * 50_001, hits)) == 50_000
+
+
+def test_the_digits_behind_a_point_are_no_card() -> None:
+    ratio, note = "26.4111111111111111", "No.4111111111111111 is my card"
+    assert resolve(ratio, [Span(3, 19, "CREDIT_CARD", 1.0, "d")]) == ()
+    assert [span.entity_type for span in resolve(note, [Span(3, 19, "CREDIT_CARD", 1.0, "d")])] == ["CREDIT_CARD"]
