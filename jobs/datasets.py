@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.observation import Observation, observe
+from clearance.jobs import completeness
 from clearance.jobs.failures import value_free
-from clearance.jobs.formats import check_format, datasets_below, detect, format_of_name, sniff_separator
+from clearance.jobs.formats import (
+    check_format,
+    data_files,
+    datasets_below,
+    detect,
+    format_of_name,
+    sniff_separator,
+)
 from clearance.jobs.json_records import read_as_text
 from clearance.jobs.naming import safe_names, safe_schema
 
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")
 CORRUPT = "_corrupt_record"
 _CORRUPT_OPTION = "columnNameOfCorruptRecord"
+# What the reader calls it: a field of that name in the data would be taken for it, and read as null.
+_MALFORMED = "_clearance_malformed_record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,9 @@ def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
     observed = observe(reference.location, kind) if local is not None else _observe_remote(reference.location, kind)
     if kind == "delta":
         return _open_delta(spark, reference, observed)
+    completeness.check_options(reference.options, kind)
     frame, corrupt, in_reading = _read(spark, reference, kind)
+    completeness.require_all_files(frame, observed, reference.text)
     frame, aliased = safe_names(frame)
     return Dataset(reference, frame, kind, observed, _partitions_of(local, frame), corrupt, in_reading + aliased)
 
@@ -272,17 +284,33 @@ def _read(spark: "SparkSession", reference: Reference, kind: str) -> tuple["Data
             return _read_csv(spark, reference)
         if kind in ("json", "jsonl"):
             return *_read_json(spark, reference, multi_line=kind == "json"), 0
-        frame = spark.read.format(kind).options(**reference.options).load(reference.location)
+        options = {**_layout(reference, kind), **reference.options}
+        frame = spark.read.format(kind).options(**options).load(_location(reference))
         frame.schema  # noqa: B018 - forces analysis
         return frame, False, 0
+
+
+def _location(reference: Reference) -> str:
+    return completeness.literal(reference.location, local=reference.local_path is not None)
+
+
+def _layout(reference: Reference, kind: str) -> dict[str, str]:
+    return completeness.layout_options(kind, reference.local_path, bool(_hive_keys(reference.local_path)))
+
+
+def _without_corrupt(names: list[str], reference: Reference) -> None:
+    if CORRUPT in names:
+        raise DatasetError(
+            f"{reference.text} has a column called {CORRUPT}, where malformed records would go", hint="rename it first"
+        )
 
 
 def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame", bool, int]:
     """As strings, never inferred; quotes doubled as RFC 4180 has them, and line breaks inside quotes."""
     from pyspark.sql.types import StringType, StructField, StructType
 
-    options = {"header": "true", "escape": '"', "multiLine": "true", "mode": "PERMISSIVE"}
-    local = reference.local_path
+    options = {"header": "true", "escape": '"', "multiLine": "true", "mode": "PERMISSIVE", **_layout(reference, "csv")}
+    local, location = reference.local_path, _location(reference)
     if local is not None and "sep" not in reference.options:
         first = (
             local if local.is_file() else next(iter(sorted(p for p in local.rglob("*.[ct]sv*") if p.is_file())), None)
@@ -290,9 +318,12 @@ def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame",
         if first is not None:
             options["sep"] = sniff_separator(first)
     options.update(reference.options)
-    header = spark.read.options(**options).csv(reference.location)
+    if local is not None and local.is_dir() and options["header"].lower() == "true":
+        completeness.require_one_header(data_files(local), reference.text)
+    header = spark.read.options(**options, **{_CORRUPT_OPTION: _MALFORMED}).csv(location)
     names = header.schema.names
-    if CORRUPT in names or not names:
+    _without_corrupt(names, reference)
+    if not names:
         return header, False, 0
     # The schema must name the column for malformed records, or Spark drops what does not fit. Columns are read by
     # position, so that a header that is data is in no plan.
@@ -300,26 +331,33 @@ def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame",
     schema, aliased = safe_schema(inferred)
     schema.add(CORRUPT, StringType())
     reader = spark.read.options(**options, columnNameOfCorruptRecord=CORRUPT).schema(schema)
-    return reader.csv(reference.location), True, aliased
+    return reader.csv(location), True, aliased
 
 
 def _read_json(spark: "SparkSession", reference: Reference, *, multi_line: bool) -> tuple["DataFrame", bool]:
     options = {
         "multiLine": str(multi_line).lower(),
         "mode": "PERMISSIVE",
-        _CORRUPT_OPTION: CORRUPT,
+        _CORRUPT_OPTION: _MALFORMED,
+        **_layout(reference, "json"),
     }
     options |= reference.options
-    frame = spark.read.options(**options).json(reference.location)
-    if frame.columns == [CORRUPT]:
+    local, location = reference.local_path, _location(reference)
+    if not multi_line:
+        completeness.require_one_record_a_line(spark, location, options, reference.text)
+    elif local is not None:
+        completeness.require_one_document(data_files(local) if local.is_dir() else [local], reference.text)
+    frame = spark.read.options(**options).json(location)
+    if frame.columns == [_MALFORMED]:
         raise DatasetError(
             f"{reference.text} holds no whole JSON record", hint="check the file, or name another --input-format"
         )
     if safe_schema(frame.schema)[1]:
         frame = read_as_text(
-            spark, reference.location, frame.schema, options, multi_line=multi_line, corrupt=options[_CORRUPT_OPTION]
+            spark, location, frame.schema, options, multi_line=multi_line, corrupt=options[_CORRUPT_OPTION]
         )
-    return frame, CORRUPT in frame.columns
+    _without_corrupt(frame.columns, reference)
+    return frame.withColumnRenamed(_MALFORMED, CORRUPT), _MALFORMED in frame.columns
 
 
 def _hive_keys(local: Path | None) -> set[str]:

@@ -14,8 +14,11 @@ from clearance.governance.observation import Observation, changed
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
+from clearance.jobs.failures import value_free
+from clearance.jobs.plans import OTHER
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.scan import Scan, scan_dataset
+from clearance.jobs.schema import require_record_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,6 +51,8 @@ def scan(
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     key = dataset.reference.key
     with desk.run("scan", key, spark=spark, inputs=[records.source_of(dataset)]) as run:
+        with value_free(f"scanning {dataset.reference.text}", hint="check that all its files can be read"):
+            require_record_columns(dataset.frame, desk.policy.levels.names, [*desk.policy.entity_types, OTHER])
         found = scan_dataset(dataset, desk.detection, desk.tokens_if_any())
         require_unchanged(dataset)
         columns = _labels(found, desk)

@@ -4,7 +4,7 @@ Types that Arrow can't carry (intervals, variants) are read as their text; where
 the column can't be looked at, and unknown is restricted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 RECORD_LEVEL = "_clearance_level"
 RECORD_ENTITIES = "_clearance_entities"
-_OURS = "_clearance_"
 _READABLE = [
     "StringType",
     "CharType",
@@ -55,14 +54,51 @@ class SparkLeaf:
         return self.steps[0].name
 
 
+def is_record_column(field: "StructField") -> bool:
+    """Whether a column has the name and type of one that protection writes; what is in it is another question."""
+    kind = field.dataType.simpleString()
+    return (field.name, kind) in ((RECORD_LEVEL, "string"), (RECORD_ENTITIES, "array<string>"))
+
+
 def leaves_of(schema: "StructType") -> list[SparkLeaf]:
-    """All leaves of a schema but Clearance's own columns. Raises ``DatasetError`` where two share a path."""
-    found = [leaf for field in schema.fields if not field.name.startswith(_OURS) for leaf in _of_column(field)]
+    """All leaves of a schema but the two record columns.
+
+    Raises ``DatasetError`` where two share a path, or one has the name of a record column and is none.
+    """
+    for field in schema.fields:
+        if field.name.lower() in (RECORD_LEVEL, RECORD_ENTITIES) and not is_record_column(field):
+            raise DatasetError(
+                f"column {field.name} has a name that Clearance gives to its own columns", hint="rename it first"
+            )
+    found = [leaf for field in schema.fields if not is_record_column(field) for leaf in _of_column(field)]
     paths = [leaf.path for leaf in found]
     twice = next((path for path in paths if paths.count(path) > 1), None) if len(set(paths)) < len(paths) else None
     if twice is not None:
         raise DatasetError(f"two columns are called {twice}", hint="rename one: a finding must name one column")
     return found
+
+
+def require_record_columns(frame: "DataFrame", levels: Iterable[str], entity_types: Iterable[str]) -> None:
+    """Raises ``DatasetError`` when record columns hold anything but levels and entity types.
+
+    They are neither looked at nor protected, so that no one may hide data under their names.
+    """
+    from pyspark.sql import functions as F
+
+    known_levels, known_types = list(levels), list(entity_types)
+    strange = []
+    for field in filter(is_record_column, frame.schema.fields):
+        column = F.col(field.name)
+        if field.name == RECORD_LEVEL:
+            strange.append(~column.isin(known_levels))
+        else:
+            strange.append(F.exists(column, lambda item: ~item.isin(known_types)))
+    for test in strange:
+        if frame.where(F.coalesce(test, F.lit(False))).limit(1).count():
+            raise DatasetError(
+                f"{RECORD_LEVEL} or {RECORD_ENTITIES} holds what is no level or entity type of this policy",
+                hint="rename the column, or use the policy that its records were labelled by",
+            )
 
 
 def _of_column(field: "StructField") -> Iterator[SparkLeaf]:
@@ -90,12 +126,12 @@ def _below(kind: "DataType", steps: tuple[Step, ...], nullable: bool) -> Iterato
 
 
 def readable_frame(frame: "DataFrame") -> "DataFrame":
-    """The frame as Python workers get it: without Clearance's columns, unsupported types as text or left out."""
+    """The frame as Python workers get it: without the record columns, unsupported types as text or left out."""
     from pyspark.sql import functions as F
 
     columns: list[Column] = []
     for field in frame.schema.fields:
-        if field.name.startswith(_OURS):
+        if is_record_column(field):
             continue
         name = type(field.dataType).__name__
         column = F.col(f"`{field.name.replace('`', '``')}`")
