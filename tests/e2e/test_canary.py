@@ -299,9 +299,9 @@ class Left:
             "from clearance.jobs.session import get_session\n"
             "spark = get_session()\n"
             "spark.read.json('source/columns.jsonl').createOrReplaceTempView('raw')\n"
-            "spark.sql('create or replace temp view casted as select cast(email as int) as n from raw')\n"
-            "code = run(['scan', 'table:casted'])\n"
-            "assert run(['protect', 'table:casted', '--to', 'protected/casted', '--no-ner']) == code\n"
+            "spark.sql('create or replace global temp view casted as select cast(email as int) as n from raw')\n"
+            "code = run(['scan', 'table:global_temp.casted'])\n"
+            "assert run(['protect', 'table:global_temp.casted', '--to', 'protected/casted', '--no-ner']) == code\n"
             "sys.exit(code)\n",
         )
         done = subprocess.run(
