@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Span
@@ -28,13 +30,25 @@ class Look:
     spans: tuple[Span, ...]
 
 
+@lru_cache(maxsize=8)
+def _constants(entity_types: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"\[({'|'.join(map(re.escape, (*entity_types, 'TEXT')))})\]")
+
+
+def _redacted(text: str, constants: re.Pattern[str]) -> list[tuple[int, int, str]]:
+    """Where a text was redacted. ``password: [PASSWORD]`` gives nothing away, whatever stands around the constant."""
+    return [(*match.span(), match.group(1)) for match in constants.finditer(text)] if "[" in text else []
+
+
 def look(engine: Engine, texts: Sequence[str], token_spans: TokenSpans | None = None) -> list[Look]:
     """Look at values in text form; the NER model sees those that read like text.
 
     Raises DetectionError when a detector fails.
     """
     tokens = [tuple(token_spans(text)) if token_spans is not None else () for text in texts]
-    blanked = [blank_tokens(text, inside) if inside else text for text, inside in zip(texts, tokens, strict=True)]
+    constants = _constants(engine.entity_types)
+    gone = [(*inside, *_redacted(text, constants)) for text, inside in zip(texts, tokens, strict=True)]
+    blanked = [blank_tokens(text, inside) if inside else text for text, inside in zip(texts, gone, strict=True)]
     hits = engine.spans(blanked, ner=[is_texty(text) for text in blanked])
     return [
         Look(text, inside, tuple(raw), resolve(text, raw, tokens=inside))
