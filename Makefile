@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
+# Published test vectors, where a checkout of them lies beside this one; the tests that need them say so otherwise.
+export CLEARANCE_VECTORS ?= $(wildcard ../shared/vectors)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit lint typecheck lock clean java
 
