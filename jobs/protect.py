@@ -3,10 +3,11 @@
 The source is only read. The key reaches workers by reference: never in SQL, in the plan, or in a closure.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearance.errors import ProtectionError
 from clearance.jobs.datasets import CORRUPT, Dataset
+from clearance.jobs.naming import looks_like_a_value
 from clearance.jobs.plans import ProtectionPlan
 from clearance.jobs.rewrite import Rewriter
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, readable_frame
@@ -49,7 +50,19 @@ def _field(
 
     steps = (*above, Step("name", field.name))
     kind = _type(field.dataType, steps, to_text, nulled)
-    return StructField(field.name, kind, field.nullable or steps in nulled, field.metadata)
+    return StructField(field.name, kind, field.nullable or steps in nulled, _metadata(field, kind))
+
+
+def _metadata(field: "StructField", kind: "DataType") -> dict[str, Any]:
+    """What of a field's metadata goes into the copy: its comment, and the length of an unchanged varchar.
+
+    The rest may hold values: a column's default, the categories that a model was trained on.
+    """
+    own = field.metadata or {}
+    kept = {"__CHAR_VARCHAR_TYPE_STRING"} if kind == field.dataType else set()
+    if isinstance(comment := own.get("comment"), str) and not looks_like_a_value(comment):
+        kept.add("comment")
+    return {name: value for name, value in own.items() if name in kept}
 
 
 def _type(

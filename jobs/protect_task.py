@@ -19,7 +19,7 @@ from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, state
 from clearance.jobs.protect import protected_frame
 from clearance.jobs.scan_task import Scanned, as_proved, require_unchanged, scan
 from clearance.jobs.settings import Tokens
-from clearance.jobs.staging import STAGING, Staged, Target, publish
+from clearance.jobs.staging import RUN_PROPERTY, STAGING, Staged, Target, publish
 from clearance.jobs.tags import column_properties, table_properties
 from clearance.version import __version__
 
@@ -92,10 +92,8 @@ def protect(
     target.check_writable()
     tokens = desk.tokens()
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
-    if dataset.reference.key == target.key:
-        raise PublishError(
-            f"{target.text} is the source itself", hint="the source is never written: name another place"
-        )
+    _require_apart(dataset.reference, target)
+    target.require_ours(spark)
     sweep(desk, target)
     if scanned is None:
         scanned = scan(spark, dataset, desk)
@@ -113,6 +111,20 @@ def protect(
             return _publish(work, staged, proof, run, expected)
         finally:
             staged.remove(spark)
+
+
+def _require_apart(source: Reference, target: Target) -> None:
+    """Raises ``PublishError`` when source and target are one, or one lies in the other."""
+    what, where = source.local_path, target.local_path
+    if source.key == target.key:
+        told = "is the source itself"
+    elif what is not None and where is not None and where.is_relative_to(what):
+        told = "lies inside the source"
+    elif what is not None and where is not None and what.is_relative_to(where):
+        told = "holds the source"
+    else:
+        return
+    raise PublishError(f"{target.text} {told}", hint="the source is never written: name another place")
 
 
 def _stage_and_prove(work: _Work, staged: Staged) -> Proof:
@@ -134,7 +146,7 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     facts = {"source": source.key, "source_version": found.version, "label": label.to_dict(), **digests}
     audit = desk.audit
     intent = audit.intent("publish", run_id=run.run_id, dataset=target.key, facts=facts)
-    origin = {"clearance.run": run.run_id, "clearance.source": source.key, "clearance.policy": desk.policy.digest}
+    origin = {RUN_PROPERTY: run.run_id, "clearance.source": source.key, "clearance.policy": desk.policy.digest}
     try:
         version = publish(
             work.spark,
@@ -217,6 +229,7 @@ def _rows(
         facts=work.scanned.facts,
         why=why,
         types={leaf.path: [leaf.entity_type] if leaf.entity_type else [] for leaf in plan.leaves},
+        looked=records.looked_with(desk.detection, found.columns),
     )
     protection = {
         "dataset": target.key,
@@ -276,11 +289,12 @@ def sweep(desk: Desk, target: Target) -> None:
 
     Only runs of this home are known to be dead; what others stage there is left alone.
     """
-    desk.bury_the_dead()
+    buried = desk.bury_the_dead()
     local = target.local_path
     staging = local.parent / STAGING if local is not None else None
     if staging is None or not staging.is_dir():
         return
     for folder in staging.iterdir():
-        if folder.is_dir() and not desk.spool.is_open(folder.name) and desk.registry.rows("runs", run_id=folder.name):
+        ours = folder.name in buried or desk.registry.rows("runs", run_id=folder.name)
+        if folder.is_dir() and ours and not desk.spool.is_open(folder.name):
             shutil.rmtree(folder, ignore_errors=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STAGING = ".clearance-staging"
 SIDECAR = "_clearance.json"
+RUN_PROPERTY = "clearance.run"
 _PROBES = 5
 _NEEDS_MAPPING = set(" ,;{}()\n\t=")
 
@@ -98,6 +99,21 @@ class Target:
             raise PublishError(
                 f"{self.text} can't be written ({error.strerror})", hint="check permissions and space, or name another"
             ) from None
+
+    def require_ours(self, spark: "SparkSession") -> None:
+        """Raises ``PublishError`` for a table that Clearance did not publish.
+
+        It would not only be lost: its versions stay readable under the label of what replaces it.
+        """
+        if self.format != "delta" or self.version(spark) is None:
+            return
+        with value_free(f"looking at {self.text}", hint="check the target"):
+            details = spark.sql(f"DESCRIBE DETAIL {self.identifier}").head()
+        if details is None or RUN_PROPERTY not in (details["properties"] or {}):
+            raise PublishError(
+                f"{self.text} is a table that Clearance did not publish",
+                hint="name another target: nothing is overwritten unasked, and its history would stay readable",
+            )
 
     def version(self, spark: "SparkSession") -> int | None:
         """The Delta version at the target now; None where there is no table."""
@@ -189,11 +205,17 @@ def publish(
     if target.format == "parquet":
         return _publish_parquet(staged, target, sidecar)
     frame = _with_metadata(staged.read(spark), column_metadata)
-    with value_free(f"publishing {target.text}", hint="the target is as it was; check permissions and space"):
-        writer = _with_layout(frame.writeTo(target.identifier).using("delta"), frame, partitions)
-        for key, value in properties.items():
-            writer = writer.tableProperty(key, value)
-        writer.createOrReplace()
+    there = target.local_path is not None and target.local_path.exists()
+    try:
+        with value_free(f"publishing {target.text}", hint="the target is as it was; check permissions and space"):
+            writer = _with_layout(frame.writeTo(target.identifier).using("delta"), frame, partitions)
+            for key, value in properties.items():
+                writer = writer.tableProperty(key, value)
+            writer.createOrReplace()
+    except BaseException:
+        if not there:
+            _remove_uncommitted(staged, target)
+        raise
     newest = target.version(spark)
     wanted = 0 if expected_version is None else expected_version + 1
     if newest != wanted:
@@ -202,6 +224,15 @@ def publish(
             hint="look at its history; run again",
         )
     return str(newest)
+
+
+def _remove_uncommitted(staged: Staged, target: Target) -> None:
+    """Removes what a failed first publication left: data files without a commit. Not while another run is at it."""
+    local, own = target.local_path, staged.path
+    if local is None or own is None or any((local / "_delta_log").glob("*.json")):
+        return
+    if all(run == own for run in own.parent.iterdir()):
+        shutil.rmtree(local, ignore_errors=True)
 
 
 def _publish_parquet(staged: Staged, target: Target, sidecar: Mapping[str, Any]) -> str:
@@ -261,4 +292,4 @@ def _with_metadata(frame: "DataFrame", column_metadata: Mapping[str, Mapping[str
     )
 
 
-__all__ = ["SIDECAR", "STAGING", "Staged", "Target", "publish"]
+__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "publish"]
