@@ -216,7 +216,7 @@ class Audit:
             )
         found = self._registry.scan(table, _TABLE, ["index", "hash"], index=max(known))
         if len(found) != 1:
-            raise AuditError("The audit chain has no single head.", hint="Run `clearance audit verify`.")
+            raise AuditError("The audit chain has no single head.", hint="Run `clearance audit --verify`.")
         return Head(int(found[0]["index"]), str(found[0]["hash"]))
 
 

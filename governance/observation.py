@@ -146,17 +146,18 @@ def schema_fingerprint(schema: Mapping[str, Any] | str) -> str:
     """
     try:
         parsed = json.loads(schema) if isinstance(schema, str) else schema
-        plain = json.dumps(_without_metadata(parsed), sort_keys=True, separators=(",", ":"))
+        plain = json.dumps(without_metadata(parsed), sort_keys=True, separators=(",", ":"))
     except (ValueError, TypeError):
         raise DatasetError("The schema can't be read.", hint="Restore the table's log.") from None
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def _without_metadata(node: Any) -> Any:
+def without_metadata(node: Any) -> Any:
+    """A parsed schema as names, types and nullability: comments and column defaults may hold values."""
     if isinstance(node, Mapping):
         # Only a field's own "metadata" goes: a column may well be named so.
-        return {k: _without_metadata(v) for k, v in node.items() if not (k == "metadata" and "name" in node)}
-    return [_without_metadata(item) for item in node] if isinstance(node, list | tuple) else node
+        return {k: without_metadata(v) for k, v in node.items() if not (k == "metadata" and "name" in node)}
+    return [without_metadata(item) for item in node] if isinstance(node, list | tuple) else node
 
 
 def _observe_files(location: str) -> Observation:

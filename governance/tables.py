@@ -62,7 +62,7 @@ _ALL = (
             "columns": "json",
             "policy_digest": "str",
         },
-        {"policy_path": "str", "observation": "json", "facts": "json", "reasons": "json"},
+        {"policy_path": "str", "observation": "json", "facts": "json", "reasons": "json", "looked": "json"},
         "dataset",
     ),
     # One row when a run starts and one when it ends.

@@ -114,10 +114,18 @@ def judge(
         column_labels=columns,
         column_types={path: own.get("entity_types", ()) for path, own in stored.items()},
     )
+    reason = reason or _overlooked(row)
     checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason)
     if record and row:
         _record(checked, policy, registry, declared)
     return checked
+
+
+def _overlooked(row: Mapping[str, Any]) -> str:
+    """What the label does not speak for: names and places in text, where no model looked for them."""
+    looked = row.get("looked") or {}
+    texts = looked.get("texts") if looked.get("ner") is None else None
+    return f"scanned without the model: no one looked for names and places in {', '.join(texts)}" if texts else ""
 
 
 def _facts(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labeling import label_column, label_dataset, reasons
 from clearance.governance.labels import Label
 from clearance.governance.lineage_facets import ColumnEdge, ColumnMetrics, LineageDataset, lineage_dataset
+from clearance.governance.observation import without_metadata
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from clearance.governance.policy import Policy
     from clearance.jobs.datasets import Dataset
     from clearance.jobs.scan import Scan
+    from clearance.jobs.settings import Detection
 
 
 def dataset_row(
@@ -38,7 +40,7 @@ def dataset_row(
         "version": observation.version if observation else None,
         "observation": observation.to_dict() if observation else {},
         "rows": rows,
-        "schema": schema,
+        "schema": without_metadata(schema),
         "facts": dict(facts or {}),
     }
 
@@ -73,8 +75,12 @@ def label_row(
     facts: Mapping[str, Any],
     why: Mapping[str, Any],
     types: Mapping[str, Sequence[str]],
+    looked: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A row of ``labels``. ``columns`` in the row also name each column's entity types, for remedies."""
+    """A row of ``labels``. ``columns`` in the row also name each column's entity types, for remedies.
+
+    ``looked``: with what the data was looked at (``looked_with``).
+    """
     return {
         "dataset": dataset,
         "version": observation.version if observation else "",
@@ -88,7 +94,14 @@ def label_row(
         "observation": observation.to_dict() if observation else None,
         "facts": dict(facts),
         "reasons": dict(why),
+        "looked": dict(looked or {}),
     }
+
+
+def looked_with(detection: "Detection", reports: Sequence[ColumnReport]) -> dict[str, Any]:
+    """Language and model of a scan, and the columns of text: without a model no one looked for names in them."""
+    texts = [report.path for report in reports if report.kind == "text"]
+    return {"language": detection.language, "ner": detection.ner, "texts": texts}
 
 
 def column_labels(reports: Sequence[ColumnReport], policy: "Policy") -> dict[str, Label]:

@@ -117,6 +117,7 @@ def _label_row(
         facts=facts,
         why=records.why(found.columns, desk.policy),
         types=records.types_found(found.columns),
+        looked=records.looked_with(desk.detection, found.columns),
     )
 
 

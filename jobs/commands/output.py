@@ -95,6 +95,8 @@ def print_check(checked: Mapping[str, Any]) -> None:
         label = checked["label"]
         regimes = f"  under {', '.join(label['regimes'])}" if label["regimes"] else ""
         click.echo(f"  label: {level(label['level'])}{regimes}")
+    if checked["label"] and checked["reason"]:
+        click.echo(f"  note: {checked['reason']}")
     for conflict in checked["conflicts"]:
         where = f" at {conflict['column']}" if conflict["column"] else ""
         facts = ", ".join(
