@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from clearance.paths import ITEM, KEY, VALUE, Step, format_path
 from clearance.values import is_readable
 
@@ -127,7 +128,5 @@ def _replace_in_struct(column: pa.Array, replacements: Mapping[tuple[Step, ...],
     return pa.StructArray.from_arrays(arrays, fields=fields, mask=column.is_null())
 
 
-def _under(
-    replacements: Mapping[tuple[Step, ...], Replacement], step: Step
-) -> dict[tuple[Step, ...], Replacement]:
+def _under(replacements: Mapping[tuple[Step, ...], Replacement], step: Step) -> dict[tuple[Step, ...], Replacement]:
     return {steps[1:]: function for steps, function in replacements.items() if steps and steps[0] == step}

@@ -7,7 +7,7 @@ record of a line. What can be read whole is; what can't is refused.
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -164,7 +164,7 @@ def require_one_record_a_line(spark: "SparkSession", location: str, options: Map
         raise DatasetError(f"{doubled} lines of {text} hold more than one JSON record", hint="write one record a line")
 
 
-def _count_doubled(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _count_doubled(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     decode = json.JSONDecoder(strict=False).raw_decode
     count = 0
     for batch in batches:

@@ -19,9 +19,7 @@ NESTED = pa.array(
         {"emails": [], "tags": []},
         {"emails": [{"at": "b"}], "tags": [("k3", 3)]},
     ],
-    pa.struct(
-        [("emails", pa.list_(pa.struct([("at", pa.string())]))), ("tags", pa.map_(pa.string(), pa.int64()))]
-    ),
+    pa.struct([("emails", pa.list_(pa.struct([("at", pa.string())]))), ("tags", pa.map_(pa.string(), pa.int64()))]),
 )
 
 
@@ -36,9 +34,7 @@ def test_leaves_are_addressed_by_path() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"]
-)
+@pytest.mark.parametrize("column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"])
 def test_a_leaf_is_read_with_the_row_of_each_value(column: pa.Array) -> None:
     values, rows = read_leaf(column, (Step("name", "emails"), ITEM, Step("name", "at")))
     assert values.to_pylist() == ["a", None, None, "b"]
@@ -48,9 +44,7 @@ def test_a_leaf_is_read_with_the_row_of_each_value(column: pa.Array) -> None:
     assert key_rows.tolist() == [0, 0, 4]
 
 
-@pytest.mark.parametrize(
-    "column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"]
-)
+@pytest.mark.parametrize("column", [NESTED, pa.concat_arrays([NESTED, NESTED]).slice(5)], ids=["whole", "slice"])
 def test_replacing_keeps_nulls_and_nesting(column: pa.Array) -> None:
     replaced = replace_leaves(
         column,

@@ -8,9 +8,7 @@ from clearance.errors import UsageError
 from clearance.paths import ITEM, KEY, VALUE, Step, format_path, parse_path
 
 steps_below = st.lists(
-    st.one_of(
-        st.builds(lambda name: Step("name", name), st.text(max_size=8)), st.sampled_from([ITEM, KEY, VALUE])
-    ),
+    st.one_of(st.builds(lambda name: Step("name", name), st.text(max_size=8)), st.sampled_from([ITEM, KEY, VALUE])),
     max_size=5,
 )
 
