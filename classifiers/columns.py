@@ -95,13 +95,13 @@ def finish(profile: LeafProfile, *, name: str, dtype: str) -> ColumnReport:
     token_rows = sum(counts.whole for counts in tokens.values())
     if 2 * token_rows >= filled:
         entity_type = max(tokens, key=lambda kind: (tokens[kind].whole, kind))
-        found = _findings(tokens, filled, "token") + _findings(_telling_rest(raw), filled)
+        found = _findings(tokens, filled, "token") + _findings(_telling_rest(profile, raw), filled)
         return _report(profile, name, dtype, "structured", entity_type, found, ("verified tokens",))
 
     chosen, matched, evidence = _structured_type(profile, name, raw, filled)
     token_findings = _findings(tokens, filled, "token")
     if chosen is not None:
-        others = {kind: c for kind, c in _telling_rest(raw).items() if kind != chosen}
+        others = {kind: c for kind, c in _telling_rest(profile, raw).items() if kind != chosen}
         finding = _chosen_finding(chosen, matched, raw.get(chosen), filled, evidence)
         found = (finding, *_findings(others, filled), *token_findings)
         return _report(profile, name, dtype, "structured", chosen, found, evidence)
@@ -151,9 +151,21 @@ def _is_flag(profile: LeafProfile, entity_type: str, filled: int) -> bool:
     return entity_type != "GENDER" and profile.traits["flag"] >= 0.95 * filled and entity_type != "AGE"
 
 
-def _telling_rest(raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
+def _telling_rest(profile: LeafProfile, raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
     """What else is in a structured column that must not go unnoticed."""
-    return {kind: c for kind, c in raw.items() if kind in TELLING and c.rows}
+    return {kind: c for kind, c in raw.items() if c.rows and _is_telling(profile, kind)}
+
+
+def _is_telling(profile: LeafProfile, kind: str) -> bool:
+    """Whether one value of this type counts, in whatever column.
+
+    A bare number may pass the Luhn check by chance, one in ten does. One written in a card's groups does not, nor do
+    several numbers of a card's length that nearly all pass.
+    """
+    if kind != "CREDIT_CARD":
+        return kind in TELLING
+    cards = profile.traits["card"]
+    return bool(profile.traits["card_written"]) or (cards >= 3 and profile.traits["luhn"] >= 0.8 * cards)
 
 
 def _inside(raw: dict[str, TypeCounts]) -> dict[str, TypeCounts]:
@@ -171,7 +183,7 @@ def _mixed(profile: LeafProfile, raw: dict[str, TypeCounts]) -> dict[str, TypeCo
         if kind == "PHONE_NUMBER":
             written = counts.embedded + min(counts.whole, profile.traits["phone_formatted"])
             enough = written >= MIXED_SHARE * filled
-        if counts.texty or (counts.rows and kind not in PLAIN_ALONE and (enough or kind in TELLING)):
+        if counts.texty or (counts.rows and kind not in PLAIN_ALONE and (enough or _is_telling(profile, kind))):
             kept[kind] = counts
     return kept
 

@@ -20,6 +20,7 @@ _DATE = re.compile(
     re.ASCII,
 )
 _IPISH = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
+_CARD_GROUPS = re.compile(r"\d{4}([ -])(?:\d{4}\1\d{4}\1\d{1,7}|\d{6}\1\d{4,5})", re.ASCII)
 _NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
 _FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
 _GENDER_WORDS = (
@@ -86,7 +87,8 @@ def traits(value: str) -> list[str]:
     if _AGE_RANGE.fullmatch(lower):
         found.append("age")
     if bare.isascii() and bare.isdigit():
-        found += _number_traits(bare, separated=bare != text and "integer" not in found)
+        separated = bare != text and "integer" not in found
+        found += _number_traits(bare, separated=separated, written=_CARD_GROUPS.fullmatch(text) is not None)
     if _DATE.fullmatch(text):
         found.append("date")
     if _IPISH.fullmatch(text):
@@ -99,7 +101,7 @@ def traits(value: str) -> list[str]:
     return found
 
 
-def _number_traits(bare: str, *, separated: bool) -> list[str]:
+def _number_traits(bare: str, *, separated: bool, written: bool) -> list[str]:
     """Facts about a value that is all digits, but for separators."""
     found = []
     length = len(bare)
@@ -107,6 +109,8 @@ def _number_traits(bare: str, *, separated: bool) -> list[str]:
         found.append("card")
         if luhn_fits(bare):
             found.append("luhn")
+            if written:
+                found.append("card_written")
     if 7 <= length <= 9:
         found.append("ssn")
     if length == 9:

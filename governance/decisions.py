@@ -16,7 +16,7 @@ from clearance.governance.solutions import Names, Solution, Text
 from clearance.governance.strict_yaml import Strict, validate
 from clearance.governance.taxonomy import covers
 
-State = Literal["current", "changed", "unlabelled", "unreadable", "sampled", "unproved", "other-policy"]
+State = Literal["current", "changed", "unlabelled", "unreadable", "sampled", "overlooked", "unproved", "other-policy"]
 Outcome = Literal["clear", "conflict", "escalated", "undecidable"]
 
 _EXIT_CODES: dict[Outcome, ExitCode] = {
@@ -30,11 +30,13 @@ _STATES: dict[str, str] = {
     "unlabelled": "the dataset has no label: scan and label it first",
     "unreadable": "the dataset's state could not be read: make it readable, or scan it again",
     "other-policy": "the label was given under another policy: label the dataset again with this one",
+    "overlooked": "no model looked for names and places in its text: scan it with the model, "
+    "or accept that in the policy (rules: text_without_model)",
     "sampled": "only a sample was scanned, which can refuse but not clear: scan all of it",
     "unproved": "the protection of this dataset has no passed proof: protect it again",
 }
 #: States in which the stored label still speaks for the data, so that a conflict on it is definite.
-_LABEL_HOLDS = frozenset({"current", "sampled"})
+_LABEL_HOLDS = frozenset({"current", "sampled", "overlooked"})
 
 
 class Facts(Strict):

@@ -122,13 +122,17 @@ class HostingRule(Strict):
 
 
 class Rules(Strict):
-    """The closed set of rules of a check. ``level`` has no settings and can't be turned off."""
+    """The closed set of rules of a check. ``level`` has no settings and can't be turned off.
+
+    ``text_without_model``: text in which no model looked for names and places may be cleared all the same.
+    """
 
     hosting: HostingRule
     regimes: bool
     usage: dict[Usage, Names]
     regions: bool = False
     purposes: bool = False
+    text_without_model: bool = False
     environments: dict[Text, Names] = Field(default_factory=dict)
 
 

@@ -105,6 +105,8 @@ def judge(
             state, reason = "other-policy", "the dataset was labelled and proved under another policy"
         else:
             columns, label = again
+    if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
+        state, reason = "overlooked", overlooked
     verdict = decide(
         label,
         read_facts(declared),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearance.errors import PublishError, UsageError
+from clearance.errors import DatasetError, PublishError, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.jobs.failures import value_free
 
@@ -212,7 +212,11 @@ def publish(
             for key, value in properties.items():
                 writer = writer.tableProperty(key, value)
             writer.createOrReplace()
-    except BaseException:
+    except DatasetError:
+        if target.version(spark) != expected_version:
+            raise PublishError(
+                f"{target.text} was published by someone else at the same time", hint="look at its history; run again"
+            ) from None
         if not there:
             _remove_uncommitted(staged, target)
         raise

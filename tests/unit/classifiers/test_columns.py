@@ -185,3 +185,12 @@ def test_wilson_interval() -> None:
     assert Interval.wilson(0, 50).low == 0.0
     assert Interval.wilson(50, 50).high == 1.0
     assert Interval.wilson(0, 0) == Interval(0.0, 0.0, 1.0)
+
+
+def test_one_written_card_among_codes_is_found(patterns: Engine) -> None:
+    codes = [f"AB-{number:03d}" for number in range(300)]
+    for odd, kinds in (("4111 1111 1111 1111", ["CREDIT_CARD"]), ("4111111111111111", [])):
+        profile = LeafProfile("code", "string", salt=b"s" * 16)
+        profile.update(pa.array([*codes, odd]), patterns)
+        report = finish(profile, name="code", dtype="string")
+        assert [finding.entity_type for finding in report.findings] == kinds
