@@ -9,6 +9,12 @@ PYTEST := $(BIN)/python -m pytest
 # Published test vectors, where a checkout of them lies beside this one; the tests that need them say so otherwise.
 export CLEARANCE_VECTORS ?= $(wildcard ../shared/vectors)
 
+# In the shell, not in scripts/setup.py: an old Python could not even read that file.
+define need_python
+@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not on PATH; install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); say where one is: make PYTHON=/path/to/python3"; exit 1; }
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit lint typecheck lock clean java
 
@@ -19,12 +25,12 @@ setup: $(READY)  ## Create .venv with the locked packages and Clearance itself
 
 # Python and Java are looked at before anything is downloaded; either missing is told in one line with the fix.
 $(READY): requirements.lock pyproject.toml scripts/setup.py
-	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not on PATH; install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	$(need_python)
 	@$(PYTHON) scripts/setup.py $(VENV)
 	@touch $(READY)
 
 java:
-	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not on PATH; install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	$(need_python)
 	@$(PYTHON) scripts/setup.py --java
 
 demo: java $(READY)  ## Show the main job on a small support desk

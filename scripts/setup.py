@@ -20,10 +20,7 @@ def stop(message: str) -> None:
 
 
 def require_python() -> None:
-    """Stops unless this Python is new enough and can make environments."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an old Python meets first
-        found = ".".join(map(str, sys.version_info[:3]))
-        stop("Python 3.11 or newer is needed, this is %s; say where one is: make PYTHON=/path/to/python3" % found)  # noqa: UP031
+    """Stops unless this Python can make environments; the Makefile has looked at its version."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -35,20 +32,21 @@ def require_java() -> None:
     """Stops unless Spark will find a Java that it can run on."""
     home = os.environ.get("JAVA_HOME")
     java = os.path.join(home, "bin", "java") if home else shutil.which("java")  # noqa: PTH118
-    fix = "install a JDK %d or newer, or point JAVA_HOME at one" % JAVA  # noqa: UP031
+    fix = f"install a JDK {JAVA} or newer, or point JAVA_HOME at one"
     if not java or not os.path.exists(java):  # noqa: PTH110
-        stop("Java is missing (%s); %s" % ("JAVA_HOME is " + home if home else "no java on PATH", fix))  # noqa: UP031
+        stop(f"Java is missing ({f'JAVA_HOME is {home}' if home else 'no java on PATH'}); {fix}")
         return
     said = subprocess.run([java, "-version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
     version = re.search(r'version "(?:1\.)?(\d+)', said)
     if version is None or int(version.group(1)) < JAVA:
-        stop("Java %d or newer is needed, this is %s; %s" % (JAVA, version.group(1) if version else "unknown", fix))  # noqa: UP031
+        stop(f"Java {JAVA} or newer is needed, this is {version.group(1) if version else 'unknown'}; {fix}")
 
 
 def install(venv: Path) -> None:
     """Makes the environment anew: the locked packages with their hashes, then Clearance from this folder."""
     python = venv / "bin" / "python"
-    if not python.exists():
+    # A set-up that was killed may have left a Python without pip: begin anew then.
+    if not python.exists() or subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode:
         print(f"creating {venv} (once; a few minutes)", flush=True)
         run([sys.executable, "-m", "venv", "--clear", str(venv)])
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
