@@ -139,25 +139,39 @@ def _changes_data(action: Mapping[str, Any]) -> bool:
     return False
 
 
+_BINDING = "delta.columnMapping.physicalName"
+
+
 def schema_fingerprint(schema: Mapping[str, Any] | str) -> str:
     """SHA-256 over names, types and nullability of a Spark or Delta schema (as JSON or parsed).
 
-    Metadata is left out, so that tags and comments change nothing. Raises DatasetError for anything else.
+    Metadata is left out, so that tags and comments change nothing; but for what binds a name to its data: two
+    columns can be renamed into each other without a file being touched. Raises DatasetError for anything else.
     """
     try:
         parsed = json.loads(schema) if isinstance(schema, str) else schema
-        plain = json.dumps(without_metadata(parsed), sort_keys=True, separators=(",", ":"))
+        plain = json.dumps(without_metadata(parsed, keep=_BINDING), sort_keys=True, separators=(",", ":"))
     except (ValueError, TypeError):
         raise DatasetError("The schema can't be read.", hint="Restore the table's log.") from None
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def without_metadata(node: Any) -> Any:
-    """A parsed schema as names, types and nullability: comments and column defaults may hold values."""
-    if isinstance(node, Mapping):
-        # Only a field's own "metadata" goes: a column may well be named so.
-        return {k: without_metadata(v) for k, v in node.items() if not (k == "metadata" and "name" in node)}
-    return [without_metadata(item) for item in node] if isinstance(node, list | tuple) else node
+def without_metadata(node: Any, *, keep: str | None = None) -> Any:
+    """A parsed schema as names, types and nullability: comments and column defaults may hold values.
+
+    ``keep`` names one key of the metadata that stays, where a field has it.
+    """
+    if isinstance(node, list | tuple):
+        return [without_metadata(item, keep=keep) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    # Only a field's own "metadata" goes: a column may well be named so.
+    is_field = "name" in node
+    plain = {k: without_metadata(v, keep=keep) for k, v in node.items() if not (k == "metadata" and is_field)}
+    metadata = node.get("metadata") if is_field else None
+    if keep is not None and isinstance(metadata, Mapping) and keep in metadata:
+        plain["metadata"] = {keep: metadata[keep]}
+    return plain
 
 
 def _observe_files(location: str) -> Observation:

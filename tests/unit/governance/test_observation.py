@@ -304,3 +304,21 @@ def test_the_fingerprint_keeps_a_column_that_is_named_metadata():
     assert schema_fingerprint(schema("a", note="x")) == schema_fingerprint(json.dumps(schema("a")))
     with pytest.raises(DatasetError):
         schema_fingerprint("{")
+
+
+def test_columns_renamed_into_each_other_are_another_schema() -> None:
+    def schema(first: str, second: str) -> dict[str, object]:
+        return {
+            "type": "struct",
+            "fields": [
+                {
+                    "name": name,
+                    "type": "string",
+                    "nullable": True,
+                    "metadata": {"comment": name, "delta.columnMapping.physicalName": physical},
+                }
+                for name, physical in (("email", first), ("code", second))
+            ],
+        }
+
+    assert schema_fingerprint(schema("col-1", "col-2")) != schema_fingerprint(schema("col-2", "col-1"))
