@@ -46,6 +46,7 @@ TELLS = {
     "flag": "are flags",
     "fullname": "read like full names",
     "gender_word": "are words for a gender",
+    "housed": "read like streets with house numbers",
     "iban": "read like IBANs",
     "ip": "read like IP addresses",
     "luhn": "pass the Luhn check",

@@ -63,7 +63,7 @@ class Engine:
         if ner not in (None, "rampart"):
             raise UsageError(f"unknown NER model {ner!r}", hint="known: rampart, or none at all")
         # Presidio's e-mail recognizer would fetch the public suffix list; the packaged one needs no network.
-        setattr(tldextract, "extract", tldextract.TLDExtract(suffix_list_urls=()))  # noqa: B010
+        setattr(tldextract, "extract", tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None))  # noqa: B010
         logger = logging.getLogger("presidio-analyzer")
         logger.setLevel(logging.WARNING)  # below, it logs the words around a match
         logger.propagate = False

@@ -21,6 +21,8 @@ _DATE = re.compile(
 )
 _IPISH = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
 _CARD_GROUPS = re.compile(r"\d{4}([ -])(?:\d{4}\1\d{4}\1\d{1,7}|\d{6}\1\d{4,5})", re.ASCII)
+# A street with its house number, behind it as in most of Europe or before it; only where the column's name says street.
+_HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
 _NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
 _FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
 _GENDER_WORDS = (
@@ -134,8 +136,11 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
             found.append("fullname")
     if letters >= 2 and (digits or len(words) >= 2):
         found.append("addressish")
-    if _STREET.search(text):
+    street = _STREET.search(text) is not None
+    if street:
         found.append("street")
+    if street or _HOUSED.fullmatch(text):
+        found.append("housed")
     if bare.isalnum() and 4 <= len(bare) <= 20 and digits >= 3:
         found.append("code")
     if bare.isalnum() and 15 <= len(bare) <= 34 and bare[:2].isalpha() and bare[2:4].isdigit():

@@ -194,3 +194,13 @@ def test_one_written_card_among_codes_is_found(patterns: Engine) -> None:
         profile.update(pa.array([*codes, odd]), patterns)
         report = finish(profile, name="code", dtype="string")
         assert [finding.entity_type for finding in report.findings] == kinds
+
+
+@pytest.mark.parametrize("name", ["street", "Straße", "strasse", "adresse"])
+def test_a_street_with_its_number_behind_it_is_an_address(patterns: Engine, name: str) -> None:
+    values: list[str | None] = ["Hauptstraße 12", "Bahnhofstr. 3", "Lindenallee 101", "Goethestr. 5a", "Am Markt 7"] * 5
+    assert _report(patterns, name, values).entity_type == "STREET_ADDRESS"
+
+
+def test_a_code_in_a_column_called_street_no_is_no_address(patterns: Engine) -> None:
+    assert _report(patterns, "street_no", ["12", "13a", "14"] * 9).entity_type is None
