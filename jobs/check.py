@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clearance.errors import ExitCode, RegistryError, UsageError
+from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
 from clearance.governance.decisions import State, Verdict, decide, read_facts
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labeling import label_column, label_dataset
@@ -58,6 +58,11 @@ def find_solutions(path: str | Path | None = None) -> Solutions:
         chosen = (
             "solutions" if Path("solutions").is_dir() and not Path("solutions.yaml").is_file() else "solutions.yaml"
         )
+        if not Path(chosen).exists():
+            raise PolicyError(
+                "there are no solution profiles here",
+                hint="clearance init --starter writes some; or name them with --solutions or CLEARANCE_SOLUTIONS",
+            )
     return load_solutions(chosen)
 
 

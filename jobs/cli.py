@@ -67,6 +67,9 @@ def run(arguments: list[str] | None = None) -> int:
         return int(error.exit_code)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return int(ExitCode.USAGE)
     except click.ClickException as error:
         context: Any = getattr(error, "ctx", None)
         _say(error.format_message(), f"{context.command_path} --help" if context else "clearance --help")

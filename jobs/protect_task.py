@@ -11,6 +11,7 @@ from clearance.governance.audit import row_digest
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
 from clearance.governance.observation import Observation, observe
+from clearance.governance.policy import Policy
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
@@ -208,7 +209,7 @@ def _rows(
     """What the registry says of a published dataset. The label comes last: without the rest there is none."""
     found, desk, plan, target = work.scanned.scan, work.desk, work.plan, work.target
     reports = {report.path: report for report in found.columns}
-    why = {leaf.path: _done(leaf, reports[leaf.path], plan) for leaf in plan.leaves if leaf.changes}
+    why = {leaf.path: _done(leaf, reports[leaf.path], plan, desk.policy) for leaf in plan.leaves if leaf.changes}
     dataset_row = records.dataset_row(
         dataset_identity(target.text),
         reference=target.text,
@@ -246,18 +247,23 @@ def _rows(
     return [("datasets", dataset_row), ("protections", protection), ("labels", label_row)]
 
 
-def _done(leaf: LeafPlan, report: ColumnReport, plan: ProtectionPlan) -> list[dict[str, Any]]:
-    """What was done to a leaf, for whoever asks why it has its label: in text one line an entity type."""
+def _done(leaf: LeafPlan, report: ColumnReport, plan: ProtectionPlan, policy: Policy) -> list[dict[str, Any]]:
+    """What was done to a leaf and the rule that lowers its label for it, for whoever asks why: a line a type."""
     if leaf.how != "spans":
-        kind = leaf.entity_type or leaf.kind
-        return [{"entity_type": kind, "rule": leaf.how, "where": "", "text": f"{kind}: {_told(leaf.method)}"}]
+        return [_reason(leaf.entity_type or leaf.kind, leaf.how, leaf.method, policy)]
     methods = plan.methods_at(leaf.path)
     types = [finding.entity_type for finding in report.findings if finding.form == "raw"]
-    return [
-        {"entity_type": kind, "rule": leaf.how, "where": "", "text": f"{kind}: {_told(methods[kind])}"}
-        for kind in types
-        if kind in methods
-    ]
+    return [_reason(kind, leaf.how, methods[kind], policy) for kind in types if kind in methods]
+
+
+def _reason(kind: str, how: str, method: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    text, where = f"{kind}: {_told(method)}", ""
+    lowering = policy.deidentification_rule(method, kind)
+    if lowering is not None:
+        name, rule = lowering
+        where = policy.where("deidentification", name)
+        text += f"; {name} lowers it to {rule.lowers_to} ({rule.source}); {where}"
+    return {"entity_type": kind, "rule": how, "where": where, "text": text}
 
 
 def _told(method: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from clearance.errors import ClearanceError, ExitCode, UsageError
+from clearance.errors import ClearanceError, DatasetError, ExitCode, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.governance.solutions import Solution, Solutions
 from clearance.governance.standing import Standing
@@ -96,11 +96,15 @@ def items(spark: "SparkSession", plan: PlanFile) -> list[Item]:
     """Every dataset the plan means, each with a name of its own and its target."""
     found: list[Item] = []
     for entry in plan.datasets:
-        references = [
-            table
-            for reference in expand(entry.dataset, format=entry.format)
-            for table in expand_database(spark, reference)
-        ]
+        try:
+            references = [
+                table
+                for reference in expand(entry.dataset, format=entry.format)
+                for table in expand_database(spark, reference)
+            ]
+        except DatasetError:
+            # What is not there fails in its own chain, and the others go on.
+            references = [Reference(entry.dataset, entry.format)]
         for each in references:
             reference = Reference(each.text, entry.format, entry.version, entry.timestamp, entry.options)
             one = len(references) == 1
@@ -128,9 +132,7 @@ def run(
 
     Raises only what stops everything: a plan that names unknown solutions, a registry that can't be written.
     """
-    for entry in plan.datasets:
-        for name in entry.solutions:
-            solutions[name]  # an unknown name is told before anything is read
+    require_solutions(plan, solutions)
     todo = items(spark, plan)
     desk.bury_the_dead()
     outcomes: list[Outcome] = []
@@ -142,6 +144,13 @@ def run(
         code = worst([outcome.exit_code for outcome in outcomes])
         parent.facts = {"datasets": len(outcomes), "exit_code": int(code)}
     return outcomes, parent.run_id
+
+
+def require_solutions(plan: PlanFile, solutions: Solutions) -> None:
+    """Raises ``PolicyError`` for a solution that a plan names and no one declared."""
+    for entry in plan.datasets:
+        for name in entry.solutions:
+            solutions[name]
 
 
 def _one(spark: "SparkSession", item: Item, plan: PlanFile, desk: Desk, solutions: Solutions, says: Says) -> Outcome:

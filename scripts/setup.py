@@ -52,6 +52,7 @@ def install(venv: Path) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
     run([*pip, "install", "--require-hashes", "--no-deps", "-r", str(ROOT / "requirements.lock")])
     run([*pip, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    print(f"ready; `. {venv.name}/bin/activate` puts clearance on your path", flush=True)
 
 
 def run(command: list[str]) -> None:

@@ -143,6 +143,12 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def _now(checked: Mapping[str, Any]) -> str:
+    """A verdict with the rules behind it."""
+    rules = sorted({conflict["rule"] for conflict in checked["conflicts"]})
+    return verdict(checked["verdict"]) + (f" ({', '.join(rules)})" if rules else "")
+
+
 def print_run(result: Mapping[str, Any]) -> None:
     """A line for each dataset and solution: before, what was done, after."""
     rows = []
@@ -150,22 +156,21 @@ def print_run(result: Mapping[str, Any]) -> None:
         if done["error"]:
             rows.append([done["name"], "-", "-", click.style("failed", fg="red"), done["error"]["message"], "-"])
             continue
-        after = {checked["solution"]: checked["verdict"] for checked in done["after"]}
+        after = {checked["solution"]: checked for checked in done["after"]}
         for checked in done["before"]:
             solution = checked["solution"]
-            rules = sorted({conflict["rule"] for conflict in checked["conflicts"]})
             did = "-"
             if done["protected"] and solution in after:
                 changed = [column for column in done["protected"]["columns"] if column["how"] != "keep"]
-                did = f"{len(changed)} columns protected"
+                did = f"{len(changed)} column{'s' if len(changed) != 1 else ''} protected"
             rows.append(
                 [
                     done["name"],
                     level(done["label"]["level"]),
                     solution,
-                    verdict(checked["verdict"]) + (f" ({', '.join(rules)})" if rules else ""),
+                    _now(checked),
                     did,
-                    verdict(after.get(solution, checked["verdict"])),
+                    _now(after.get(solution, checked)),
                 ]
             )
     table(["dataset", "level", "solution", "before", "done", "now"], rows)

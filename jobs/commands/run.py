@@ -51,12 +51,19 @@ def command(
 
     A folder, glob or database means many datasets. Exits with the worst final verdict; the verdict file says the rest.
     """
+    from clearance.errors import ClearanceError
     from clearance.jobs.plan_file import load_plan
+    from clearance.jobs.runner import write_verdicts
 
     is_plan = len(plans) == 1 and plans[0].endswith((".yml", ".yaml"))
     if is_plan:
         _refuse_what_the_plan_says()
-    plan = load_plan(plans[0]) if is_plan else _ad_hoc(plans, names, place, protect, given)
+    try:
+        plan = load_plan(plans[0]) if is_plan else _ad_hoc(plans, names, place, protect, given)
+    except ClearanceError as error:
+        # The verdicts of an earlier run must not pass for this one's.
+        write_verdicts(Path(verdicts or _default_verdicts(given)), [], "", error)
+        raise
     if parallel:
         plan = plan.model_copy(update={"parallel": parallel})
     for key in ("policy", "home", "key_file"):
@@ -112,13 +119,14 @@ def _ad_hoc(
 def _run(plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_format: str) -> int:
     from clearance.errors import ClearanceError
     from clearance.jobs.check import find_solutions
-    from clearance.jobs.runner import run, worst, write_verdicts
+    from clearance.jobs.runner import require_solutions, run, worst, write_verdicts
     from clearance.jobs.session import get_session
 
     progress = Progress(log_format)
     try:
         desk = options.desk(given)
         solutions = find_solutions(given.get("solutions") or plan.solutions)
+        require_solutions(plan, solutions)
         desk.tokens()
         for each in (plan.detection, *(entry.detection for entry in plan.datasets if entry.detection)):
             options.check_detection(each.language, each.regions)
