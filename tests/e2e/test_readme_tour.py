@@ -48,7 +48,7 @@ def test_exit_codes_are_as_promised(told: str) -> None:
 
 
 def test_what_is_shown_is_what_comes(told: str) -> None:
-    """Line by line, but for what differs each time: times, run ids, and tokens, for they hang on the key."""
+    """Line by line, but for what differs each time: times, run ids, lines of the policy, and tokens, for they hang on the key."""
 
     def same(text: str) -> list[str]:
         text = re.sub(r"\d{4}-\d\d-\d\dT[\d:]+", "TIME", text)
