@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from clearance.governance.labels import Label
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.jobs.settings import Detection, Tokens
@@ -153,9 +154,9 @@ def protect_texts(
     return result, types
 
 
-def tells_something(label: object, levels: Sequence[str]) -> bool:
+def tells_something(label: Label, levels: Sequence[str]) -> bool:
     """Whether a label says more than that there is nothing to protect."""
-    return label.level != levels[0] or bool(label.categories or label.regimes)  # type: ignore[attr-defined]
+    return label.level != levels[0] or bool(label.categories or label.regimes)
 
 
 class _RecordMarks:

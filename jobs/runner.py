@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clearance.errors import ClearanceError, DatasetError, ExitCode, UsageError
-from clearance.governance.identity import dataset_identity
+from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.solutions import Solution, Solutions
-from clearance.governance.standing import Standing
-from clearance.jobs.check import Checked, check, judge
+from clearance.governance.standing import Standing, standing
+from clearance.jobs.check import Checked, judge
 from clearance.jobs.datasets import Reference, expand, expand_database, open_dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.failures import reason
@@ -185,12 +185,7 @@ def _chain(
     says.say("scanned", dataset=item.name, rows=outcome.scanned.scan.rows, level=outcome.scanned.label.level)
     identity = dataset.reference.identity
     for solution in wanted:
-        if identity.kind in ("path", "uri"):
-            checked = check(identity, solution, desk.policy, desk.registry)
-        else:
-            # Only this session can see that a table is as it was just scanned.
-            row = desk.registry.latest("labels", dataset=identity.key)
-            checked = judge(identity, Standing("current", "", row), solution, desk.policy, desk.registry)
+        checked = _checked(identity, solution, desk)
         outcome.before.append(checked)
         says.say(str(checked.verdict.verdict), dataset=item.name, solution=solution.name)
     refused = [
@@ -207,13 +202,20 @@ def _chain(
     says.say("published", dataset=item.name, to=item.target.text, level=outcome.protected.label.level)
     target = dataset_identity(item.target.text)
     for solution in refused:
-        if target.kind in ("path", "uri"):
-            checked = check(target, solution, desk.policy, desk.registry)
-        else:
-            row = desk.registry.latest("labels", dataset=target.key)
-            checked = judge(target, Standing("current", "", row), solution, desk.policy, desk.registry)
+        checked = _checked(target, solution, desk)
         outcome.after.append(checked)
         says.say(str(checked.verdict.verdict), dataset=f"{item.name} (protected)", solution=solution.name)
+
+
+def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk) -> Checked:
+    """The verdict on what this run has just scanned or published.
+
+    Only this session can see that a table, or data that Spark alone has the way to, is as it just was.
+    """
+    found = standing(desk.registry, identity)
+    if identity.kind != "path" and found.state == "unreadable":
+        found = Standing("current", "", found.label)
+    return judge(identity, found, solution, desk.policy, desk.registry)
 
 
 def _detection(plan: DetectionPlan) -> Detection:
