@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -100,7 +100,7 @@ class Engine:
             facts["ner"] = {"name": ner, "model": RAMPART_DIGEST, "versions": runtime}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    @property
+    @cached_property
     def entity_types(self) -> tuple[str, ...]:
         """Every type that this engine can find, sorted."""
         types = {kind for recognizer in self._recognizers for kind in recognizer.supported_entities}

@@ -30,9 +30,14 @@ KEY = Step("key")
 VALUE = Step("value")
 
 
+def sql_name(name: str) -> str:
+    """A name in backticks, as Spark SQL takes any name: a column's, or the path of a table."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def quote(name: str) -> str:
-    """One field name as it stands in a path."""
-    return "`" + name.replace("`", "``") + "`" if _NEEDS_QUOTES.search(name) else name
+    """One field name as it stands in a path: in backticks only where it needs them."""
+    return sql_name(name) if _NEEDS_QUOTES.search(name) else name
 
 
 def format_path(steps: Sequence[Step]) -> str:

@@ -21,6 +21,7 @@ from clearance.jobs.formats import (
 from clearance.jobs.json_records import read_as_text
 from clearance.jobs.naming import safe_names, safe_schema
 from clearance.jobs.references import Reference, expand, expand_database
+from clearance.paths import sql_name
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -115,7 +116,7 @@ def _open_delta(spark: "SparkSession", reference: Reference, observed: Observati
     with value_free(f"reading {reference.text} as Delta", hint="check the path, the version and Delta's log"):
         frame = reader.load(reference.location)
         frame.schema  # noqa: B018 - forces analysis, so that a broken log fails here
-        details = spark.sql(f"DESCRIBE DETAIL delta.`{reference.location.replace('`', '``')}`").head()
+        details = spark.sql(f"DESCRIBE DETAIL delta.{sql_name(reference.location)}").head()
     partitions = tuple(details["partitionColumns"]) if details is not None else ()
     if observed is None or reference.version is not None or reference.timestamp is not None:
         observed = _observe_through_spark(spark, reference, observed)
@@ -128,9 +129,7 @@ def _observe_through_spark(
 ) -> Observation | None:
     if reference.version is not None:
         return observe(reference.location, "delta", version=reference.version) if observed else None
-    where = (
-        reference.location if reference.identity.kind == "table" else f"delta.`{reference.location.replace('`', '``')}`"
-    )
+    where = reference.location if reference.identity.kind == "table" else f"delta.{sql_name(reference.location)}"
     history = spark.sql(f"DESCRIBE HISTORY {where}")
     if reference.timestamp is not None:
         from pyspark.sql import functions as F

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,19 +77,11 @@ class Desk:
 
     def under(self, run: JobRun) -> "Desk":
         """The same desk for runs that belong to ``run``."""
-        return Desk(
-            self.policy,
-            self.policy_path,
-            self.registry,
-            self.detection,
-            self.key_file,
-            self.domain,
-            run.lineage.as_parent,
-        )
+        return replace(self, parent=run.lineage.as_parent)
 
     def with_detection(self, detection: Detection) -> "Desk":
         """The same desk looking with other detectors."""
-        return Desk(self.policy, self.policy_path, self.registry, detection, self.key_file, self.domain, self.parent)
+        return replace(self, detection=detection)
 
     @contextmanager
     def run(

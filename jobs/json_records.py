@@ -7,6 +7,8 @@ records are parsed in an expression.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from clearance.paths import sql_name
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
@@ -29,7 +31,7 @@ def read_as_text(
     from pyspark.sql.types import ArrayType, StructType
 
     text = spark.read.options(**options).text(location, wholetext=multi_line)
-    parts = [F.col(_quoted(name)) for name in text.columns if name != "value"]
+    parts = [F.col(sql_name(name)) for name in text.columns if name != "value"]
     known = {name.lower() for name in text.columns if name != "value"}
     fields = [field for field in schema.fields if field.name.lower() not in known]
     filled = text.where(F.trim(F.col("value")) != "")
@@ -45,7 +47,3 @@ def read_as_text(
         rows = with_text.select(F.explode_outer("records").alias("record"), broken, *parts)
     own = [F.col("record").getField(field.name).alias(field.name) for field in fields]
     return rows.select(*own, *([F.col(corrupt)] if multi_line else []), *parts)
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

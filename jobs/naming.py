@@ -7,6 +7,8 @@ such names are data. They become ``column_<n>`` before anything is reported, lab
 import re
 from typing import TYPE_CHECKING
 
+from clearance.paths import sql_name
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import DataType, StructType
@@ -35,16 +37,12 @@ def safe_names(frame: "DataFrame") -> tuple["DataFrame", int]:
         return frame, 0
     # By position: two value-like names may become equal to nothing else, but the old ones may hold dots.
     columns = [
-        frame[_quoted(old.name)].cast(new.dataType).alias(new.name)
+        frame[sql_name(old.name)].cast(new.dataType).alias(new.name)
         if old.dataType != new.dataType
-        else F.col(_quoted(old.name)).alias(new.name)
+        else F.col(sql_name(old.name)).alias(new.name)
         for old, new in zip(frame.schema.fields, schema.fields, strict=True)
     ]
     return frame.select(*columns), count
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def safe_schema(kind: "StructType") -> tuple["StructType", int]:

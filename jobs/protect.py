@@ -13,7 +13,7 @@ from clearance.jobs.rewrite import Rewriter
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, readable_frame
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.workers import map_batches
-from clearance.paths import ITEM, KEY, VALUE, Step
+from clearance.paths import ITEM, KEY, VALUE, Step, sql_name
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -96,7 +96,7 @@ def _cast_back(frame: "DataFrame", source: "StructType", plan: ProtectionPlan) -
     before = {f.name: f.dataType for f in source.fields if f.name not in (RECORD_LEVEL, RECORD_ENTITIES)}
     columns = []
     for field in frame.schema.fields:
-        column = F.col(f"`{field.name.replace('`', '``')}`")
+        column = F.col(sql_name(field.name))
         kind = before.get(field.name)
         if kind is not None and field.name not in changed and kind != field.dataType:
             if type(kind).__name__ == "VariantType":

@@ -22,6 +22,7 @@ from clearance.jobs.scan_task import Scanned, as_proved, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.staging import RUN_PROPERTY, STAGING, Staged, Target, publish
 from clearance.jobs.tags import column_properties, table_properties
+from clearance.paths import sql_name
 from clearance.version import __version__
 
 if TYPE_CHECKING:
@@ -197,10 +198,7 @@ def _not_null(work: _Work) -> dict[str, str]:
     """
     suppressed = {leaf.steps[0].name for leaf in work.plan.leaves if leaf.how == "null"}
     kept = [f.name for f in work.dataset.frame.schema.fields if not f.nullable and f.name not in suppressed]
-    return {
-        f"delta.constraints.not_null_{number}": f"`{name.replace('`', '``')}` IS NOT NULL"
-        for number, name in enumerate(kept)
-    }
+    return {f"delta.constraints.not_null_{number}": f"{sql_name(name)} IS NOT NULL" for number, name in enumerate(kept)}
 
 
 def _rows(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clearance.errors import DatasetError
-from clearance.paths import ITEM, KEY, VALUE, Step, format_path, quote
+from clearance.paths import ITEM, KEY, VALUE, Step, format_path, sql_name
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -134,7 +134,7 @@ def readable_frame(frame: "DataFrame") -> "DataFrame":
         if is_record_column(field):
             continue
         name = type(field.dataType).__name__
-        column = F.col(f"`{field.name.replace('`', '``')}`")
+        column = F.col(sql_name(field.name))
         if name == "VariantType":
             column = F.to_json(column).alias(field.name)
         elif name in _AS_TEXT:
@@ -158,4 +158,4 @@ def _carried(kind: "DataType") -> bool:
     return name in _READABLE or name == "BinaryType"
 
 
-__all__ = ["RECORD_ENTITIES", "RECORD_LEVEL", "SparkLeaf", "leaves_of", "quote", "readable_frame"]
+__all__ = ["RECORD_ENTITIES", "RECORD_LEVEL", "SparkLeaf", "leaves_of", "readable_frame"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from clearance.errors import DatasetError, PublishError, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.jobs.failures import value_free
+from clearance.paths import sql_name
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -60,7 +61,7 @@ class Target:
         identity = dataset_identity(self.text)
         if identity.kind == "table":
             return identity.location
-        return f"delta.`{identity.location.replace('`', '``')}`"
+        return f"delta.{sql_name(identity.location)}"
 
     def staged(self, run_id: str) -> "Staged":
         """The staging place of one run, beside the target."""
@@ -72,7 +73,7 @@ class Target:
         local = self.local_path
         if local is not None:
             path = local.parent / STAGING / run_id
-            return Staged(f"{self.format}.`{str(path).replace('`', '``')}`", path, self.format)
+            return Staged(f"{self.format}.{sql_name(str(path))}", path, self.format)
         parent, _, _ = identity.location.rstrip("/").rpartition("/")
         return Staged(f"delta.`{parent}/{STAGING}/{run_id}`", None, self.format)
 
@@ -263,7 +264,7 @@ def _with_layout(writer: Any, frame: "DataFrame", partitions: tuple[str, ...]) -
         # Odd names need column mapping; no other reader feature, which other readers would refuse.
         writer = writer.tableProperty("delta.columnMapping.mode", "name")
     if partitions:
-        writer = writer.partitionedBy(*(F.col(f"`{name.replace('`', '``')}`") for name in partitions))
+        writer = writer.partitionedBy(*(F.col(sql_name(name)) for name in partitions))
     return writer
 
 
@@ -284,7 +285,7 @@ def _with_metadata(frame: "DataFrame", column_metadata: Mapping[str, Mapping[str
 
     return frame.select(
         *(
-            F.col(f"`{field.name.replace('`', '``')}`").alias(
+            F.col(sql_name(field.name)).alias(
                 field.name,
                 metadata={
                     **{k: v for k, v in (field.metadata or {}).items() if not k.startswith("delta.")},
