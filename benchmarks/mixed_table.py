@@ -37,39 +37,46 @@ import pyarrow.compute as pc
 #: Rows written to one file, so that Spark can read on all its cores.
 ROWS_A_FILE = 62_500
 
-_GIVEN = (
+
+def _listed(words: str, separator: str = " ") -> list[str]:
+    return words.split(separator)
+
+
+_GIVEN = _listed(
     "Alba Anton Bela Bruno Cara Cyril Dora Dario Edda Emil Fina Falk Gesa Gero Hanna Henk Ida Ivo Jana Jonas Kira Karl"
     " Lena Leo Mara Milo Nora Nils Olga Otto Pia Paul Rita Rolf Sara Sven Tara Theo Uma Veit Vera Wim Xenia Yann Zoe"
     " Abel Berta Claus Dana Eddy Flora Gus Hella Igor Jutta Knut Lola Max Nele Orla Pepe Romy Sami Tilda"
-).split()
-_SYLLABLES = (
+)
+_SYLLABLES = _listed(
     "Ash Bran Cal Dor Elm Fen Gar Hol Ing Jar Kel Lor Mal Nor Oak Pel Quin Ros Sil Tor Ul Var Wen Yar Zel"
-).split()
-_ENDINGS = (
+)
+_ENDINGS = _listed(
     "bach berg brook burn by cott dale den field ford gate ham hurst land ley low man mere mond ner rick ridge sen ston"
     " stow ton vale ville wald well wick win wood worth wyn"
-).split()
-_AREAS = (
+)
+_AREAS = _listed(
     "201 202 203 205 206 207 208 209 210 212 213 214 215 216 217 218 219 224 225 228 229 231 234 239 240 248 251 252"
     " 253 254 256 260 262 267 269 270 276 281 301 302 303 304 305 307 308 309 310 312 313 314 315 316 317 318 319 320"
     " 321 323 325 330 334 336 337 339 347 351 352 360 361 386 401 402 404 405 406 407 408 409 410 412 413 414 415 417"
     " 419 423 424 425 432 434 435 440 443 469 478 479 480 484 501 502 503 504 505 507 508 509 510 512 513 515 516 517"
     " 518 520 530 540 541 551 559 561 562 563"
-).split()
-_CITIES = (
+)
+_CITIES = _listed(
     "Aachen;Bergen;Bilbao;Boston;Bristol;Brno;Cork;Dallas;Denver;Dresden;Dublin;Gdansk;Geneva;Genoa;Ghent;Graz;Hamburg;"
     "Kyoto;Leeds;Leipzig;Lima;Lisbon;Lyon;Madrid;Malaga;Malmo;Miami;Milan;Nantes;New York;Oslo;Ottawa;Porto;Quito;"
-    "San Diego;Seville;Tampa;Turin;Utrecht;Zurich"
-).split(";")
-_COUNTRIES = (
-    "Germany;France;Spain;Italy;Norway;Portugal;Ireland;United Kingdom;United States;Canada;Japan;Peru"
-).split(";")
+    "San Diego;Seville;Tampa;Turin;Utrecht;Zurich",
+    ";",
+)
+_COUNTRIES = _listed(
+    "Germany;France;Spain;Italy;Norway;Portugal;Ireland;United Kingdom;United States;Canada;Japan;Peru",
+    ";",
+)
 _STATUS = ("open", "closed", "pending", "on hold")
-_WORDS = (
+_WORDS = _listed(
     "the order was late and will be sent again box with red cover returned after two weeks but seal is not broken so"
     " refund goes back when goods are in stock please check label before next round of packing item seems damaged from"
     " rain left at desk during lunch crew asked for new parts since old ones do not fit frame"
-).split()
+)
 
 Numbers = npt.NDArray[np.uint64]
 
