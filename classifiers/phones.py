@@ -8,7 +8,7 @@ that is not just ASCII digits and plain punctuation, or of which a part may be a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -46,6 +46,8 @@ _DIGIT = re.compile(r"\d")
 _NON_ASCII_DIGIT = re.compile(r"(?![0-9])\d")
 #: A sign and its punctuation, twice, may stand before a candidate's first digit (``_LEAD_LIMIT``).
 _LONGEST_LEAD = 10
+#: The characters behind a candidate that decide on it (``_TIME_STAMPS_SUFFIX``): too few to be a number of their own.
+_LOOK_AHEAD = 3
 #: What no candidate can hold: beyond it, the search starts anew for every region.
 _OUTSIDE = re.compile(rf"[^0-9\x80-\U0010ffff{re.escape(PUNCTUATION + EXTENSION)}]")
 _WITHOUT_PUNCTUATION = {ord(mark): None for mark in " ()-./[]+"}
@@ -74,22 +76,28 @@ class PhoneFinder:
             match = _PATTERN.search(text, max(position, digit.start() - _LONGEST_LEAD))
             if match is None:
                 break
-            start, end = match.span()
+            start, position = match.span()
             candidate = match.group()
             digits = candidate.translate(_WITHOUT_PUNCTUATION)
-            verdict = self._verdict(text, candidate, digits, start)
-            if verdict is None:
+            plain = _is_plain(candidate, digits)
+            if plain and self._is_number(text, candidate, digits, start):
+                found.append((start, position))
+                # Other regions may take a part, and go on behind it.
+                tries += _most_tries(candidate, digits, searches=1 + len(digits) // LEAST_DIGITS)
+            elif regions := self._regions_to_ask(text, candidate, digits, start) if plain else self._regions:
+                if not plain or len(digits) > _UNCUT_DIGITS:
+                    outside = _OUTSIDE.search(text, position)
+                    position = outside.start() if outside is not None else len(text)
+                    regions = self._regions
                 by_matcher = True
-                part, end, part_tries = self._match(text, start, end)
+                part, part_tries = _match(text, start, position, regions)
                 found += part
                 tries += part_tries
             else:
-                tries += _most_tries(candidate, digits, verdict)
-                if verdict:
-                    found.append((start, end))
+                tries += _most_tries(candidate, digits, searches=1)
             if tries >= _MAX_TRIES:
-                return _without_contained(self._match_all(text))
-            position = end
+                whole = [(match.start, match.end) for region in self._regions for match in _Matcher(text, region, 0)]
+                return _without_contained(whole)
         return _without_contained(found) if by_matcher else found
 
     def candidates(self, texts: Sequence[str], buffer: Buffer | None = None) -> npt.NDArray[np.bool_]:
@@ -118,54 +126,42 @@ class PhoneFinder:
         if self._table is None and self._decisions >= _TABLE_PAYS_AFTER:
             self._table = PrefixTable(self._regions)
 
-    def _verdict(self, text: str, candidate: str, digits: str, start: int) -> bool | None:
-        """``_extract_match`` for all regions: is the candidate a number in one, or none in any? None: ask the matcher.
+    def _is_number(self, text: str, candidate: str, digits: str, start: int) -> bool:
+        """Whether some region takes the whole of a plain candidate: what others find is inside of it then."""
+        return (
+            LEAST_DIGITS <= len(digits) <= _UNCUT_DIGITS
+            and not _is_date(text, candidate, start)
+            and next(self._accepting(digits, plus="+" in candidate), None) is not None
+            and _stands_alone(text, candidate, start)
+        )
 
-        When no region takes a candidate, all go on behind it; when one does, whatever others find is inside of it.
-        """
-        if not _is_plain(candidate, digits):
-            return None
-        if len(digits) < LEAST_DIGITS:
-            return False
-        if "/" in candidate and _SLASH_SEPARATED_DATES.search(candidate):
-            return False
-        end = start + len(candidate)
-        if text.startswith(":", end) and _TIME_STAMPS.search(candidate) and _TIME_STAMPS_SUFFIX.match(text, end):
-            return False
-        if self._accepts(digits, plus="+" in candidate) and _stands_alone(text, candidate, start):
-            return True if len(digits) <= _UNCUT_DIGITS else None
-        if _SEPARATORS.isdisjoint(candidate):
-            return False
-        parts = ((part, part.translate(_WITHOUT_PUNCTUATION)) for part in _inner_parts(candidate))
-        return None if any(self._accepts(digits, plus="+" in part) for part, digits in parts) else False
+    def _regions_to_ask(self, text: str, candidate: str, digits: str, start: int) -> Sequence[Region]:
+        """The regions that may find a number in a plain candidate that is none; the others go on behind it."""
+        if len(digits) < LEAST_DIGITS or _is_date(text, candidate, start):
+            return ()
+        parts = [] if _SEPARATORS.isdisjoint(candidate) else _inner_parts(candidate)
+        if len(digits) > _UNCUT_DIGITS:
+            parts.append(candidate)
+        return list(
+            dict.fromkeys(
+                region
+                for part in parts
+                for region in self._accepting(part.translate(_WITHOUT_PUNCTUATION), plus="+" in part)
+            )
+        )
 
-    def _accepts(self, digits: str, *, plus: bool) -> bool:
-        """Whether some region accepts the digits."""
+    def _accepting(self, digits: str, *, plus: bool) -> Iterator[Region]:
+        """The regions that accept the digits."""
         if len(digits) < LEAST_DIGITS:
-            return False
+            return
         regions: Sequence[Region] = self._regions
         if self._table is None:
             self._count(1)
         elif not plus and len(digits) <= LONGEST:
             regions = self._table.regions(digits)
-        return any(region.accepts(digits, plus=plus) for region in regions)
-
-    def _match(self, text: str, start: int, end: int) -> tuple[Spans, int, int]:
-        """All regions' matches from ``start`` to where all go on alike; that place, and the most tries of a region."""
-        outside = _OUTSIDE.search(text, end)
-        stop = outside.start() if outside is not None else len(text)
-        before = max(start - 1, 0)
-        window = text[before : stop + 1]
-        spans: Spans = []
-        tries = 0
-        for region in self._regions:
-            matcher = _Matcher(window, region, start - before)
-            spans += [(before + match.start, before + match.end) for match in matcher]
-            tries = max(tries, _MAX_TRIES - matcher._max_tries)
-        return spans, stop, tries
-
-    def _match_all(self, text: str) -> Spans:
-        return [(match.start, match.end) for region in self._regions for match in _Matcher(text, region, 0)]
+        for region in regions:
+            if region.accepts(digits, plus=plus):
+                yield region
 
 
 class _Matcher(PhoneNumberMatcher):
@@ -187,12 +183,35 @@ class _Matcher(PhoneNumberMatcher):
         return PhoneNumberMatch(offset, candidate, PhoneNumber())
 
 
+def _match(text: str, start: int, stop: int, regions: Sequence[Region]) -> tuple[Spans, int]:
+    """The regions' matches from ``start`` to ``stop``, where all go on alike, and the most tries of a region."""
+    before = max(start - 1, 0)
+    window = text[before : stop + _LOOK_AHEAD]
+    spans: Spans = []
+    tries = 0
+    for region in regions:
+        matcher = _Matcher(window, region, start - before)
+        spans += [(before + match.start, before + match.end) for match in matcher]
+        tries = max(tries, _MAX_TRIES - matcher._max_tries)
+    return spans, tries
+
+
 def _is_plain(candidate: str, digits: str) -> bool:
     """Whether the digits, and a plus sign before them, are all that counts in a candidate."""
     return digits.isascii() and digits.isdecimal() and candidate.count("+") <= 1 and len(candidate) <= 250
 
 
-def _inner_parts(candidate: str) -> Sequence[str]:
+def _is_date(text: str, candidate: str, start: int) -> bool:
+    """The dates and timestamps that ``_extract_match`` skips."""
+    if "/" in candidate and _SLASH_SEPARATED_DATES.search(candidate):
+        return True
+    end = start + len(candidate)
+    if not text.startswith(":", end) or not _TIME_STAMPS.search(candidate):
+        return False
+    return _TIME_STAMPS_SUFFIX.match(text, end) is not None
+
+
+def _inner_parts(candidate: str) -> list[str]:
     """What ``_extract_inner_match`` tries of a candidate, in its order."""
     parts = []
     for pattern in _INNER_MATCHES:
@@ -205,15 +224,12 @@ def _inner_parts(candidate: str) -> Sequence[str]:
     return [_UNWANTED_END_CHAR_PATTERN.sub("", part) for part in parts]
 
 
-def _most_tries(candidate: str, digits: str, accepted: bool) -> int:
-    """A bound on the tries a region spends on a plain candidate.
+def _most_tries(candidate: str, digits: str, *, searches: int) -> int:
+    """A bound on the tries that a region spends on a plain candidate, searched so many times.
 
     Each mark begins a part by at most two patterns, and each of these tries what is before its first part as well.
-    Where one region takes the candidate, others may find numbers inside, and start again behind each.
     """
-    marks = len(candidate) - len(digits)
-    searches = 1 + len(digits) // LEAST_DIGITS if accepted else 1
-    return searches * (1 + 4 * marks)
+    return searches * (1 + 4 * (len(candidate) - len(digits)))
 
 
 def _stands_alone(text: str, candidate: str, start: int) -> bool:
