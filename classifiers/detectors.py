@@ -1,35 +1,44 @@
-"""Our own pattern detectors: declarations in ``detectors.yaml``, each with examples that are tried when it loads."""
+"""Our own pattern detectors, beside Presidio's recognizers: what one is, and where they come from.
+
+They are declared in YAML (``patterns/``, and a user's own files); :mod:`clearance.classifiers.declarations` reads them.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from pathlib import Path
 
 import regex
-import yaml
 from phonenumbers.geodata.locale import LOCALE_DATA
 
-from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
 from clearance.classifiers.findings import Span
-from clearance.classifiers.gates import Needs, traits_for_gates
-from clearance.errors import DetectionError
+from clearance.classifiers.gates import Needs
+from clearance.errors import DetectionError, UsageError
 
-VALIDATORS: dict[str, Callable[[str], bool]] = {
-    "vin": vin_check_digit_fits,
-    "luhn": lambda text: luhn_fits(text.replace(" ", "").replace("-", "")),
-}
-
+#: Seconds that one pattern may take on one text before the scan is void.
+TIMEOUT = 60
+#: Characters before and after a match in which context and exclusion words are looked for.
+WINDOW = 50
+#: No context or exclusion word is longer; one that begins inside the window is seen to its end.
+LONGEST_WORD = 60
 
 _NOTHING = Needs()
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One pattern. ``spans(text)`` yields what it finds in all of ``text``."""
+    """One pattern. ``spans(text)`` yields what it finds in all of ``text``.
+
+    ``needs`` and ``gate`` are necessary conditions, for whoever wants to try it on fewer texts: a text in which it
+    matches meets ``needs``, and one of the simpler patterns of ``gate``, if there are any, matches there as well.
+
+    With ``context``, a match scores ``score`` only if one of these words is near, else ``base_score``; without a base
+    score it is none then. A match with a word of ``exclude`` near is none.
+    """
 
     name: str
     entity_type: str
@@ -38,20 +47,41 @@ class Detector:
     group: int | str = 0
     validate: Callable[[str], bool] | None = None
     needs: Needs = _NOTHING
+    gate: tuple[str, ...] = ()
+    context: regex.Pattern[str] | None = None
+    base_score: float | None = None
+    exclude: regex.Pattern[str] | None = None
+    window: int = WINDOW
 
     def spans(self, text: str) -> Iterator[Span]:
         """Spans in order of their start. Raises DetectionError when the pattern runs out of time."""
         try:
-            for match in self.pattern.finditer(text, timeout=60):
-                if self.validate is None or self.validate(match.group(self.group)):
-                    start, end = match.span(self.group)
-                    if end > start:
-                        yield Span(start, end, self.entity_type, self.score, self.name)
+            for match in self.pattern.finditer(text, timeout=TIMEOUT):
+                start, end = match.span(self.group)
+                if end <= start or (self.validate is not None and not self.validate(text[start:end])):
+                    continue
+                score = self._score(text, *match.span())
+                if score is not None:
+                    yield Span(start, end, self.entity_type, score, self.name)
         except TimeoutError as error:
             raise DetectionError(
                 f"the pattern of {self.name} ran out of time on a text of {len(text)} characters",
                 hint="report the shape of the text; the scan is void",
             ) from error
+
+    def _score(self, text: str, start: int, end: int) -> float | None:
+        if self.exclude is not None and self._is_near(self.exclude, text, start, end):
+            return None
+        if self.context is None or self._is_near(self.context, text, start, end):
+            return self.score
+        return self.base_score
+
+    def _is_near(self, words: regex.Pattern[str], text: str, start: int, end: int) -> bool:
+        """Whether one of ``words`` ends before the match or begins after it, within the window."""
+        if words.search(text, max(0, start - self.window), start):
+            return True
+        behind = words.search(text, end, end + self.window + LONGEST_WORD)
+        return behind is not None and behind.start() < end + self.window
 
 
 @lru_cache(maxsize=8)
@@ -68,54 +98,45 @@ def countries(language: str) -> Detector:
     return Detector("Countries", "LOCATION", 0.5, regex.compile(rf"\b(?:{alternatives})\b"), needs=Needs(capital=True))
 
 
-@lru_cache(maxsize=8)
-def load_detectors(language: str = "en") -> tuple[Detector, ...]:
-    """The packaged detectors, and the countries in ``language``.
+def load_detectors(language: str = "en", paths: Sequence[Path] = ()) -> tuple[Detector, ...]:
+    """The packaged detectors, those of the user's YAML files, and the countries in ``language``, in this order.
 
-    Raises DetectionError when one fails on its own examples.
+    Raises UsageError for a file that is not what :mod:`clearance.classifiers.declarations` describes, DetectionError
+    for a detector that fails on its own examples.
     """
-    data = yaml.safe_load(_text())
-    detectors = []
-    for entry in data["detectors"]:
-        flags = regex.MULTILINE | (0 if entry.get("flags") == "cased" else regex.IGNORECASE)
-        detector = Detector(
-            name=entry["name"],
-            entity_type=entry["entity_type"],
-            score=float(entry["score"]),
-            pattern=regex.compile(entry["pattern"], flags),
-            group=entry.get("group", 0),
-            validate=VALIDATORS[entry["validate"]] if "validate" in entry else None,
-            needs=_needs(entry.get("needs", {})),
-        )
-        _try_examples(detector, entry["match"], entry["no_match"])
-        detectors.append(detector)
-    return (*detectors, countries(language))
+    return (*_declared((*_packaged(), *_read(paths))), countries(language))
 
 
-def detectors_digest() -> str:
-    """SHA-256 of the declarations."""
-    return hashlib.sha256(_text().encode()).hexdigest()
+def detectors_digest(paths: Sequence[Path] = ()) -> str:
+    """SHA-256 of all declarations, the packaged ones and those of ``paths``; file names don't count."""
+    digest = hashlib.sha256()
+    for _, text in (*_packaged(), *_read(paths)):
+        digest.update(hashlib.sha256(text.encode()).digest())
+    return digest.hexdigest()
 
 
-def _text() -> str:
-    return resources.files("clearance.classifiers").joinpath("detectors.yaml").read_text(encoding="utf-8")
+@lru_cache(maxsize=8)
+def _declared(files: tuple[tuple[str, str], ...]) -> tuple[Detector, ...]:
+    # Only here, because declarations are made of detectors.
+    from clearance.classifiers.declarations import read_declarations
+
+    return read_declarations(files)
 
 
-def _needs(entry: dict[str, Any]) -> Needs:
-    return Needs(
-        entry.get("length", 0), entry.get("digits", 0), tuple(entry.get("any", ())), entry.get("capital", False)
-    )
+@lru_cache(maxsize=1)
+def _packaged() -> tuple[tuple[str, str], ...]:
+    folder = resources.files("clearance.classifiers").joinpath("patterns")
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    return tuple((file.name, file.read_text(encoding="utf-8")) for file in files)
 
 
-def _try_examples(detector: Detector, match: list[str], no_match: list[str]) -> None:
-    missed = [
-        number
-        for number, text in enumerate(match)
-        if not (any(detector.spans(text)) and detector.needs.met_by(traits_for_gates(text)))
-    ]
-    wrong = [number for number, text in enumerate(no_match) if any(detector.spans(text))]
-    if missed or wrong:
-        raise DetectionError(
-            f"detector {detector.name} fails its own examples: match {missed}, no_match {wrong}",
-            hint="mend its pattern or its examples in detectors.yaml",
-        )
+def _read(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+    files = []
+    for path in paths:
+        try:
+            files.append((str(path), Path(path).read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"can't read detectors from {path}: {type(error).__name__}", hint="name a YAML file in UTF-8"
+            ) from error
+    return tuple(files)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clearance.classifiers.detectors import load_detectors
 from clearance.errors import PolicyError
 from clearance.governance.policy import DEFAULT_NAME, Policy, PolicyFile, load_policy
 from clearance.governance.strict_yaml import Marks, parse, read_text, validate
@@ -333,7 +334,7 @@ def test_the_default_policy_knows_every_type_presidio_knows() -> None:
 
 
 def test_the_default_policy_knows_what_our_own_detectors_and_the_model_find() -> None:
-    ours = {"CREDENTIAL", "PASSWORD", "VIN", "AGE", "GENDER", "MEDICAL_RECORD_NUMBER", "DATE_OF_BIRTH"}
+    ours = {detector.entity_type for detector in load_detectors()}
     model = {"PERSON", "STREET_ADDRESS", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER", "URL", "TAX_ID"}
     model |= {"BANK_ACCOUNT", "ROUTING_NUMBER", "GOVERNMENT_ID", "PASSPORT", "DRIVERS_LICENSE", "ZIP_CODE"}
     assert (ours | model) - load_policy().entity_types.keys() == set()
@@ -375,6 +376,9 @@ def test_only_internal_types_of_the_default_are_kept() -> None:
         ("CREDENTIAL", "restricted", "system.authentication", None, "redact"),
         ("AGE", "internal", "user.demographic.age_range", "GDPR", "keep"),
         ("DATE_TIME", "internal", "system.operations", None, "keep"),
+        ("CHILD_DATA", "restricted", "user.childrens", "COPPA", "redact"),
+        ("GEOLOCATION", "restricted", "user.location.precise", "CCPA", "token"),
+        ("DEVICE_ID", "confidential", "user.device.device_id", "GDPR", "token"),
         ("VIN", "confidential", "user.government_id.vehicle_registration", "CCPA", "token"),
     ],
 )

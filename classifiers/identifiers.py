@@ -1,0 +1,81 @@
+"""National identifiers: structure and check digits by python-stdnum, and those that it does not have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+
+from stdnum.exceptions import ValidationError
+
+_MODULE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?")
+
+
+@lru_cache(maxsize=256)
+def stdnum_check(module: str) -> Callable[[str], bool] | None:
+    """``validate`` of a module of python-stdnum (``de.idnr``) as a test of a text; None where there is no such module.
+
+    Texts with anything but ASCII in them never pass. Some modules compare a birth date with today.
+    """
+    if _MODULE.fullmatch(module) is None:
+        return None
+    try:
+        validate = import_module(f"stdnum.{module}").validate
+    except (ModuleNotFoundError, AttributeError):
+        return None
+
+    def fits(text: str) -> bool:
+        if not text.isascii():
+            return False
+        try:
+            validate(text)
+        except ValidationError:
+            return False
+        return True
+
+    return fits
+
+
+def german_pension_number_fits(text: str) -> bool:
+    """Rentenversicherungsnummer: area, birth date, letter, serial, check digit (VKVV § 2 and its annex)."""
+    number = re.sub(r"[ /]", "", text).upper()
+    match = re.fullmatch(r"(\d{2})(\d{2})(\d{2})\d{2}([A-Z])\d{3}", number, re.ASCII)
+    if match is None:
+        return False
+    # Days of people who would share a number are raised by 33, months of unknown birth dates are 0.
+    if not 1 <= int(match[2]) % 33 <= 31 or int(match[3]) > 12:
+        return False
+    digits = [int(digit) for digit in number[:8] + f"{ord(match[4]) - 64:02d}" + number[9:11]]
+    products = (digit * weight for digit, weight in zip(digits, (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1), strict=True))
+    return sum(product // 10 + product % 10 for product in products) % 10 == int(number[11])
+
+
+def singapore_nric_fits(text: str) -> bool:
+    """NRIC and FIN: a letter for the series, seven digits, a check letter. The algorithm is public, not official."""
+    number = text.upper()
+    if re.fullmatch(r"[STFGM]\d{7}[A-Z]", number, re.ASCII) is None:
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(number[1:8], (2, 7, 6, 5, 4, 3, 2), strict=True))
+    total += {"S": 0, "F": 0, "T": 4, "G": 4, "M": 3}[number[0]]
+    letters = {"S": "JZIHGFEDCBA", "T": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "G": "XWUTRQPNMLK", "M": "KLJNPQRTUWX"}
+    place = total % 11
+    # The M series counts from the other end.
+    return letters[number[0]][10 - place if number[0] == "M" else place] == number[8]
+
+
+def australian_medicare_fits(text: str) -> bool:
+    """Medicare card number: eight digits beginning with 2 to 6, a check digit, an issue number, perhaps a person's."""
+    number = re.sub(r"[ /\-]", "", text)
+    if re.fullmatch(r"[2-6]\d{9,10}", number, re.ASCII) is None:
+        return False
+    weights = (1, 3, 7, 9, 1, 3, 7, 9)
+    return sum(int(digit) * weight for digit, weight in zip(number, weights, strict=False)) % 10 == int(number[8])
+
+
+def hungarian_social_security_fits(text: str) -> bool:
+    """TAJ: eight digits with weights 3 and 7 in turn, and their sum's last digit (Act XX of 1996, annex)."""
+    number = re.sub(r"[ \-]", "", text)
+    if re.fullmatch(r"\d{9}", number, re.ASCII) is None:
+        return False
+    return sum(int(digit) * (3, 7)[place % 2] for place, digit in enumerate(number[:8])) % 10 == int(number[8])
