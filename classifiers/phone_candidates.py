@@ -59,8 +59,8 @@ def candidate_rows(
     """The rows, ascending, in which a number may be; a superset.
 
     ``buffer``: rows joined by one newline, a byte a character, non-ASCII ones folded to 0x80 and above. ``ends``: where
-    each row ends, exclusive. ``lengths``: those of a ``PrefixTable``; None keeps every row with digits enough.
-    A row with non-ASCII digits is judged by what they were folded to: add it yourself.
+    each row ends, exclusive. ``lengths``: those of a ``PrefixTable``; None keeps every row with digits enough. Digits
+    that were folded to zero need its ``folded_lengths``.
     """
     is_digit = buffer - np.uint8(ord("0")) < 10
     edges = np.flatnonzero(np.diff(is_digit.view(np.int8), prepend=0, append=0))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import reduce
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -42,7 +41,9 @@ class PrefixTable:
         walk = _Walk()
         by_region = [walk.lengths(region) for region in regions]
         #: Bit ``n`` of element ``p``: ``n`` digits that begin with ``p`` may be a number somewhere.
-        self.lengths: Positions = reduce(np.bitwise_or, by_region)
+        self.lengths = _union(by_region)
+        #: The same where a zero may stand for any digit.
+        self.folded_lengths = _with_any_for_zero(self.lengths)
         self._any: list[int] = self.lengths.tolist()
         self._by_region = [(region, lengths.tolist()) for region, lengths in zip(regions, by_region, strict=True)]
 
@@ -118,8 +119,8 @@ class _Walk:
         """The lengths at which a number written without national prefix may do without it (``_needs_prefix``)."""
         # A number may be valid as it is and still begin with what looks like its prefix.
         stripped, transformed = self._strip(region.plan.prefix, start)
-        free = np.where(stripped | transformed > 0, _ALL, np.uint32(0))
-        undecided = np.full(_COUNT, _ALL)
+        free: Positions = np.where(stripped | transformed > 0, _ALL, np.uint32(0))
+        undecided: Positions = np.full(_COUNT, _ALL)
         known = np.uint32((1 << (PREFIX_DIGITS + 1)) - 1)
         for leading, pattern, needs_prefix in region.formats:
             fits = self._follow(pattern.pattern, start)
@@ -129,15 +130,17 @@ class _Walk:
             if _ONLY_DIGITS.fullmatch(pattern.pattern):
                 # Its leading digits are all in the prefix: this format, if the length fits, and no later one.
                 undecided &= ~np.where(begins & known > 0, fits, np.uint32(0))
-        return free | undecided
+        free |= undecided
+        return free
 
     def _follow(self, pattern: str, starts: Positions) -> Positions:
         plain, grouped = self._states(pattern, starts)
-        return plain | grouped
+        either: Positions = plain | grouped
+        return either
 
     def _states(self, pattern: str, starts: Positions) -> Positions:
         tree = parser.parse(pattern)
-        state = np.stack([starts, np.zeros(_COUNT, np.uint32)])
+        state: Positions = np.stack([starts, np.zeros(_COUNT, np.uint32)])
         return self._sequence(tree, state, tree.state.groups - 1)
 
     def _sequence(self, nodes: Iterable[tuple[Any, Any]], state: Positions, last_group: int) -> Positions:
@@ -150,7 +153,7 @@ class _Walk:
             digits = frozenset({argument - ord("0")}) if op is sre.LITERAL else _digits(argument)
             return (state & self._mask(digits)) << np.uint32(1)
         if op is sre.BRANCH:
-            return reduce(np.bitwise_or, (self._sequence(branch, state, last_group) for branch in argument[1]))
+            return _union([self._sequence(branch, state, last_group) for branch in argument[1]])
         if op is sre.SUBPATTERN:
             group, _, _, nodes = argument
             state = self._sequence(nodes, state, last_group)
@@ -199,7 +202,20 @@ def _digits(items: Sequence[tuple[Any, Any]]) -> frozenset[int]:
 
 def _later(positions: Positions, lengths: Iterable[int]) -> Positions:
     """The positions ``lengths`` digits behind ``positions``."""
-    return reduce(np.bitwise_or, (positions << np.uint32(length) for length in lengths), np.zeros_like(positions))
+    return _union([positions << np.uint32(length) for length in lengths])
+
+
+def _union(sets: Sequence[Positions]) -> Positions:
+    united: Positions = np.bitwise_or.reduce(np.stack(sets), axis=0)
+    return united
+
+
+def _with_any_for_zero(lengths: Positions) -> Positions:
+    by_digit = lengths.reshape((10,) * PREFIX_DIGITS).copy()
+    for place in range(PREFIX_DIGITS):
+        digit_first = np.moveaxis(by_digit, place, 0)
+        digit_first[0] = np.bitwise_or.reduce(digit_first, axis=0)
+    return by_digit.reshape(_COUNT)
 
 
 def _and_after(positions: Positions) -> Positions:

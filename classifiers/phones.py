@@ -107,18 +107,26 @@ class PhoneFinder:
         """
         buffer = buffer if buffer is not None else Buffer.of(list(texts))
         data = np.frombuffer(buffer.data, np.uint8)
-        self._count(np.count_nonzero(data - np.uint8(ord("0")) < 10) // LEAST_DIGITS)
         found = np.zeros(len(texts), np.bool_)
-        found[self.candidate_rows(data, buffer.ends)] = True
+        found[self.candidate_rows(data, buffer.ends, ascii_digits=True)] = True
         for row, text in enumerate(texts):
             # Folding keeps that there is a digit, not which.
             if not text.isascii() and not found[row]:
                 found[row] = _NON_ASCII_DIGIT.search(text) is not None
         return found
 
-    def candidate_rows(self, buffer: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """``candidates`` on folded bytes: see :func:`~clearance.classifiers.phone_candidates.candidate_rows`."""
-        return candidate_rows(buffer, ends, self._table.lengths if self._table is not None else None)
+    def candidate_rows(
+        self, buffer: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], *, ascii_digits: bool = False
+    ) -> npt.NDArray[np.int64]:
+        """The rows of ``candidates``, ascending, for a caller that has no more than a :class:`Buffer`'s bytes and ends.
+
+        ``ascii_digits``: no row holds other digits, which are folded to 0: then fewer rows without a number stay in.
+        """
+        self._count(int(np.count_nonzero(buffer - np.uint8(ord("0")) < 10)) // LEAST_DIGITS)
+        lengths = None
+        if self._table is not None:
+            lengths = self._table.lengths if ascii_digits else self._table.folded_lengths
+        return candidate_rows(buffer, ends, lengths)
 
     def _count(self, decisions: int) -> None:
         """Make the table once the decisions would have paid for it: most processes look at much, some at one text."""

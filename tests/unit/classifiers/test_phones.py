@@ -60,6 +60,8 @@ def assert_same(text: str, regions: tuple[str, ...] = DEFAULT_REGIONS) -> None:
         ours = finder(regions, with_table=with_table)
         assert ours.spans(text) == want
         assert ours.candidates([text])[0] or not want
+        buffer = Buffer.of([text])
+        assert len(ours.candidate_rows(np.frombuffer(buffer.data, np.uint8), buffer.ends)) or not want
 
 
 def examples(regions: tuple[str, ...]) -> list[str]:
@@ -240,8 +242,8 @@ def test_candidates_of_a_batch() -> None:
     assert ours.candidates(batch).tolist() == [False, False, False, True, True, True, False, False]
     assert ours.candidates(batch, Buffer.of(batch)).tolist() == ours.candidates(batch).tolist()
     assert ours.candidates([]).tolist() == []
-    buffer = Buffer.of(batch[:4])
-    assert ours.candidate_rows(np.frombuffer(buffer.data, np.uint8), buffer.ends).tolist() == [3]
+    buffer = Buffer.of([*batch, "1 ٢٠٢ ٥٥٥ 0143", "x 555 x"])
+    assert ours.candidate_rows(np.frombuffer(buffer.data, np.uint8), buffer.ends).tolist() == [3, 4, 5, 8]
 
 
 def test_unknown_region_is_refused() -> None:
