@@ -17,6 +17,8 @@ COMMANDS = {
     "protect": "Tokenize, mask or redact what was found, prove it, and publish the result.",
     "check": "Decide whether a dataset may be given to a solution.",
     "run": "Do all of it for many datasets and solutions.",
+    "evaluate": "Measure how well detection does on labelled data.",
+    "detectors": "List, try and explain what looks for sensitive data.",
     "explain": "Say why a dataset or column has its label.",
     "lineage": "Show what the runs recorded.",
     "audit": "Show or verify the audit trail.",

@@ -1,0 +1,154 @@
+"""``clearance detectors``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clearance.errors import ExitCode, UsageError
+from clearance.jobs.commands import options
+from clearance.jobs.commands.output import emit, print_spans, table
+
+if TYPE_CHECKING:
+    from clearance.classifiers.catalogue import Listed
+
+files = click.option(
+    "--detectors",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also use the detectors of this YAML file. May be repeated.",
+)
+
+
+@click.group("detectors")
+def command() -> None:
+    """List, try and explain what looks for sensitive data."""
+
+
+@command.command("list")
+@options.detection
+@files
+@options.output
+def list_(output: str, **given: Any) -> int:
+    """All detectors: what they find, where they come from, and whether they are on."""
+    told = {"detectors": [each.to_dict() for each in _catalogue(given)]}
+    emit(told, output, _print_list)
+    return 0
+
+
+@command.command("show")
+@click.argument("name")
+@options.detection
+@files
+@options.output
+def show(name: str, output: str, **given: Any) -> int:
+    """One detector by NAME: its patterns, conditions, context words and examples."""
+    from clearance.classifiers.catalogue import find
+
+    found = find(name, _catalogue(given))
+    emit({**found.to_dict(), **found.details}, output, _print_one)
+    return 0
+
+
+@command.command("test")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--text", metavar="FILE", help="Try a text instead: a file, or - for standard input.")
+@options.detection
+@options.output
+def test(file: Path | None, text: str | None, output: str, **given: Any) -> int:
+    """Try the detectors of a YAML FILE on their own examples, or all detectors, FILE's included, on a text.
+
+    Exits 2 when an example fails. Examples are named by their number, texts are not shown again.
+    """
+    if text is None and file is None:
+        raise UsageError("name a file of detectors, or a text with --text -", hint="clearance detectors test --help")
+    if text is not None:
+        emit({"spans": _hits(text, file, given)}, output, print_spans)
+        return 0
+    from clearance.classifiers.catalogue import try_file
+
+    assert file is not None
+    tried = try_file(file)
+    told = [
+        {"detector": each.detector, "match": each.match, "no_match": each.no_match, "problem": each.problem}
+        for each in tried
+    ]
+    emit({"file": str(file), "detectors": told}, output, _print_tried)
+    return int(ExitCode.USAGE if any(each.problem for each in tried) else ExitCode.CLEAR)
+
+
+def _catalogue(given: dict[str, Any]) -> "tuple[Listed, ...]":
+    from clearance.classifiers.catalogue import catalogue
+
+    ner = None if given["no_ner"] else "rampart"
+    return catalogue(given["language"], given["regions"] or None, ner=ner, paths=given["detectors"])
+
+
+def _hits(text: str, file: Path | None, given: dict[str, Any]) -> list[dict[str, Any]]:
+    from clearance.errors import DatasetError
+    from clearance.jobs.evaluate import COLUMN_THRESHOLD, Configuration
+
+    try:
+        raw = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{text} can't be read ({error.strerror})", hint="name a file, or - for stdin") from None
+    chosen = Configuration(
+        language=given["language"],
+        regions=given["regions"] or None,
+        ner=None if given["no_ner"] else "rampart",
+        detectors=() if file is None else (file,),
+    )
+    spans = chosen.engine(COLUMN_THRESHOLD).spans([raw.decode("utf-8", "replace")])[0]
+    names = ("start", "end", "entity_type", "score", "detector")
+    return [{name: getattr(span, name) for name in names} for span in spans]
+
+
+def _print_list(told: Any) -> None:
+    table(
+        ["detector", "finds", "score", "source", "languages", "region", "on"],
+        [
+            [
+                each["name"],
+                _some(each["entity_types"]),
+                "-" if each["score"] is None else f"{each['score']:.2f}",
+                each["source"],
+                ", ".join(each["languages"] or ["any"]),
+                each["region"] or "any",
+                "on" if each["on"] else f"off: {each['reason']}",
+            ]
+            for each in told["detectors"]
+        ],
+    )
+
+
+def _some(types: list[str]) -> str:
+    return ", ".join(types[:3]) + (f" and {len(types) - 3} more" if len(types) > 3 else "") or "-"
+
+
+def _print_one(told: Any) -> None:
+    click.echo(click.style(told["name"], bold=True) + f"  {', '.join(told['entity_types'])}")
+    hidden = ("name", "entity_types")
+    for key, value in told.items():
+        if key in hidden or value in (None, "", [], ()):
+            continue
+        click.echo(f"  {key.replace('_', ' ')}: {_flat(value)}")
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(f"\n    {_flat(item)}" for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_flat(item)}" for key, item in value.items())
+    return "yes" if value is True else "no" if value is False else str(value)
+
+
+def _print_tried(told: Any) -> None:
+    table(
+        ["detector", "match", "no match", "examples"],
+        [
+            [each["detector"], str(each["match"]), str(each["no_match"]), each["problem"] or "ok"]
+            for each in told["detectors"]
+        ],
+    )
