@@ -91,7 +91,8 @@ def test_every_command_shown_anywhere_exists_with_its_options() -> None:
     ]
     seen = 0
     for page, line in shown:
-        for call in re.findall(r"(?:^|[|;:] |\$ )clearance ((?:[a-z]+)(?: (?:show|list|test)(?= |$))?)((?: [^;#|]*)?)", line):
+        name_of_command = r"((?:[a-z]+)(?: (?:show|list|test)(?= |$))?)"
+        for call in re.findall(rf"(?:^|[|;:] |\$ )clearance {name_of_command}((?: [^;#|]*)?)", line):
             name, rest = call
             assert name in known, f"{page_id(page)}: {line}"
             unknown = set(re.findall(r"(--[a-z][\w-]*)", rest)) - known[name] - {"--help"}
