@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from presidio_analyzer import PatternRecognizer
 
 from clearance.classifiers.declarations import read_declarations
 from clearance.classifiers.detectors import Detector, countries
@@ -85,7 +84,8 @@ def _presidio(entry: RecognizerEntry, language: str, *, on: bool) -> Listed:
     reason = "" if on else _why_off(entry, language)
     made_for = entry.languages is None or language in entry.languages
     recognizer = build_recognizer(entry, language) if made_for and entry.use != "never" else None
-    patterns = recognizer.patterns or [] if isinstance(recognizer, PatternRecognizer) else []
+    # Only Presidio's pattern recognizers have patterns.
+    patterns: list[Any] = getattr(recognizer, "patterns", None) or []
     return Listed(
         entry.name,
         tuple(recognizer.supported_entities) if recognizer is not None else (),
