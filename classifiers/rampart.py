@@ -11,15 +11,17 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from presidio_analyzer import AnalysisExplanation, EntityRecognizer, RecognizerResult
 
+from clearance.classifiers.findings import Span
 from clearance.errors import DetectionError
 
 NAME = "RampartRecognizer"
@@ -53,6 +55,9 @@ ENTITY_OF_LABEL = {
 #: Characters a window holds, and how many two neighbours share: the model was trained on short messages.
 WINDOW = 480
 OVERLAP = 80
+#: Tokens of one run of the model (more leave the processor's cache), and windows whose words are remembered.
+BATCH_TOKENS = 1024
+REMEMBERED = 4096
 #: A span needs one word of this probability ...
 MIN_SCORE = 0.5
 #: ... and then takes in its neighbours down to this one: half a name left in the open is a name left in the open.
@@ -67,6 +72,10 @@ _PLACE_GLUE = re.compile(
     r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
     re.IGNORECASE,
 )
+
+
+#: Start, end, entity type and score of a word of a window.
+_Word = tuple[int, int, str, float]
 
 
 @dataclass(slots=True)
@@ -108,7 +117,7 @@ def _read_pinned(folder: Path, name: str) -> bytes:
 
 
 class RampartModel:
-    """The loaded model. ``pieces(text)`` labels words; nothing is kept between calls but a cache of windows."""
+    """The loaded model. ``pieces(texts)`` labels words; nothing is kept between calls but a cache of windows."""
 
     def __init__(self, folder: Path | None = None) -> None:
         import onnxruntime
@@ -134,45 +143,89 @@ class RampartModel:
         )
         self._inputs = {item.name for item in self._session.get_inputs()}
         # Long texts repeat themselves (signatures, templates, padding): the same window is classified once.
-        self._window = lru_cache(maxsize=4096)(self._classify_window)
+        self._remembered: OrderedDict[str, tuple[_Word, ...]] = OrderedDict()
 
-    def pieces(self, text: str) -> list[_Piece]:
-        """Labelled words and joined words of ``text``, in order, not overlapping. All of the text is looked at."""
+    def pieces(self, texts: Sequence[str]) -> list[list[_Piece]]:
+        """Labelled and joined words of each text, in order, not overlapping. All of each text is looked at."""
+        places = [
+            [(start, end) for start, end in windows(text, WINDOW, OVERLAP) if _worth_it(text, start, end)]
+            for text in texts
+        ]
+        words = self._classified(
+            text[start:end] for text, found in zip(texts, places, strict=True) for start, end in found
+        )
+        return [self._assembled(text, found, words) for text, found in zip(texts, places, strict=True)]
+
+    def _assembled(
+        self, text: str, places: Sequence[tuple[int, int]], words: Mapping[str, tuple[_Word, ...]]
+    ) -> list[_Piece]:
         found: list[_Piece] = []
-        for start, end in windows(text, WINDOW, OVERLAP):
-            if not _worth_it(text, start, end):
-                continue
+        for start, end in places:
             # In the overlap both windows speak; the earlier one knows its first half, the later one the rest.
             low = start if start == 0 else start + OVERLAP // 2
             high = end if end == len(text) else end - OVERLAP // 2
-            for first, last, entity, score in self._window(text[start:end]):
+            for first, last, entity, score in words[text[start:end]]:
                 middle = start + (first + last) // 2
                 if low <= middle < high or (middle == high == end):
                     found.append(_Piece(start + first, start + last, entity, score))
         found.sort(key=lambda piece: (piece.start, piece.end))
         return _join(text, found)
 
-    def _classify_window(self, text: str) -> tuple[tuple[int, int, str, float], ...]:
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids
-        out: list[tuple[int, int, str, float]] = []
-        for first in range(0, len(ids), self._max_tokens):
-            part = slice(first, first + self._max_tokens)
-            out.extend(self._words(self._probabilities(ids[part]), offsets[part], words[part]))
-        return tuple(out)
+    def _classified(self, texts: Iterable[str]) -> dict[str, tuple[_Word, ...]]:
+        """Labelled words of each distinct window."""
+        out: dict[str, tuple[_Word, ...]] = {}
+        new: list[str] = []
+        for text in dict.fromkeys(texts):
+            if (known := self._remembered.get(text)) is not None:
+                out[text] = known
+            else:
+                new.append(text)
+        encodings = self._tokenizer.encode_batch(new, add_special_tokens=False)
+        parts = [
+            (row, slice(first, first + self._max_tokens))
+            for row, encoding in enumerate(encodings)
+            for first in range(0, len(encoding.ids), self._max_tokens)
+        ]
+        # The tokenizer's own lists are made anew at each access.
+        ids = [encoding.ids for encoding in encodings]
+        labelled: list[list[_Word]] = [[] for _ in new]
+        probabilities = self._probabilities([ids[row][part] for row, part in parts])
+        for (row, part), share in zip(parts, probabilities, strict=True):
+            encoding = encodings[row]
+            labelled[row].extend(self._words(share, encoding.offsets[part], encoding.word_ids[part]))
+        for text, found in zip(new, labelled, strict=True):
+            out[text] = self._remembered[text] = tuple(found)
+        while len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
+        return out
 
-    def _probabilities(self, ids: Sequence[int]) -> np.ndarray[Any, Any]:
-        row = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
-        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        # One text at a time: in a padded batch, a text's scores could depend on its neighbours.
-        logits = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})[0][0, 1:-1]
+    def _probabilities(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray[Any, Any]]:
+        """Each row's (tokens, labels) probabilities.
+
+        Only rows of one length share a run, unpadded: neither padding nor neighbours are in a row's sums.
+        """
+        by_length: dict[int, list[int]] = {}
+        for place, row in enumerate(rows):
+            by_length.setdefault(len(row), []).append(place)
+        out: dict[int, np.ndarray[Any, Any]] = {}
+        for length, places in sorted(by_length.items()):
+            size = max(1, BATCH_TOKENS // (length + 2))
+            for first in range(0, len(places), size):
+                batch = places[first : first + size]
+                out.update(zip(batch, self._run([rows[place] for place in batch]), strict=True))
+        return [out[place] for place in range(len(rows))]
+
+    def _run(self, rows: Sequence[Sequence[int]]) -> np.ndarray[Any, Any]:
+        tokens = np.array([[self._cls, *row, self._sep] for row in rows], dtype=np.int64)
+        feed = {"input_ids": tokens, "attention_mask": np.ones_like(tokens), "token_type_ids": np.zeros_like(tokens)}
+        logits = self._session.run(None, {k: v for k, v in feed.items() if k in self._inputs})[0][:, 1:-1]
         exp = np.exp(logits - logits.max(axis=-1, keepdims=True))
         probabilities: np.ndarray[Any, Any] = exp / exp.sum(axis=-1, keepdims=True)
         return probabilities
 
     def _words(
         self, probabilities: np.ndarray[Any, Any], offsets: Sequence[tuple[int, int]], words: Sequence[int | None]
-    ) -> Iterator[tuple[int, int, str, float]]:
+    ) -> Iterator[_Word]:
         """One label a word: the mean over its tokens decides, so that no half word is ever labelled."""
         first = 0
         while first < len(words):
@@ -240,6 +293,26 @@ def _glued(text: str, left: _Piece, right: _Piece) -> bool:
     return glue.fullmatch(text, left.end, max(left.end, right.start)) is not None
 
 
+class RampartNer:
+    """:class:`RampartModel` as a :class:`clearance.classifiers.ner.NerModel`."""
+
+    def __init__(self) -> None:
+        self.name = "rampart"
+        self.entity_types = tuple(sorted(set(ENTITY_OF_LABEL.values())))
+        self._model = RampartModel()
+        self.facts: Mapping[str, Any] = {
+            "model": DIGEST,
+            "versions": {name: metadata.version(name) for name in ("onnxruntime", "tokenizers")},
+        }
+
+    def spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Spans of each text, with the model's probability as score."""
+        return [
+            [Span(piece.start, piece.end, piece.entity, piece.score, self.name) for piece in pieces]
+            for pieces in self._model.pieces(texts)
+        ]
+
+
 class RampartRecognizer(EntityRecognizer):
     """Presidio recognizer over :class:`RampartModel`; the model is loaded when the recognizer is made."""
 
@@ -273,6 +346,6 @@ class RampartRecognizer(EntityRecognizer):
                     RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
                 },
             )
-            for piece in self.model.pieces(text)
+            for piece in self.model.pieces([text])[0]
             if not entities or piece.entity in entities
         ]

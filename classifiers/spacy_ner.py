@@ -1,0 +1,81 @@
+"""A spaCy model's entities in Presidio's names, with only the pipes that NER needs."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import spacy
+
+from clearance.classifiers.findings import Span
+from clearance.errors import DetectionError, UsageError
+
+#: spaCy's labels in Presidio's words, as ``presidio_analyzer.nlp_engine.NerModelConfiguration`` has them.
+ENTITY_OF_LABEL = {
+    "PER": "PERSON",
+    "PERSON": "PERSON",
+    "NORP": "NRP",
+    "FAC": "LOCATION",
+    "LOC": "LOCATION",
+    "LOCATION": "LOCATION",
+    "GPE": "LOCATION",
+    "DATE": "DATE_TIME",
+    "TIME": "DATE_TIME",
+}
+#: spaCy's NER gives no probability; Presidio's default stands in for it.
+SCORE = 0.85
+#: Texts of one ``nlp.pipe`` batch.
+BATCH = 64
+
+
+class SpacyNer:
+    """The spaCy model ``package``, installed by the user.
+
+    Raises DetectionError when it is not installed, UsageError when it has no NER or speaks another language.
+    """
+
+    def __init__(self, package: str, language: str) -> None:
+        self.name = f"spacy:{package}"
+        if not package.isidentifier() or importlib.util.find_spec(package) is None:
+            raise DetectionError(
+                f"the spaCy model {package} is not installed",
+                hint=f"pip install {package}, or its wheel from the releases of explosion/spacy-models",
+            )
+        self._nlp = spacy.load(package)
+        if "ner" not in self._nlp.pipe_names:
+            raise UsageError(f"the spaCy model {package} has no entity recognizer", hint="name another model")
+        if self._nlp.lang not in (language, "xx"):
+            raise UsageError(
+                f"the spaCy model {package} is for {self._nlp.lang!r}, not {language!r}", hint="name another model"
+            )
+        needed = {"ner", *_listened_to(self._nlp)}
+        self._nlp.select_pipes(enable=[name for name in self._nlp.pipe_names if name in needed])
+        labels = self._nlp.get_pipe("ner").labels  # type: ignore[attr-defined]
+        self.entity_types = tuple(sorted({ENTITY_OF_LABEL[label] for label in labels if label in ENTITY_OF_LABEL}))
+        self.facts: Mapping[str, Any] = {
+            "model": self._nlp.meta["version"],
+            "versions": {"spacy": metadata.version("spacy")},
+        }
+
+    def spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Entities of each text. Raises DetectionError for a text longer than spaCy takes (a million characters)."""
+        if any(len(text) > self._nlp.max_length for text in texts):
+            raise DetectionError(
+                f"a text is longer than the {self._nlp.max_length} characters that spaCy takes",
+                hint="use ner: rampart, which looks at long texts in windows",
+            )
+        return [
+            [
+                Span(entity.start_char, entity.end_char, ENTITY_OF_LABEL[entity.label_], SCORE, self.name)
+                for entity in doc.ents
+                if entity.label_ in ENTITY_OF_LABEL
+            ]
+            for doc in self._nlp.pipe(texts, batch_size=BATCH)
+        ]
+
+
+def _listened_to(nlp: spacy.language.Language) -> list[str]:
+    """Pipes that others share: NER may listen to a common ``tok2vec`` or ``transformer``."""
+    return [name for name in nlp.pipe_names if name in ("tok2vec", "transformer", "curated_transformer")]
