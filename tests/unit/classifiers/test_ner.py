@@ -50,12 +50,12 @@ def test_neighbours_in_a_batch_never_change_a_text_s_spans() -> None:
 
 
 def test_rampart_finds_names_and_places_with_offsets_in_code_points(rampart: NerModel) -> None:
-    texts = ["😀 My name is Ana Diaz and I need help", "we moved here from Estonia last year"]
+    texts = ["😀 My name is Ana Diaz and I need help", "I live in Chicago, Illinois"]
     found = [
         [(text[span.start : span.end], span.entity_type) for span in spans]
         for text, spans in zip(texts, rampart.spans(texts), strict=True)
     ]
-    assert found == [[("Ana Diaz", "PERSON")], [("Estonia", "LOCATION")]]
+    assert found == [[("Ana Diaz", "PERSON")], [("Chicago, Illinois", "LOCATION")]]
     assert rampart.spans([]) == []
     assert rampart.spans(["", " ", "42"]) == [[], [], []]
 

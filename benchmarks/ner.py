@@ -1,0 +1,108 @@
+"""Models for names and places: CPU time against spaCy's, and F1 on WNUT 2017 (PERSON, LOCATION).
+
+    python benchmarks/ner.py [--ner rampart] [--baseline spacy:en_core_web_md] /path/to/labelled/data
+
+The baseline must be installed; without ``--baseline`` no ratio is printed. Paragraphs are made of the set's own texts,
+500 characters or a little more each. The first F1 asks for the very span, the second for half of the union (IoU 0.5);
+the type must be right in both. Only process time is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from clearance.classifiers.findings import Span
+from clearance.classifiers.ner import NerModel, load_ner
+
+ENTITY_OF_TAG = {"person": "PERSON", "location": "LOCATION"}
+Labelled = tuple[int, int, str]
+
+
+def read_conll(path: Path) -> list[tuple[str, list[Labelled]]]:
+    """Texts, tokens joined by a space, with their spans of the types that are scored."""
+    texts = []
+    for block in path.read_text(encoding="utf-8").split("\n\n"):
+        text, spans, previous = "", list[Labelled](), "O"
+        for line in block.splitlines():
+            token, _, tag = line.rstrip().partition("\t")
+            text += " " if text else ""
+            start, entity = len(text), ENTITY_OF_TAG.get(tag[2:])
+            text += token
+            if entity and tag.startswith("I-") and previous[2:] == tag[2:]:
+                spans[-1] = (spans[-1][0], len(text), entity)
+            elif entity:
+                spans.append((start, len(text), entity))
+            previous = tag
+        if text:
+            texts.append((text, spans))
+    return texts
+
+
+def f1(truth: Sequence[Sequence[Labelled]], found: Sequence[Sequence[Span]], overlap: float) -> str:
+    """Precision, recall and F1; a found span is right when its IoU with a true one of its type reaches ``overlap``."""
+    right = sum(
+        any(_iou(span, label) >= overlap and span.entity_type == label[2] for span in spans)
+        for labels, spans in zip(truth, found, strict=True)
+        for label in labels
+    )
+    precision, recall = right / max(1, sum(map(len, found))), right / max(1, sum(map(len, truth)))
+    score = 2 * precision * recall / max(1e-9, precision + recall)
+    return f"precision {precision:.3f} recall {recall:.3f} F1 {score:.3f}"
+
+
+def _iou(span: Span, label: Labelled) -> float:
+    inside = min(span.end, label[1]) - max(span.start, label[0])
+    return inside / (max(span.end, label[1]) - min(span.start, label[0]))
+
+
+def paragraphs_of(texts: Sequence[str]) -> list[str]:
+    """Neighbouring texts joined to 500 characters or a little more."""
+    paragraphs, current = [], ""
+    for text in texts:
+        current = f"{current} {text}".lstrip()
+        if len(current) >= 500:
+            paragraphs.append(current)
+            current = ""
+    return paragraphs
+
+
+def per_second(model: NerModel, texts: Sequence[str]) -> float:
+    """Texts a second of process time."""
+    model.spans(["a first text warms the model up"])
+    started = time.process_time()
+    model.spans(texts)
+    return len(texts) / (time.process_time() - started)
+
+
+def main() -> None:
+    """Print all figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=os.environ.get("CLEARANCE_LABELLED_DATA"))
+    parser.add_argument("--ner", default="rampart")
+    parser.add_argument("--baseline")
+    options = parser.parse_args()
+    if options.folder is None:
+        parser.error("name the folder of labelled data, or set CLEARANCE_LABELLED_DATA")
+    labelled = read_conll(Path(options.folder) / "text" / "wnut17" / "emerging.dev.conll")
+    texts, truth = [text for text, _ in labelled], [spans for _, spans in labelled]
+    paragraphs, speed = paragraphs_of(texts), {}
+    for name in filter(None, (options.ner, options.baseline)):
+        model = load_ner(name, "en")
+        speed[name] = per_second(model, paragraphs)
+        scored = [
+            [span for span in spans if span.entity_type in ENTITY_OF_TAG.values()] for spans in model.spans(texts)
+        ]
+        print(f"{name}: {speed[name]:.1f} paragraphs/s (CPU)")
+        print(f"{name}: exact {f1(truth, scored, 1.0)}; IoU 0.5 {f1(truth, scored, 0.5)}")
+    if options.baseline:
+        print(f"ratio to {options.baseline}: {speed[options.ner] / speed[options.baseline]:.2f}")
+    print(f"memory of this process at its peak: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
