@@ -40,17 +40,49 @@ def _redacted(text: str, constants: re.Pattern[str]) -> list[tuple[int, int, str
     return [(*match.span(), match.group(1)) for match in constants.finditer(text)] if "[" in text else []
 
 
+@dataclass(slots=True, repr=False)
+class Hits:
+    """Raw hits in many values, as three lists of the same length; see :class:`Look` for what they hold.
+
+    ``changed`` are the positions of the values that had something blanked. Keep it short-lived.
+    """
+
+    texts: list[str]
+    tokens: list[tuple[tuple[int, int, str], ...]]
+    raw: list[list[Span]]
+    changed: list[int]
+
+
+def find(
+    engine: Engine, texts: Sequence[str], token_spans: TokenSpans | None = None, texty: Sequence[bool] | None = None
+) -> Hits:
+    """Raw hits in values in text form; the NER model sees those that read like text.
+
+    ``texty`` says which do, where it is known already. Raises DetectionError when a detector fails.
+    """
+    tokens: list[tuple[tuple[int, int, str], ...]] = [()] * len(texts)
+    if token_spans is not None:
+        tokens = [tuple(token_spans(text)) for text in texts]
+    constants = _constants(engine.entity_types)
+    blanked, changed = list(texts), []
+    reads = [is_texty(text) for text in texts] if texty is None else list(texty)
+    for position, (text, inside) in enumerate(zip(texts, tokens, strict=True)):
+        if inside or "[" in text:
+            gone = (*inside, *_redacted(text, constants))
+            if gone:
+                blanked[position] = blank_tokens(text, gone)
+                reads[position] = is_texty(blanked[position])
+                changed.append(position)
+    return Hits(blanked, tokens, engine.spans(blanked, ner=reads), changed)
+
+
 def look(engine: Engine, texts: Sequence[str], token_spans: TokenSpans | None = None) -> list[Look]:
     """Look at values in text form; the NER model sees those that read like text.
 
     Raises DetectionError when a detector fails.
     """
-    tokens = [tuple(token_spans(text)) if token_spans is not None else () for text in texts]
-    constants = _constants(engine.entity_types)
-    gone = [(*inside, *_redacted(text, constants)) for text, inside in zip(texts, tokens, strict=True)]
-    blanked = [blank_tokens(text, inside) if inside else text for text, inside in zip(texts, gone, strict=True)]
-    hits = engine.spans(blanked, ner=[is_texty(text) for text in blanked])
+    hits = find(engine, texts, token_spans)
     return [
         Look(text, inside, tuple(raw), resolve(text, raw, tokens=inside))
-        for text, inside, raw in zip(blanked, tokens, hits, strict=True)
+        for text, inside, raw in zip(hits.texts, hits.tokens, hits.raw, strict=True)
     ]

@@ -8,14 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import compress
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clearance.classifiers.column_traits import column_traits
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Form, Span
-from clearance.classifiers.looking import TokenSpans, look
+from clearance.classifiers.looking import TokenSpans, find
+from clearance.classifiers.resolve import THRESHOLDS, resolve
 from clearance.classifiers.sketch import DistinctSketch
 from clearance.classifiers.traits import shape, traits
 from clearance.values import texts_of
@@ -26,7 +31,8 @@ Verified = Callable[[pa.Array], pa.Array]
 #: Shapes kept for each type. Which ones is decided by a hash of the shape, not by arrival.
 MAX_SHAPES = 50
 _NUMBERS = ("rows", "whole", "embedded", "texty", "scored", "score")
-_FORMAT = 1
+#: 2: the sketch hashes with SipHash. Profiles of one run are merged, never those of two versions.
+_FORMAT = 2
 
 
 @dataclass(slots=True)
@@ -103,32 +109,59 @@ class LeafProfile:
         self.rows += len(values)
         self.nulls += values.null_count
         counted = pc.value_counts(values.drop_null())
-        distinct, numbers = counted.field("values"), counted.field("counts").to_pylist()
+        distinct, numbers = counted.field("values"), counted.field("counts").to_numpy()
+        self._sketch.update(distinct)
+        if verified is not None:
+            token_types = verified(distinct)
+            is_token = token_types.is_valid().to_numpy(zero_copy_only=False)
+            for position in np.flatnonzero(is_token).tolist():
+                self._count_token(token_types[position].as_py(), int(numbers[position]), whole=True)
+            self.filled += int(numbers[is_token].sum())
+            distinct, numbers = distinct.filter(pa.array(~is_token)), numbers[~is_token]
         texts = [text or "" for text in texts_of(distinct)]
-        self._sketch.update(texts)
-        token_types = verified(distinct).to_pylist() if verified is not None else [None] * len(texts)
-        plain: list[tuple[str, int]] = []
-        for text, number, token_type in zip(texts, numbers, token_types, strict=True):
-            if token_type is not None:
-                self._count_token(token_type, number, whole=True)
-                self.filled += number
-            elif text and not text.isspace():
-                plain.append((text, number))
-                self.filled += number
-        self._look(plain, engine, token_spans)
+        filled = np.fromiter((bool(text) and not text.isspace() for text in texts), np.bool_, len(texts))
+        if not filled.all():
+            distinct, numbers = distinct.filter(pa.array(filled)), numbers[filled]
+            texts = list(compress(texts, filled))
+        self.filled += int(numbers.sum())
+        self._look(distinct, texts, numbers, engine, token_spans)
         for counts in self.counts.values():
             counts.cut()
 
-    def _look(self, plain: Sequence[tuple[str, int]], engine: Engine, token_spans: TokenSpans | None) -> None:
-        looks = look(engine, [text for text, _ in plain], token_spans)
-        for seen, (_, number) in zip(looks, plain, strict=True):
-            facts = traits(seen.text)
-            for trait in facts:
-                self.traits[trait] += number
-            for token_type in {token_type for _, _, token_type in seen.tokens}:
-                self._count_token(token_type, number, whole=False)
-            if seen.raw:
-                self._count(seen.text, number, "texty" in facts, seen.raw, seen.spans)
+    def _look(
+        self,
+        values: pa.Array,
+        texts: list[str],
+        numbers: npt.NDArray[np.int64],
+        engine: Engine,
+        token_spans: TokenSpans | None,
+    ) -> None:
+        """Look at distinct values, neither blank nor whole tokens; ``numbers`` says how often each one occurs."""
+        facts = column_traits(values, texts)
+        texty = facts.setdefault("texty", np.zeros(len(texts), dtype=np.bool_))
+        hits = find(engine, texts, token_spans, texty.tolist())
+        for position in hits.changed:
+            for mask in facts.values():
+                mask[position] = False
+            for trait in traits(hits.texts[position]):
+                facts.setdefault(trait, np.zeros(len(texts), dtype=np.bool_))[position] = True
+        for trait, mask in facts.items():
+            if mask.any():
+                self.traits[trait] += int(numbers[mask].sum())
+        covered: Counter[tuple[Span, bool, str]] = Counter()
+        for text, inside, raw, number, reads in zip(
+            hits.texts, hits.tokens, hits.raw, numbers.tolist(), texty.tolist(), strict=True
+        ):
+            if inside:
+                for token_type in {token_type for _, _, token_type in inside}:
+                    self._count_token(token_type, number, whole=False)
+            if len(raw) == 1 and not inside and _is_all(text, raw[0]):
+                # The usual hit of a structured column: nothing competes with it, so equal ones are counted together.
+                covered[raw[0], reads, shape(text.strip())] += number
+            elif raw:
+                self._count(text, number, reads, raw, resolve(text, raw, tokens=inside))
+        for (span, reads, form), number in covered.items():
+            self._add(span, number, reads, inside=True, form=form)
 
     def _count(self, text: str, number: int, texty: bool, raw: Sequence[Span], kept: Sequence[Span]) -> None:
         whole: dict[str, Span] = {}
@@ -142,17 +175,27 @@ class LeafProfile:
             if best is None or (span.score, span.detector) > (best.score, best.detector):
                 inside[span.entity_type] = span
         for entity_type in whole.keys() | inside.keys():
-            counts = self.counts.setdefault(("raw", entity_type), TypeCounts())
-            span = whole.get(entity_type) or inside[entity_type]
-            counts.rows += number * (entity_type in inside)
-            counts.whole += number * (entity_type in whole)
-            counts.embedded += number * (entity_type in inside and entity_type not in whole)
-            counts.texty += number * (texty and entity_type in inside)
-            counts.scored += number
-            counts.score += number * round(span.score * 10_000)
-            counts.detectors[span.detector] += number
-            if entity_type in whole:
-                counts.shapes[shape(text.strip())] += number
+            self._add(
+                whole.get(entity_type) or inside[entity_type],
+                number,
+                texty,
+                inside=entity_type in inside,
+                form=shape(text.strip()) if entity_type in whole else None,
+            )
+
+    def _add(self, span: Span, number: int, texty: bool, *, inside: bool, form: str | None) -> None:
+        """Count a type's best hit in ``number`` rows; ``inside``: it is one that counts; ``form``: it is the whole."""
+        counts = self.counts.setdefault(("raw", span.entity_type), TypeCounts())
+        whole = form is not None
+        counts.rows += number * inside
+        counts.whole += number * whole
+        counts.embedded += number * (inside and not whole)
+        counts.texty += number * (texty and inside)
+        counts.scored += number
+        counts.score += number * round(span.score * 10_000)
+        counts.detectors[span.detector] += number
+        if form is not None:
+            counts.shapes[form] += number
 
     def _count_token(self, entity_type: str, number: int, *, whole: bool) -> None:
         counts = self.counts.setdefault(("token", entity_type), TypeCounts())
@@ -224,6 +267,13 @@ class LeafProfile:
             for item in content["counts"]
         }
         return profile
+
+
+def _is_all(text: str, span: Span) -> bool:
+    """Whether a hit is the whole value and counts whatever else is known: see :func:`resolve`."""
+    if span.start or span.end != len(text) or not (text[0].isalnum() or text[-1].isalnum()):
+        return False
+    return span.score >= THRESHOLDS.get(span.entity_type, 0.0)
 
 
 def covers(text: str, span: Span) -> bool:

@@ -37,14 +37,10 @@ def resolve(text: str, spans: Iterable[Span], *, tokens: Sequence[tuple[int, int
     stays a span of its own. ``tokens`` are (start, end, type) of verified tokens: nothing inside one is a finding.
     Offsets in code points. A pure function: the same hits in any order give the same spans.
     """
-    candidates = sorted(
-        {
-            span
-            for span in spans
-            if span.score >= THRESHOLDS.get(span.entity_type, 0.0) and not _is_a_fraction(text, span)
-        },
-        key=lambda s: (_RANK.get(s.entity_type, 0), s.start - s.end, -s.score, s.start, s.entity_type, s.detector),
-    )
+    candidates = [
+        span for span in spans if span.score >= THRESHOLDS.get(span.entity_type, 0.0) and not _is_a_fraction(text, span)
+    ]
+    candidates.sort(key=_precedence)
     taken = _Taken((start, end) for start, end, _ in tokens)
     kept: list[Span] = []
     for span in candidates:
@@ -53,6 +49,17 @@ def resolve(text: str, spans: Iterable[Span], *, tokens: Sequence[tuple[int, int
             if start < end:
                 kept.append(Span(start, end, span.entity_type, span.score, span.detector))
     return tuple(sorted(kept, key=lambda span: span.start))
+
+
+def _precedence(span: Span) -> tuple[int, int, float, int, str, str]:
+    return (
+        _RANK.get(span.entity_type, 0),
+        span.start - span.end,
+        -span.score,
+        span.start,
+        span.entity_type,
+        span.detector,
+    )
 
 
 class _Taken:

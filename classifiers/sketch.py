@@ -10,11 +10,19 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clearance.classifiers.siphash import siphash
+from clearance.values import octets_of
+
+#: Octets up to which a value is hashed together with others.
+SHORT = 256
 
 _P = 12
 _M = 1 << _P
@@ -24,22 +32,33 @@ _Q = 64 - _P
 class DistinctSketch:
     """4,096 registers: standard error 1.6 %, nearly exact below 100.
 
-    The hash is keyed with a run's ``salt`` of 16 to 64 bytes.
+    The hash is keyed with a run's ``salt`` of 16 to 64 bytes: SipHash of all short values at once, BLAKE2 of each
+    long one.
     """
 
     def __init__(self, salt: bytes) -> None:
         self._salt: bytes | None = salt
         self._salt_id = blake2b(b"clearance salt id", digest_size=8, key=salt).hexdigest()
+        self._key = blake2b(b"clearance sketch key", digest_size=16, key=salt).digest()
         self._registers: npt.NDArray[np.uint8] = np.zeros(_M, dtype=np.uint8)
 
-    def update(self, values: Iterable[str]) -> None:
-        """Count values; repeated ones cost time and change nothing. Not after :meth:`from_dict`: the salt is gone."""
+    def update(self, values: pa.Array) -> None:
+        """Count the values of a string array without nulls; repeated ones cost time and change nothing.
+
+        Not after :meth:`from_dict`: the salt is gone, and ValueError is raised.
+        """
         if self._salt is None:
             raise ValueError("a sketch that was read back can be merged, not updated")
-        hashes = b"".join(
-            blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8, key=self._salt).digest() for value in values
-        )
-        numbers = np.frombuffer(hashes, dtype="<u8")
+        short = pc.less_equal(pc.binary_length(values), SHORT)
+        all_short = pc.all(short).as_py() is not False
+        octets, offsets = octets_of(values if all_short else values.filter(short))
+        self._count(siphash(octets, offsets, self._key))
+        if not all_short:
+            long = values.filter(pc.invert(short)).cast(pa.large_binary())
+            digests = b"".join(blake2b(value.as_buffer(), digest_size=8, key=self._salt).digest() for value in long)
+            self._count(np.frombuffer(digests, dtype="<u8"))
+
+    def _count(self, numbers: npt.NDArray[np.uint64]) -> None:
         if not len(numbers):
             return
         index = (numbers >> np.uint64(_Q)).astype(np.int64)

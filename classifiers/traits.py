@@ -6,36 +6,62 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
 
-_SEPARATORS = re.compile(r"[ \-.()/+\u00a0]")
-_INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
-_NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?", re.ASCII)
-_AGE_RANGE = re.compile(r"\d{1,3} ?(?:-|–|to) ?\d{1,3}|\d{1,3}\+|[<>]=? ?\d{1,3}", re.ASCII)
-_DATE = re.compile(
+#: Patterns of a whole value, but for those of streets; ``column_traits`` runs them in RE2 as well: nothing in them that
+#: RE2 does not know.
+INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?", re.ASCII)
+AGE_RANGE = re.compile(r"\d{1,3} ?(?:-|–|to) ?\d{1,3}|\d{1,3}\+|[<>]=? ?\d{1,3}", re.ASCII)
+DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
     r"|\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4}"
     r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?:[T ][0-9:.]{4,15}.{0,6})?",
     re.ASCII,
 )
-_IPISH = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
-_CARD_GROUPS = re.compile(r"\d{4}([ -])(?:\d{4}\1\d{4}\1\d{1,7}|\d{6}\1\d{4,5})", re.ASCII)
+IPISH = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d{1,5})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*", re.ASCII)
+CARD_GROUPS = re.compile(
+    r"\d{4} (?:\d{4} \d{4} \d{1,7}|\d{6} \d{4,5})|\d{4}-(?:\d{4}-\d{4}-\d{1,7}|\d{6}-\d{4,5})", re.ASCII
+)
 # A street with its house number, behind it as in most of Europe or before it; only where the column's name says street.
-_HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
-_NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
-_FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
+HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
+NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
+_STREET_WORDS = (
+    r"\b(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
+    r"|point|park|hill|pass|junction|center|box|rue|via|calle|weg|straße|strasse|str)\b"
+)
+STREET_WORD = re.compile(_STREET_WORDS, re.IGNORECASE)
+#: Too slow for ``re`` in a text of many digits: there :func:`has_street` says the same.
+STREET = re.compile(rf"(?:\d+[\w\-/]*|(?:p\.? ?o\.? ?)box\b).{{0,40}}{_STREET_WORDS}", re.IGNORECASE)
+# What stands before the street word, read backwards from it.
+_BEFORE_STREET_WORD = re.compile(r".{0,40}(?:[\w\-/]*\d|\bxob ?\.?o ?\.?p)", re.IGNORECASE)
+FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
 _GENDER_WORDS = (
     "male female man woman boy girl men women non-binary nonbinary genderqueer genderfluid agender bigender polygender"
     " transgender trans intersex"
 )
-_GENDERS = frozenset(_GENDER_WORDS.split())
-_STREET = re.compile(
-    r"(?:\d+[\w\-/]*|(?:p\.? ?o\.? ?)box\b).{0,40}\b"
-    r"(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
-    r"|point|park|hill|pass|junction|center|box|rue|via|calle|weg|straße|strasse|str)\b",
-    re.IGNORECASE,
-)
+GENDERS = frozenset(_GENDER_WORDS.split())
+#: Longer values have only the traits ``texty`` and ``long``.
+LONG = 120
+_SEPARATORS = re.compile(r"[ \-.()/+\u00a0]")
+
+
+class _Shapes(dict[int, str]):
+    """Code point -> what it looks like; ASCII is remembered."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if character.isalpha():
+            return "A"
+        if character.isdigit():
+            return "9"
+        return character if character in "-./:@+ " else "?"
+
+
+_SHAPES = _Shapes()
+_SHAPES.update({code: _SHAPES[code] for code in range(128)})
 
 
 def is_texty(value: str) -> bool:
@@ -43,23 +69,19 @@ def is_texty(value: str) -> bool:
 
     A property of the value alone, so that every partition, run and re-scan decides alike.
     """
-    words = value.split(maxsplit=400)
-    if len(words) < 4:
-        return False
-    return sum(any(character.isalpha() for character in word) for word in words) >= 3
+    # Nearly all text tells within its first words; one cut off at the end of the beginning is left out.
+    if len(value) > 400 and _reads_like_text(value[:400].split()[:-1]):
+        return True
+    return _reads_like_text(value.split(maxsplit=400))
+
+
+def _reads_like_text(words: Sequence[str]) -> bool:
+    return len(words) >= 4 and sum(any(character.isalpha() for character in word) for word in words) >= 3
 
 
 def shape(value: str) -> str:
     """What a value looks like, at most 24 characters: letters A, digits 9, ``-./:@+`` and space kept as themselves."""
-    out = []
-    for character in value[:24]:
-        if character.isalpha():
-            out.append("A")
-        elif character.isdigit():
-            out.append("9")
-        else:
-            out.append(character if character in "-./:@+ " else "?")
-    return "".join(out)
+    return value[:24].translate(_SHAPES)
 
 
 def traits(value: str) -> list[str]:
@@ -68,36 +90,36 @@ def traits(value: str) -> list[str]:
     if not text:
         return []
     found = ["texty"] if is_texty(text) else []
-    if len(text) > 120:
+    if len(text) > LONG:
         return [*found, "long"]
     lower = text.lower()
     bare = _SEPARATORS.sub("", text)
     digits = sum(character.isdecimal() for character in text)
     letters = sum(character.isalpha() for character in text)
-    if lower in _FLAGS:
+    if lower in FLAGS:
         found.append("flag")
     if len(text) <= 24:
         found.append("short")
-    if _INTEGER.fullmatch(text):
+    if INTEGER.fullmatch(text):
         found.append("integer")
         bare = text.partition(".")[0].lstrip("+-")
         digits = len(bare)
         if digits <= 3 and int(bare) <= 125 and not text.startswith("-"):
             found.append("age")
-    elif _NUMBER.fullmatch(text):
+    elif NUMBER.fullmatch(text):
         return [*found, "fraction"]
-    if _AGE_RANGE.fullmatch(lower):
+    if AGE_RANGE.fullmatch(lower):
         found.append("age")
     if bare.isascii() and bare.isdigit():
         separated = bare != text and "integer" not in found
-        found += _number_traits(bare, separated=separated, written=_CARD_GROUPS.fullmatch(text) is not None)
-    if _DATE.fullmatch(text):
+        found += _number_traits(bare, separated=separated, written=CARD_GROUPS.fullmatch(text) is not None)
+    if DATE.fullmatch(text):
         found.append("date")
-    if _IPISH.fullmatch(text):
+    if IPISH.fullmatch(text):
         found.append("ip")
     if "@" in text:
         found.append("at")
-    if lower in _GENDERS:
+    if lower in GENDERS:
         found.append("gender_word")
     found += _code_traits(text, bare, letters, digits)
     return found
@@ -136,10 +158,10 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
             found.append("fullname")
     if letters >= 2 and (digits or len(words) >= 2):
         found.append("addressish")
-    street = _STREET.search(text) is not None
+    street = has_street(text)
     if street:
         found.append("street")
-    if street or _HOUSED.fullmatch(text):
+    if street or HOUSED.fullmatch(text):
         found.append("housed")
     if bare.isalnum() and 4 <= len(bare) <= 20 and digits >= 3:
         found.append("code")
@@ -158,5 +180,10 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
     return found
 
 
+def has_street(text: str) -> bool:
+    """Whether STREET is somewhere in a text: a word for a street, and close before it a number or a post box."""
+    return any(_BEFORE_STREET_WORD.match(text[: word.start()][::-1]) for word in STREET_WORD.finditer(text))
+
+
 def _is_name(words: list[str]) -> bool:
-    return all(_NAME_WORD.fullmatch(word.strip(",")) for word in words)
+    return all(NAME_WORD.fullmatch(word.strip(",")) for word in words)

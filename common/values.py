@@ -7,6 +7,8 @@ string gives one token and the protected tables still join.
 import re
 from decimal import Decimal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -56,6 +58,21 @@ def texts_of(values: pa.Array) -> list[str | None]:
         raw = values.cast(pa.large_binary()).to_pylist()
         found = [octets if octets is None else octets.decode("utf-8", "replace") for octets in raw]
     return found
+
+
+def octets_of(values: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """A text array without nulls as its octets and ``len(values) + 1`` offsets into them, without a copy of the text.
+
+    Value ``i`` is ``octets[offsets[i]:offsets[i + 1]]``; the first offset is 0.
+    """
+    wide = pa.types.is_large_string(values.type)
+    _, ends, data = values.buffers()
+    if not len(values):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    offsets = np.frombuffer(ends, dtype=np.int64 if wide else np.int32)[values.offset :][: len(values) + 1]
+    first, last = int(offsets[0]), int(offsets[-1])
+    octets = np.frombuffer(data, dtype=np.uint8)[first:last] if last > first else np.zeros(0, np.uint8)
+    return octets, offsets.astype(np.int64) - first
 
 
 def _plain_numbers(values: pa.Array) -> pa.Array:

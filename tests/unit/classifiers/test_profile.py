@@ -80,8 +80,15 @@ def test_rows_nulls_blanks_and_distinct_are_counted(patterns: Engine) -> None:
 @pytest.mark.parametrize("number", [0, 1, 50, 1_000, 50_000])
 def test_distinct_estimate(number: int) -> None:
     sketch = DistinctSketch(SALT)
-    sketch.update(str(value) for value in range(number))
+    sketch.update(pa.array([str(value) for value in range(number)], pa.string()))
     assert sketch.estimate() == pytest.approx(number, rel=0.05, abs=1)
+
+
+def test_short_and_long_values_are_counted_alike() -> None:
+    sketch = DistinctSketch(SALT)
+    for _ in range(2):
+        sketch.update(pa.array([str(value) * repeat for value in range(100) for repeat in (1, 300)], pa.string()))
+    assert sketch.estimate() == pytest.approx(200, rel=0.05)
 
 
 def test_profiles_of_other_leaves_or_runs_do_not_merge(patterns: Engine) -> None:
