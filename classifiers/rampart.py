@@ -58,6 +58,8 @@ OVERLAP = 80
 #: Tokens of one run of the model (more leave the processor's cache), and windows whose words are remembered.
 BATCH_TOKENS = 1024
 REMEMBERED = 4096
+#: Windows whose probabilities are in memory together, however long a text is.
+WINDOWS_AT_ONCE = 1024
 #: A span needs one word of this probability ...
 MIN_SCORE = 0.5
 #: ... and then takes in its neighbours down to this one: half a name left in the open is a name left in the open.
@@ -185,24 +187,30 @@ class RampartModel:
                 out[text] = known
             else:
                 new.append(text)
-        encodings = self._tokenizer.encode_batch(new, add_special_tokens=False)
-        parts = [
-            (row, slice(first, first + self._max_tokens))
-            for row, encoding in enumerate(encodings)
-            for first in range(0, len(encoding.ids), self._max_tokens)
-        ]
+        for first in range(0, len(new), WINDOWS_AT_ONCE):
+            part = new[first : first + WINDOWS_AT_ONCE]
+            out.update(zip(part, self._labelled(part), strict=True))
+        for text in new[-REMEMBERED:]:
+            self._remembered[text] = out[text]
+        while len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
+        return out
+
+    def _labelled(self, texts: Sequence[str]) -> list[tuple[_Word, ...]]:
+        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         # The tokenizer's own lists are made anew at each access.
         ids = [encoding.ids for encoding in encodings]
-        labelled: list[list[_Word]] = [[] for _ in new]
+        parts = [
+            (row, slice(first, first + self._max_tokens))
+            for row in range(len(texts))
+            for first in range(0, len(ids[row]), self._max_tokens)
+        ]
+        labelled: list[list[_Word]] = [[] for _ in texts]
         probabilities = self._probabilities([ids[row][part] for row, part in parts])
         for (row, part), share in zip(parts, probabilities, strict=True):
             encoding = encodings[row]
             labelled[row].extend(self._words(share, encoding.offsets[part], encoding.word_ids[part]))
-        for text, found in zip(new, labelled, strict=True):
-            out[text] = self._remembered[text] = tuple(found)
-        while len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
-        return out
+        return [tuple(words) for words in labelled]
 
     def _probabilities(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray[Any, Any]]:
         """Each row's (tokens, labels) probabilities.
