@@ -230,7 +230,8 @@ def _packed_counts(octets: npt.NDArray[np.uint8], offsets: Counts) -> npt.NDArra
     sums = np.zeros(len(weights) + 1, dtype=np.uint64)
     np.cumsum(weights, out=sums[1:])
     # The sum wraps around, its differences don't: no class has more than LONG characters in a value.
-    return np.diff(sums[offsets - offsets[0]])
+    counts: npt.NDArray[np.uint64] = np.diff(sums[offsets - offsets[0]])
+    return counts
 
 
 @functools.cache

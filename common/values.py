@@ -4,15 +4,12 @@ One form for one value, whatever type the column has, so that a card number foun
 string gives one token and the protected tables still join.
 """
 
-import re
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
-_INTEGRAL_FRACTION = re.compile(r"\.0+$")
 
 
 def is_readable(kind: pa.DataType) -> bool:
@@ -76,13 +73,14 @@ def octets_of(values: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.i
 
 
 def _plain_numbers(values: pa.Array) -> pa.Array:
-    # Distinct values only: the fix-up below is Python, and numeric columns repeat.
+    # Distinct values only: numeric columns repeat, and what has an exponent goes through Python.
     encoded = pc.dictionary_encode(values)
-    plain = pa.array([_plain(text) for text in encoded.dictionary.cast(pa.string()).to_pylist()], pa.string())
-    return plain.take(encoded.indices)
+    texts = encoded.dictionary.cast(pa.string())
+    exponent = pc.match_substring(texts, "e", ignore_case=True)
+    if pc.any(exponent).as_py():
+        texts = pa.array([_without_exponent(text) for text in texts.to_pylist()], pa.string())
+    return pc.replace_substring_regex(texts, r"\.0+$", "").take(encoded.indices)
 
 
-def _plain(text: str) -> str:
-    if "e" in text or "E" in text:
-        text = format(Decimal(text), "f")
-    return _INTEGRAL_FRACTION.sub("", text)
+def _without_exponent(text: str) -> str:
+    return format(Decimal(text), "f") if "e" in text or "E" in text else text

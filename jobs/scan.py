@@ -19,7 +19,7 @@ from clearance.jobs.datasets import CORRUPT, Dataset
 from clearance.jobs.failures import value_free
 from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame
 from clearance.jobs.settings import Detection, Tokens
-from clearance.jobs.workers import Batches, map_batches
+from clearance.jobs.workers import Batches, in_larger_batches, map_batches
 from clearance.leaves import read_leaf
 from clearance.paths import Step
 from clearance.values import to_text
@@ -77,7 +77,7 @@ class _Profiler:
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         profiles: dict[str, LeafProfile] = {}
         rows = 0
-        for batch in batches:
+        for batch in in_larger_batches(batches):
             if not profiles:
                 engine = self.detection.engine()
                 tokenizer = self.tokens.open() if self.tokens is not None else None

@@ -1,0 +1,35 @@
+"""Batches are joined without losing a row, and none grows beyond what it may hold."""
+
+import pyarrow as pa
+import pytest
+
+from clearance.jobs import workers
+
+
+def _batches(*sizes: int) -> list[pa.RecordBatch]:
+    values = iter(range(sum(sizes)))
+    schema = pa.schema([pa.field("a", pa.int64()), pa.field("a", pa.list_(pa.string()))])
+    made = []
+    for size in sizes:
+        numbers = [next(values) for _ in range(size)]
+        arrays = [pa.array(numbers), pa.array([[str(number)] for number in numbers], pa.list_(pa.string()))]
+        made.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    return made
+
+
+def test_all_rows_arrive_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LARGE_ROWS", 10)
+    batches = _batches(3, 4, 3, 1, 25, 0, 2)
+    joined = list(workers.in_larger_batches(iter(batches)))
+    assert [batch.num_rows for batch in joined] == [10, 1, 25, 2]
+    assert pa.Table.from_batches(joined).equals(pa.Table.from_batches(batches))
+
+
+def test_large_batches_are_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = _batches(5, 5, 5)
+    monkeypatch.setattr(workers, "LARGE_OCTETS", batches[0].nbytes * 2)
+    assert [batch.num_rows for batch in workers.in_larger_batches(iter(batches))] == [10, 5]
+
+
+def test_nothing_stays_nothing() -> None:
+    assert list(workers.in_larger_batches(iter([]))) == []
