@@ -55,14 +55,15 @@ def stock(frame: "DataFrame") -> None:
 def measured(work: Callable[[], object]) -> tuple[float, float]:
     """Wall seconds, and CPU seconds of the JVM and its Python workers."""
     work()
-    cpu, wall = children_cpu(), time.monotonic()
+    before, wall = children_cpu(), time.monotonic()
     work()
-    return time.monotonic() - wall, children_cpu() - cpu
+    wall = time.monotonic() - wall
+    # A worker that ended meanwhile is left out: it had been idle, or the next one does its work.
+    return wall, sum(seconds - before.get(pid, 0.0) for pid, seconds in children_cpu().items())
 
 
-def children_cpu() -> float:
-    """CPU seconds of this process's descendants so far: the JVM and its Python workers."""
-    total = 0.0
+def children_cpu() -> dict[int, float]:
+    """CPU seconds so far of each process below this one: the JVM and its Python workers."""
     tick = os.sysconf("SC_CLK_TCK")
     parents = {}
     for entry in Path("/proc").iterdir():
@@ -71,16 +72,14 @@ def children_cpu() -> float:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            parents[int(entry.name)] = (int(fields[1]), sum(map(int, fields[11:15])) / tick)
+            parents[int(entry.name)] = (int(fields[1]), sum(map(int, fields[11:13])) / tick)
     wanted = {os.getpid()}
     grown = True
     while grown:
         more = {pid for pid, (parent, _) in parents.items() if parent in wanted} - wanted
         wanted |= more
         grown = bool(more)
-    for pid in wanted - {os.getpid()}:
-        total += parents[pid][1]
-    return total
+    return {pid: parents[pid][1] for pid in wanted - {os.getpid()}}
 
 
 if __name__ == "__main__":
