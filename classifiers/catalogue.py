@@ -127,9 +127,9 @@ def _plain(detector: Detector) -> Listed:
 
 
 def _models(ner: str | None) -> list[Listed]:
-    from clearance.classifiers.rampart import RampartRecognizer
+    from clearance.classifiers.rampart import ENTITY_OF_LABEL
 
-    types = tuple(sorted(RampartRecognizer("en").supported_entities))
+    types = tuple(sorted(set(ENTITY_OF_LABEL.values())))
     reason = "" if ner else "no model was asked for"
     return [Listed("rampart", types, None, "model", ("en",), None, ner is not None, reason)]
 

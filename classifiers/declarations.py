@@ -35,7 +35,7 @@ import regex
 import yaml
 
 from clearance.classifiers.checks import CHECKS
-from clearance.classifiers.detectors import LONGEST_WORD, WINDOW, Detector
+from clearance.classifiers.detectors import LONGEST_WORD, WINDOW, Detector, stem_of
 from clearance.classifiers.gates import Needs, traits_for_gates
 from clearance.classifiers.identifiers import stdnum_check
 from clearance.errors import DetectionError, UsageError
@@ -129,6 +129,7 @@ def _detector(where: str, entry: Any) -> Detector:
         needs=_needs(where, entry.get("needs", {}), context if base_score is None else ()),
         gate=gate,
         context=_words(where, context) if context else None,
+        context_words=context,
         base_score=None if base_score is None else float(base_score),
         exclude=_words(where, exclude) if exclude else None,
         window=entry.get("window", WINDOW),
@@ -189,8 +190,7 @@ def _needs(where: str, entry: Any, context: tuple[str, ...]) -> Needs:
 def _words(where: str, words: tuple[str, ...]) -> regex.Pattern[str]:
     alternatives = []
     for word in sorted(words, key=lambda word: (-len(word), word)):
-        stem = r"[ _\-]".join(map(regex.escape, word.rstrip("*").split(" ")))
-        alternatives.append(stem + ("" if word.endswith("*") else r"(?![^\W\d_])"))
+        alternatives.append(stem_of(word) + ("" if word.endswith("*") else r"(?![^\W\d_])"))
     return _compiled(where, rf"(?<![^\W\d_])(?:{'|'.join(alternatives)})", regex.IGNORECASE)
 
 

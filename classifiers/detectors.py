@@ -49,6 +49,7 @@ class Detector:
     needs: Needs = _NOTHING
     gate: tuple[str, ...] = ()
     context: regex.Pattern[str] | None = None
+    context_words: tuple[str, ...] = ()
     base_score: float | None = None
     exclude: regex.Pattern[str] | None = None
     window: int = WINDOW
@@ -82,6 +83,11 @@ class Detector:
             return True
         behind = words.search(text, end, end + self.window + LONGEST_WORD)
         return behind is not None and behind.start() < end + self.window
+
+
+def stem_of(word: str) -> str:
+    """The pattern of a context word, without what has to stand around it: a blank stands for other marks too."""
+    return r"[ _\-]".join(map(regex.escape, word.rstrip("*").split(" ")))
 
 
 @lru_cache(maxsize=8)

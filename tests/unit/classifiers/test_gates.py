@@ -1,0 +1,122 @@
+"""A gate may let too much through, never too little."""
+
+from functools import cache
+
+import hyperscan
+import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clearance.classifiers.detectors import load_detectors
+from clearance.classifiers.folding import Buffer
+from clearance.classifiers.gate_patterns import gate_pattern
+from clearance.classifiers.prefilter import Expression, Prefilter
+from clearance.classifiers.presidio_patterns import runner_for
+from clearance.classifiers.recognizers import build_recognizer, recognizer_entries
+
+#: The one pattern that has no gate: it can match nothing at all.
+UNGATED = {"ItDriverLicenseRecognizer"}
+
+
+@cache
+def every_pattern() -> list[tuple[str, regex.Pattern[str], Expression]]:
+    """Each of Presidio's patterns, whatever its region, and each of ours, with its gate."""
+    found = []
+    for entry in recognizer_entries()[0]:
+        language = sorted(entry.languages)[0] if entry.languages else "en"
+        runner = runner_for(build_recognizer(entry, language)) if entry.use != "never" else None
+        if runner is not None and entry.name not in UNGATED:
+            narrow, wide = runner.gates(ascii_rows=True), runner.gates(ascii_rows=False)
+            assert narrow is not None and wide is not None, entry.name
+            for (index, expression), (_, wider) in zip(narrow, wide, strict=True):
+                compiled = runner.patterns[index].compiled
+                found.append((entry.name, compiled, Expression(len(found), expression, wider, runner.caseless)))
+    for detector in load_detectors():
+        narrow_one = gate_pattern(detector.pattern.pattern, ascii_rows=True)
+        wide_one = gate_pattern(detector.pattern.pattern, ascii_rows=False)
+        assert narrow_one is not None and wide_one is not None, detector.name
+        caseless = bool(detector.pattern.flags & regex.IGNORECASE)
+        found.append((detector.name, detector.pattern, Expression(len(found), narrow_one, wide_one, caseless)))
+    return found
+
+
+@cache
+def prefilter() -> Prefilter:
+    return Prefilter([expression for _, _, expression in every_pattern()])
+
+
+def matching_strings() -> st.SearchStrategy[str]:
+    """Texts in which some pattern matches, more or less: what it says, cut, glued and salted."""
+    patterns = []
+    for _, compiled, _ in every_pattern():
+        if len(compiled.pattern) > 250:
+            continue  # drawing from a list of a thousand domains takes Hypothesis minutes
+        try:
+            patterns.append(st.from_regex(_plain(compiled.pattern), fullmatch=True))
+        except Exception:  # not all of the regex module's syntax is re's; the pieces below cover the rest
+            continue
+    assert len(patterns) > 100
+    salt = st.sampled_from(["", " ", ".", "\u00e9", "\u0663", "\u2003", "\u017f", "\u0130", "x", "7"])
+    return st.builds(lambda a, b, c, d: a + b + c + d, salt, st.one_of(patterns), salt, st.text(max_size=3))
+
+
+def _plain(pattern: str) -> "regex.Pattern[str]":
+    import re
+
+    return re.compile(pattern, re.IGNORECASE)  # type: ignore[return-value]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_what_matches_passes_its_gate(data: st.DataObject) -> None:
+    texts = data.draw(st.lists(matching_strings(), min_size=1, max_size=5))
+    candidates = prefilter().candidates(texts)
+    for row, text in enumerate(texts):
+        for name, compiled, expression in every_pattern():
+            if compiled.search(text):
+                assert expression.key in candidates.get(row, ()), (name, expression.key)
+
+
+@pytest.mark.parametrize("text", ["", "a", "\u0664\u2003\u212a\u017f\u0130\u00e9\U0001f600", "x\ny", "\0"])
+def test_one_byte_a_code_point(text: str) -> None:
+    buffer = Buffer.of([text, "next", text])
+    assert len(buffer.data) == 2 * len(text) + len("next") + 2
+    assert buffer.rows_of([len(text) + 1]).tolist() == [1]
+    assert buffer.ends.tolist() == [len(text), len(text) + 5, 2 * len(text) + 6]
+
+
+def test_folding_keeps_what_patterns_can_see() -> None:
+    assert Buffer.of(["\u0664\u2003\u212a\u017f\u0130\u00e9"]).data == b"0 ksi\xff"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"),
+    [
+        (r"(?<=claim )\d{6}\b", "claim 123456", "123456"),
+        (r"\b(?P<q>['\"])\d+(?P=q)", "'12'", "12"),
+        (r"(?<secret>\w+)!{2,}?", "abc!!", "abc!"),
+        (r"x[^\W\d_]{3}", "x\u00e9\u00e9\u00e9", "x123"),
+        (r"a{200,}", "a" * 200, "a" * 10),
+    ],
+)
+def test_a_gate_is_as_sharp_as_it_can_be(pattern: str, inside: str, outside: str) -> None:
+    narrow, wide = gate_pattern(pattern, ascii_rows=True), gate_pattern(pattern, ascii_rows=False)
+    assert narrow is not None and wide is not None
+    candidates = Prefilter([Expression(0, narrow, wide, caseless=False)]).candidates([inside, outside])
+    assert list(candidates) == [0]
+
+
+@pytest.mark.parametrize("pattern", [r"\d*", r"(?:a|)", r"^$", r"(unbalanced"])
+def test_what_can_match_nothing_has_no_gate(pattern: str) -> None:
+    assert gate_pattern(pattern, ascii_rows=True) is None
+
+
+def test_a_match_is_the_texts_own_not_its_neighbours() -> None:
+    expression = Expression(0, r"a\x20{0,1}[\x00-\xff]{0,3}b", r"a\x20{0,1}[\x00-\xff]{0,3}b", caseless=False)
+    assert list(Prefilter([expression]).candidates(["xa", "b", "a b"])) in ([2], [1, 2])
+
+
+def test_hyperscan_is_what_runs_here() -> None:
+    assert Prefilter.available()
+    assert hyperscan.__version__
