@@ -6,6 +6,7 @@ there is no Hyperscan for the platform, there is no pass: every pattern is tried
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ import numpy.typing as npt
 from clearance.classifiers.folding import Buffer
 from clearance.errors import DetectionError
 
+hyperscan: Any
 try:
-    import hyperscan
-except ImportError:  # pragma: no cover - a platform without a wheel
+    hyperscan = importlib.import_module("hyperscan")
+except ImportError:  # a platform without a wheel
     hyperscan = None
 
 #: Which texts of a buffer a gate of another kind lets through: their indexes.

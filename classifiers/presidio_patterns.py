@@ -58,14 +58,14 @@ class PatternRunner:
     """A pattern recognizer's hits in one text, exactly as ``recognizer.analyze`` gives them."""
 
     def __init__(self, recognizer: PatternRecognizer) -> None:
-        self.name: str = recognizer.name
+        self.name = str(recognizer.name)  # type: ignore[has-type]
         self.entity_type: str = recognizer.supported_entities[0]
         self.context = tuple(word.lower() for word in recognizer.context or ())
         flags = recognizer.global_regex_flags
         self.caseless = bool(flags & regex.IGNORECASE)
         self.patterns = tuple(
             Pattern(pattern.name, pattern.regex, regex.compile(pattern.regex, flags), float(pattern.score))
-            for pattern in recognizer.patterns
+            for pattern in recognizer.patterns  # type: ignore[has-type]
         )
         self._validate = _overridden(recognizer, "validate_result")
         self._invalidate = _overridden(recognizer, "invalidate_result")

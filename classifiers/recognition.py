@@ -66,6 +66,7 @@ class _Called:
 
     def __init__(self, recognizer: EntityRecognizer) -> None:
         self.recognizer = recognizer
+        self.name = str(recognizer.name)  # type: ignore[has-type]
         self.kind = type(recognizer).__name__
         self.useful: tuple[int, ...] = (0,)
         self.context = tuple(word.lower() for word in recognizer.context or ())
@@ -81,7 +82,7 @@ class _Called:
             _Found(
                 Hit(result.start, result.end, float(result.score)),
                 result.entity_type,
-                self.recognizer.name,
+                self.name,
                 () if (result.recognition_metadata or {}).get(enhanced) else self.context,
             )
             for result in results
@@ -103,7 +104,7 @@ class _Phones(_Called):
 
     def found(self, text: str, lower: str, indexes: Sequence[int]) -> list[_Found]:
         """Its hits in ``text``."""
-        entity_type, name = self.recognizer.supported_entities[0], self.recognizer.name
+        entity_type, name = self.recognizer.supported_entities[0], self.name
         return [
             _Found(Hit(start, end, self._score), entity_type, name, self.context)
             for start, end in self.finder.spans(text)

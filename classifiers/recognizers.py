@@ -15,7 +15,7 @@ from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerReg
 from clearance.errors import DetectionError, UsageError
 
 #: What the stock registry sets on all its recognizers, whatever their constructors say.
-_STOCK_FLAGS: int = RecognizerRegistry(recognizers=[]).global_regex_flags
+_STOCK_FLAGS = RecognizerRegistry(recognizers=[]).global_regex_flags or 0
 
 
 @dataclass(frozen=True, slots=True)
