@@ -19,7 +19,7 @@ from clearance.jobs.datasets import CORRUPT, Dataset
 from clearance.jobs.failures import value_free
 from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame
 from clearance.jobs.settings import Detection, Tokens
-from clearance.jobs.workers import Batches, in_larger_batches, map_batches
+from clearance.jobs.workers import Batches, in_larger_batches, map_batches, worker_engine
 from clearance.leaves import read_leaf
 from clearance.paths import Step
 from clearance.values import to_text
@@ -79,7 +79,7 @@ class _Profiler:
         rows = 0
         for batch in in_larger_batches(batches):
             if not profiles:
-                engine = self.detection.engine()
+                engine = worker_engine(self.detection)
                 tokenizer = self.tokens.open() if self.tokens is not None else None
                 profiles = {path: LeafProfile(path, kind, salt=self.salt) for path, _, kind in self.leaves}
             rows += batch.num_rows

@@ -4,6 +4,7 @@ A worker's traceback ends up in the exception, in Spark's log and in its event l
 slipped into may be part of it.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from clearance.classifiers.engine import Engine
     from clearance.classifiers.findings import Span
+    from clearance.jobs.settings import Detection
     from clearance.tokenization.tokens import Tokenizer
 
 Batches = Iterable[pa.RecordBatch]
@@ -74,6 +76,17 @@ def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
         return batches[0]
     arrays = [pa.concat_arrays([batch.column(i) for batch in batches]) for i in range(batches[0].num_columns)]
     return pa.RecordBatch.from_arrays(arrays, schema=batches[0].schema)
+
+
+def worker_engine(detection: "Detection") -> "Engine":
+    """The engine of a worker process, where what is loaded with it stays.
+
+    The collector would look through all of that again and again: every batch makes objects by the hundred thousand.
+    """
+    engine = detection.engine()
+    if not gc.get_freeze_count():
+        gc.freeze()
+    return engine
 
 
 def find_in_texts(texts: Sequence[str], engine: "Engine", tokenizer: "Tokenizer | None") -> list[tuple["Span", ...]]:
