@@ -17,7 +17,7 @@ import regex
 #: Stands for every other non-ASCII character.
 OTHER = 0xFF
 #: Simple case folding maps these to ASCII letters, so a caseless pattern of ASCII letters matches them.
-_CASED = {"ſ": "s", "K": "k", "İ": "i", "ı": "i"}
+_CASED = {"\u017f": "s", "\u212a": "k", "\u0130": "i", "\u0131": "i"}
 _DIGIT = regex.compile(r"\d")
 _SPACE = regex.compile(r"\s")
 

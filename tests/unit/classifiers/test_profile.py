@@ -159,7 +159,7 @@ def test_a_failing_detector_voids_the_profile(patterns: Engine, monkeypatch: pyt
 
     monkeypatch.setattr(patterns, "_presidio", fail)
     with pytest.raises(DetectionError):
-        _profile(patterns, ["some value"])
+        _profile(patterns, ["ana@example.org"])
 
 
 def test_neither_look_nor_profile_shows_a_value(engine: Engine) -> None:
