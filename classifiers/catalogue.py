@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from clearance.classifiers.declarations import read_declarations
-from clearance.classifiers.detectors import Detector, countries
+from clearance.classifiers.detectors import Detector, countries, packaged_files, read_files
 from clearance.classifiers.recognizers import RecognizerEntry, build_recognizer, enabled_entries, recognizer_entries
 from clearance.errors import ClearanceError, DetectionError, UsageError
 
@@ -63,10 +62,11 @@ def catalogue(
     """
     on = set(enabled_entries(language, regions))
     presidio = [_presidio(entry, language, on=entry in on) for entry in recognizer_entries()[0]]
-    own = [_declared("clearance", entry) for _, text in _packaged() for entry in _entries(text)]
+    own = [_declared("clearance", entry) for _, text in packaged_files() for entry in _entries(text)]
     own.append(_plain(countries(language)))
-    read_declarations([(str(path), _content(path)) for path in paths])
-    theirs = [_declared("file", entry) for path in paths for entry in _entries(_content(path))]
+    files = read_files(paths)
+    read_declarations(files)
+    theirs = [_declared("file", entry) for _, text in files for entry in _entries(text)]
     return tuple(
         sorted([*presidio, *own, *theirs, *_models(ner)], key=lambda listed: (listed.source, listed.name.lower()))
     )
@@ -134,19 +134,6 @@ def _models(ner: str | None) -> list[Listed]:
     return [Listed("rampart", types, None, "model", ("en",), None, ner is not None, reason)]
 
 
-def _packaged() -> list[tuple[str, str]]:
-    folder = resources.files("clearance.classifiers").joinpath("patterns")
-    files = [file for file in folder.iterdir() if file.name.endswith(".yaml")]
-    return [(file.name, file.read_text(encoding="utf-8")) for file in sorted(files, key=lambda file: file.name)]
-
-
-def _content(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"can't read detectors from {path}: {type(error).__name__}", hint="name a YAML file") from None
-
-
 def _entries(text: str) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = yaml.safe_load(text)["detectors"]
     return entries
@@ -170,7 +157,7 @@ def try_file(path: Path) -> list[Tried]:
 
     Raises UsageError for a file that can't be read or is not a list of detectors.
     """
-    content = _content(path)
+    ((_, content),) = read_files([path])
     try:
         data = yaml.safe_load(content)
     except yaml.YAMLError:

@@ -101,9 +101,9 @@ class Surroundings:
     @cached_property
     def _parts(self) -> frozenset[str]:
         """Presidio splits key words at colons, and takes a word for a key word if it equals a part of any of them."""
-        stretches = (run.span() for run in _COLON_RUN.finditer(self._text)) if len(self._runs) > 1 else self._runs
         if ":" not in self._text:
             return frozenset()
+        stretches = (run.span() for run in _COLON_RUN.finditer(self._text)) if len(self._runs) > 1 else self._runs
         return frozenset(
             part
             for start, end in stretches

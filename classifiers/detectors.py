@@ -110,13 +110,13 @@ def load_detectors(language: str = "en", paths: Sequence[Path] = ()) -> tuple[De
     Raises UsageError for a file that is not what :mod:`clearance.classifiers.declarations` describes, DetectionError
     for a detector that fails on its own examples.
     """
-    return (*_declared((*_packaged(), *_read(paths))), countries(language))
+    return (*_declared((*packaged_files(), *read_files(paths))), countries(language))
 
 
 def detectors_digest(paths: Sequence[Path] = ()) -> str:
     """SHA-256 of all declarations, the packaged ones and those of ``paths``; file names don't count."""
     digest = hashlib.sha256()
-    for _, text in (*_packaged(), *_read(paths)):
+    for _, text in (*packaged_files(), *read_files(paths)):
         digest.update(hashlib.sha256(text.encode()).digest())
     return digest.hexdigest()
 
@@ -130,13 +130,15 @@ def _declared(files: tuple[tuple[str, str], ...]) -> tuple[Detector, ...]:
 
 
 @lru_cache(maxsize=1)
-def _packaged() -> tuple[tuple[str, str], ...]:
+def packaged_files() -> tuple[tuple[str, str], ...]:
+    """Name and content of each file of packaged declarations, by name."""
     folder = resources.files("clearance.classifiers").joinpath("patterns")
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
     return tuple((file.name, file.read_text(encoding="utf-8")) for file in files)
 
 
-def _read(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+def read_files(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+    """Path and content of each of a user's files. Raises UsageError for one that can't be read as UTF-8."""
     files = []
     for path in paths:
         try:

@@ -10,6 +10,7 @@ import importlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,21 @@ class Prefilter:
 
     def __init__(self, expressions: Sequence[Expression], row_gates: Sequence[tuple[int, RowGate]] = ()) -> None:
         self._row_gates = tuple(row_gates)
-        strong = [expression for expression in expressions if not expression.weak]
-        self._plain = _database((e.key, e.narrow, e.caseless) for e in strong)
-        self._narrow = _database((e.key, e.narrow, e.caseless) for e in expressions)
-        self._wide = _database((e.key, e.wide, e.caseless) for e in expressions)
+        self._expressions = tuple(expressions)
         self._scratch = threading.Lock()
+
+    # Each is compiled, which takes a second, when the first text of its kind comes.
+    @cached_property
+    def _plain(self) -> Any:
+        return _database((e.key, e.narrow, e.caseless) for e in self._expressions if not e.weak)
+
+    @cached_property
+    def _narrow(self) -> Any:
+        return _database((e.key, e.narrow, e.caseless) for e in self._expressions)
+
+    @cached_property
+    def _wide(self) -> Any:
+        return _database((e.key, e.wide, e.caseless) for e in self._expressions)
 
     @staticmethod
     def available() -> bool:
@@ -71,9 +82,12 @@ class Prefilter:
             lettered = buffer.rows_with(_LETTERS)
             with_letters = [i for i, has in zip(ascii_texts, lettered, strict=True) if has]
             without = [i for i, has in zip(ascii_texts, lettered, strict=True) if not has]
-            self._add(found, self._narrow, with_letters, texts, buffer if not without else None)
-            self._add(found, self._plain, without, texts, buffer if not with_letters else None)
-        self._add(found, self._wide, others, texts, None)
+            if with_letters:
+                self._add(found, self._narrow, with_letters, texts, buffer if not without else None)
+            if without:
+                self._add(found, self._plain, without, texts, buffer if not with_letters else None)
+        if others:
+            self._add(found, self._wide, others, texts, None)
         return found
 
     def _add(
@@ -84,8 +98,6 @@ class Prefilter:
         texts: Sequence[str],
         buffer: Buffer | None,
     ) -> None:
-        if not rows:
-            return
         buffer = buffer if buffer is not None else Buffer.of([texts[i] for i in rows])
         for key, gate in self._row_gates:
             for row in gate(buffer).tolist():

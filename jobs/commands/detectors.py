@@ -13,14 +13,6 @@ from clearance.jobs.commands.output import emit, print_spans, table
 if TYPE_CHECKING:
     from clearance.classifiers.catalogue import Listed
 
-files = click.option(
-    "--detectors",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also use the detectors of this YAML file. May be repeated.",
-)
-
 
 @click.group("detectors")
 def command() -> None:
@@ -29,7 +21,7 @@ def command() -> None:
 
 @command.command("list")
 @options.detection
-@files
+@options.detectors
 @options.output
 def list_(output: str, **given: Any) -> int:
     """All detectors: what they find, where they come from, and whether they are on."""
@@ -41,7 +33,7 @@ def list_(output: str, **given: Any) -> int:
 @command.command("show")
 @click.argument("name")
 @options.detection
-@files
+@options.detectors
 @options.output
 def show(name: str, output: str, **given: Any) -> int:
     """One detector by NAME: its patterns, conditions, context words and examples."""

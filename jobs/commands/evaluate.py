@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 configuration = options.stacked(
     options.detection,
-    click.option(
-        "--detectors",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Also use the detectors of this YAML file. May be repeated.",
-    ),
+    options.detectors,
     click.option(
         "--threshold",
         type=click.FloatRange(0, 1),

@@ -1,6 +1,7 @@
 """Options that several commands share, under one name and one help text."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,6 +74,13 @@ detection = stacked(
         help="Look for identifiers of this region: us, uk, de, ... May be repeated. [default: the language's]",
     ),
     click.option("--no-ner", is_flag=True, help="Do not look for names and places in text."),
+)
+detectors = click.option(
+    "--detectors",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also use the detectors of this YAML file. May be repeated.",
 )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.classifiers.checks import CHECKS, looks_random, shannon_entropy
-from clearance.classifiers.detectors import Detector, _packaged, load_detectors
+from clearance.classifiers.detectors import Detector, load_detectors, packaged_files
 from clearance.classifiers.identifiers import stdnum_check
 
 JUDGMENT = """
@@ -41,7 +41,7 @@ git commit 3f786850e387550fdab836ed7e6dc881de23001b
 
 @cache
 def _examples() -> dict[str, list[str]]:
-    entries = [entry for _, text in _packaged() for entry in yaml.safe_load(text)["detectors"]]
+    entries = [entry for _, text in packaged_files() for entry in yaml.safe_load(text)["detectors"]]
     return {entry["name"]: [*entry["match"], *entry["no_match"]] for entry in entries}
 
 
@@ -97,7 +97,7 @@ NO_CHECK_DIGIT = {"InPan", "PkIdentityCard"}
 def _national() -> list[Detector]:
     names = [
         entry["name"]
-        for _, text in _packaged()
+        for _, text in packaged_files()
         for entry in yaml.safe_load(text)["detectors"]
         if entry.get("validate", "").startswith("stdnum.")
     ]
@@ -138,7 +138,7 @@ def test_checks_raise_nothing(text: str) -> None:
 
 @cache
 def _entries() -> tuple[dict[str, str], ...]:
-    return tuple(entry for _, text in _packaged() for entry in yaml.safe_load(text)["detectors"])
+    return tuple(entry for _, text in packaged_files() for entry in yaml.safe_load(text)["detectors"])
 
 
 NETWORKS_TEST_NUMBERS = (

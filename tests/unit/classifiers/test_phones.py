@@ -26,7 +26,6 @@ from clearance.classifiers.phone_table import LONGEST, PrefixTable
 from clearance.classifiers.phones import DEFAULT_REGIONS, PhoneFinder
 from clearance.errors import UsageError
 
-SHARED_DATA = Path("/work/shared/data")
 #: Regions whose rules differ most: transformed and carrier prefixes, several IDDs, leading zeros kept, +1's islands.
 OTHER_REGIONS = (("SG",), ("AU", "NZ"), ("AR", "IT", "JP"), ("AG", "GG", "MX", "SM"))
 FORMATS = (
@@ -251,11 +250,11 @@ def test_unknown_region_is_refused() -> None:
         PhoneFinder(("US", "XX"))
 
 
-def _shared_texts() -> Iterator[str]:
-    for path in sorted((SHARED_DATA / "tables").glob("*.csv")):
+def _shared_texts(data: Path) -> Iterator[str]:
+    for path in sorted((data / "tables").glob("*.csv")):
         with path.open(encoding="utf-8", errors="replace", newline="") as lines:
             yield from (value for row in islice(csv.reader(lines), 1, 25) for value in row)
-    for path in sorted((SHARED_DATA / "text").rglob("*.json")):
+    for path in sorted((data / "text").rglob("*.json")):
         yield from islice(_strings(json.loads(path.read_text(encoding="utf-8"))), 60)
 
 
@@ -267,9 +266,8 @@ def _strings(node: object) -> Iterator[str]:
             yield from _strings(child)
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason=f"needs the shared data in {SHARED_DATA}")
-def test_shared_data() -> None:
-    sample = list(dict.fromkeys(_shared_texts()))
+def test_shared_data(shared: Path) -> None:
+    sample = list(dict.fromkeys(_shared_texts(shared / "data")))
     ours = finder(DEFAULT_REGIONS, with_table=True)
     different = sum(ours.spans(text) != expected(text) for text in sample)
     missed = sum(not kept and bool(expected(text)) for text, kept in zip(sample, ours.candidates(sample), strict=True))

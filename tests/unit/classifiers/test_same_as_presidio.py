@@ -14,7 +14,6 @@ from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 from clearance.classifiers.engine import Engine, load_engine
 from clearance.classifiers.nlp import WordsOnlyNlpEngine
 
-LABELLED = Path(__file__).resolve().parents[4] / "shared" / "data"
 REGIONS = ("us", "uk", "in", "au", "sg", "ng", "za", "ph", "ca")
 #: Forms that Presidio's recognizers look for, context words, and characters that are treated specially somewhere.
 PIECES = json.loads(Path(__file__).with_name("pieces.json").read_text(encoding="utf-8"))
@@ -74,21 +73,19 @@ def test_with_no_gate_at_all(pair: tuple[Engine, AnalyzerEngine], some: list[str
         assert differences(*pair, some) == []
 
 
-def _cells() -> Iterable[str]:
-    for path in sorted((LABELLED / "tables").glob("*.csv")):
+def _cells(labelled: Path) -> Iterable[str]:
+    for path in sorted((labelled / "tables").glob("*.csv")):
         with path.open(encoding="utf-8", errors="replace", newline="") as handle:
             for row in itertools.islice(csv.reader(handle), 0, 4000, 100):
                 yield from row
-    for path in sorted((LABELLED / "text").glob("*/*.json")):
+    for path in sorted((labelled / "text").glob("*/*.json")):
         entries = json.loads(path.read_text(encoding="utf-8"))
         for entry in entries[::25] if isinstance(entries, list) else []:
             yield str(entry.get("full_text") or entry.get("text") or "")
 
 
-def test_labelled_data() -> None:
-    if not LABELLED.is_dir():
-        pytest.skip(f"no labelled data at {LABELLED}")
+def test_labelled_data(shared: Path) -> None:
     engine = load_engine(ner=None)
-    cells = list(dict.fromkeys(cell for cell in _cells() if len(cell) < 3000))
+    cells = list(dict.fromkeys(cell for cell in _cells(shared / "data") if len(cell) < 3000))
     assert len(cells) > 500
     assert differences(engine, stock(engine), cells) == []
