@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval, Kind
 from clearance.classifiers.names import fitting_rules, name_evidence
-from clearance.classifiers.profile import LeafProfile, TypeCounts
+from clearance.classifiers.profile import SHAPE_ROWS, LeafProfile, TypeCounts
 
 #: Least share of the filled values that must be a type as a whole, with no word from the column's name.
 BY_VALUE = {
@@ -79,8 +79,8 @@ NUMERIC = frozenset(
 )
 #: Share of the values that read like text which makes a column text.
 TEXT_SHARE = 0.2
-#: Shapes are shown only if at least so many rows share them, and only so many.
-SHAPE_ROWS, SHAPES_SHOWN = 20, 5
+#: Of the shapes that SHAPE_ROWS rows share, so many are shown.
+SHAPES_SHOWN = 5
 
 
 def finish(profile: LeafProfile, *, name: str, dtype: str) -> ColumnReport:

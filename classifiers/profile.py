@@ -28,7 +28,9 @@ from clearance.values import texts_of
 #: ``verified(values) -> types``: upper-case entity type where the whole value is a verified token, else null.
 Verified = Callable[[pa.Array], pa.Array]
 
-#: Shapes kept for each type. Which ones is decided by a hash of the shape, not by arrival.
+#: Shapes are shown and kept only if at least so many rows share them.
+SHAPE_ROWS = 20
+#: Shapes kept for each type while a scan runs. Which ones is decided by a hash of the shape, not by arrival.
 MAX_SHAPES = 50
 _NUMBERS = ("rows", "whole", "embedded", "texty", "scored", "score")
 #: 2: the sketch hashes with SipHash. Profiles of one run are merged, never those of two versions.
@@ -94,6 +96,7 @@ class LeafProfile:
         self.traits: Counter[str] = Counter()
         self.counts: dict[tuple[Form, str], TypeCounts] = {}
         self._sketch = DistinctSketch(salt)
+        self._distinct_before = 0
 
     def update(
         self,
@@ -209,13 +212,14 @@ class LeafProfile:
     @property
     def distinct(self) -> int:
         """Estimated number of distinct values, nulls not counted; never more than there are rows."""
-        return min(self._sketch.estimate(), self.rows - self.nulls)
+        return min(max(self._sketch.estimate(), self._distinct_before), self.rows - self.nulls)
 
     def merge(self, other: LeafProfile) -> None:
         """Add another part of the same leaf. Raises ValueError for another leaf or another run's salt."""
         if (other.path, other.type) != (self.path, self.type):
             raise ValueError("profiles of different leaves can't be merged")
         self._sketch.merge(other._sketch)
+        self._distinct_before = max(self._distinct_before, other._distinct_before)
         self.rows += other.rows
         self.nulls += other.nulls
         self.filled += other.filled
@@ -225,7 +229,12 @@ class LeafProfile:
 
     def to_bytes(self) -> bytes:
         """Counts, shapes and registers, for the shuffle; equal profiles give equal bytes."""
-        data = {
+        data = {**self._numbers(), "sketch": self._sketch.to_dict()}
+        return zlib.compress(json.dumps(data, sort_keys=True, separators=(",", ":")).encode(), 1)
+
+    def _numbers(self, *, shared_by: int = 0) -> dict[str, Any]:
+        """All counts, JSON-ready; only the shapes that so many rows share."""
+        return {
             "format": _FORMAT,
             "path": self.path,
             "type": self.type,
@@ -233,31 +242,50 @@ class LeafProfile:
             "nulls": self.nulls,
             "filled": self.filled,
             "traits": dict(self.traits),
-            "sketch": self._sketch.to_dict(),
             "counts": [
                 {
                     "form": form,
                     "entity_type": entity_type,
                     "numbers": [getattr(c, name) for name in _NUMBERS],
                     "detectors": dict(c.detectors),
-                    "shapes": dict(c.shapes),
+                    "shapes": {item: number for item, number in c.shapes.items() if number >= shared_by},
                 }
                 for (form, entity_type), c in sorted(self.counts.items())
             ],
         }
-        return zlib.compress(json.dumps(data, sort_keys=True, separators=(",", ":")).encode(), 1)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LeafProfile:
         """Inverse of :meth:`to_bytes`. The result can be merged and read, not updated: the salt did not travel."""
         content: Mapping[str, Any] = json.loads(zlib.decompress(data))
+        return cls._read(content, DistinctSketch.from_dict(content["sketch"]))
+
+    def to_record(self) -> dict[str, Any]:
+        """What a later scan can go on from, JSON-ready: counts, and shapes that SHAPE_ROWS rows share.
+
+        Without the sketch: no digest of a value is kept, keyed or not. Only the number of distinct values is.
+        """
+        return {**self._numbers(shared_by=SHAPE_ROWS), "distinct": self.distinct}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], *, salt: bytes) -> LeafProfile:
+        """A profile to go on from with a new run's ``salt``. ``distinct`` is then the larger of the two runs'.
+
+        Raises ValueError for the record of another version.
+        """
+        profile = cls._read(record, DistinctSketch(salt))
+        profile._distinct_before = int(record["distinct"])
+        return profile
+
+    @classmethod
+    def _read(cls, content: Mapping[str, Any], sketch: DistinctSketch) -> LeafProfile:
         if content["format"] != _FORMAT:
             raise ValueError("profile of another version")
         profile = cls.__new__(cls)
         profile.path, profile.type = content["path"], content["type"]
         profile.rows, profile.nulls, profile.filled = content["rows"], content["nulls"], content["filled"]
         profile.traits = Counter(content["traits"])
-        profile._sketch = DistinctSketch.from_dict(content["sketch"])
+        profile._sketch, profile._distinct_before = sketch, 0
         profile.counts = {
             (item["form"], item["entity_type"]): TypeCounts(
                 detectors=Counter(item["detectors"]),

@@ -1,0 +1,77 @@
+"""What was added to a Delta table since a recorded version, told by its log alone.
+
+Only additions can be looked at by themselves: what was scanned before still stands, and the new files hold the
+rest. A commit that removed or rewrote data ends that, and so does everything that can't be told.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from clearance.errors import DatasetError
+from clearance.governance import delta_log
+from clearance.governance.observation import Observation, schema_fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """Data files that came since, as paths below the table's folder; None where more than that happened.
+
+    ``reason`` says what, for people.
+    """
+
+    files: tuple[str, ...] | None
+    reason: str = ""
+
+
+def additions(recorded: Observation, present: Observation, location: str) -> Additions:
+    """What the commits after ``recorded`` up to ``present`` added. Never raises for the data's sake.
+
+    Compaction, tags and the like (``dataChange`` false) add nothing; a file that was added and then compacted
+    counts under the name it was added with.
+    """
+    if recorded.kind != "delta" or present.kind != "delta":
+        return Additions(None, "only Delta tables tell what was added")
+    if recorded.table_id is None or recorded.table_id != present.table_id:
+        return Additions(None, "another table was made at this place")
+    if recorded.schema_fingerprint != present.schema_fingerprint:
+        return Additions(None, "the schema changed")
+    first, last = int(recorded.version), int(present.version)
+    if last < first:
+        return Additions(None, "an older version is read than was scanned")
+    try:
+        log = delta_log.open_log(location)
+        committed = delta_log.commit_time(log, first)
+        if committed is not None and committed != recorded.committed:
+            return Additions(None, "the table's history is not the one that was scanned")
+        return _between(log, first, last, present.schema_fingerprint)
+    except (DatasetError, OSError) as error:
+        return Additions(None, error.message if isinstance(error, DatasetError) else "the table's log can't be read")
+
+
+def _between(log: delta_log.Log, first: int, last: int, fingerprint: str | None) -> Additions:
+    found: list[str] = []
+    for version in range(first + 1, last + 1):
+        steps = delta_log.actions(log, version)
+        if steps is None:
+            return Additions(None, f"commit {version} is no longer in the log")
+        for action in steps:
+            meta = action.get("metaData")
+            if isinstance(meta, dict) and schema_fingerprint(str(meta.get("schemaString"))) != fingerprint:
+                return Additions(None, f"commit {version} changed the schema")
+            if _counts(action.get("remove")):
+                return Additions(None, f"commit {version} removed or rewrote data")
+            file = action.get("add")
+            if not isinstance(file, dict) or not _counts(file):
+                continue
+            path = file.get("path")
+            if not isinstance(path, str) or "://" in path or path.startswith("/") or file.get("deletionVector"):
+                return Additions(None, f"commit {version} added data that lies elsewhere or is partly deleted")
+            found.append(unquote(path))
+    return Additions(tuple(found))
+
+
+def _counts(file: Any) -> bool:
+    """Whether an action changed data; a writer that leaves the field out gets no benefit of the doubt."""
+    return isinstance(file, Mapping) and file.get("dataChange", True) is not False
