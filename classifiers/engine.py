@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -97,21 +97,21 @@ class Engine:
     def _prefilter(self) -> Prefilter:
         own = (expression for expressions in self._own_expressions if expressions for expression in expressions)
         hidden = (expression for gate in VIEW_GATES.values() for expression in _forms(self._view_key, gate))
-        words = (_of_word(self._view_key + 1 + i, word) for i, word in enumerate(self._by_context))
+        first = self._view_key + 1
+        words = (_of_word(first + i, word, free=free) for i, (word, free) in enumerate(self._by_context))
         return Prefilter([*self._recognition.expressions, *own, *hidden, *words], self._recognition.row_gates)
 
     @cached_property
-    def _by_context(self) -> dict[str, tuple[int, ...]]:
-        """A context word, and the keys of our detectors that find nothing without one of their words."""
-        found: dict[str, list[int]] = {}
+    def _by_context(self) -> dict[tuple[str, bool], tuple[int, ...]]:
+        """A context word, whether it counts as a part of another, and the keys of what finds nothing without it."""
+        found: dict[tuple[str, bool], list[int]] = {}
         for i, detector in enumerate(self._own):
             for word in _required_words(detector, self.threshold):
-                found.setdefault(word, []).append(len(self._recognition) + i)
+                found.setdefault((word, False), []).append(len(self._recognition) + i)
+        for key, words in self._recognition.by_context:
+            for word in words:
+                found.setdefault((word, True), []).append(key)
         return {word: tuple(keys) for word, keys in found.items()}
-
-    @cached_property
-    def _keys_of_words(self) -> list[tuple[int, ...]]:
-        return list(self._by_context.values())
 
     @cached_property
     def _view_key(self) -> int:
@@ -142,12 +142,9 @@ class Engine:
         wanted = [ner] * len(texts) if isinstance(ner, bool) else list(ner)
         if len(wanted) != len(texts):
             raise ValueError("ner must be one bool, or one for each text")
-        found: list[list[Span]] = [[] for _ in texts]
-        hidden: list[tuple[int, View]] = []
-        for row, keys in self._keys(texts):
-            found[row] = _guarded(self._patterns, texts[row], keys)
-            if self._view_key in keys:
-                hidden += ((row, view) for view in views(texts[row]))
+        rows = self._rows_by_key(texts)
+        found = _guarded(self._patterns, texts, rows)
+        hidden = [(row, view) for row in rows.get(self._view_key, ()) for view in views(texts[row])]
         for (row, _), hits in zip(hidden, self._in_views([view for _, view in hidden]), strict=True):
             found[row] += hits
         self._add_names(found, texts, wanted)
@@ -163,9 +160,7 @@ class Engine:
     def _in_views(self, seen: Sequence[View]) -> Iterator[list[Span]]:
         """For each view, what patterns find in it and not in its original, at its place in the original."""
         texts = [view.text for view in seen]
-        hits: list[list[Span]] = [[] for _ in texts]
-        for row, keys in self._keys(texts):
-            hits[row] = _guarded(self._patterns, texts[row], keys)
+        hits = _guarded(self._patterns, texts, self._rows_by_key(texts))
         for view, spans in zip(seen, hits, strict=True):
             yield [
                 Span(*view.original(start, end), entity_type, score, f"{detector} ({view.name})")
@@ -175,38 +170,43 @@ class Engine:
 
     def recognized(self, texts: Sequence[str]) -> list[list[Span]]:
         """Hits of Presidio's recognizers alone: what ``AnalyzerEngine.analyze`` finds with the same ones."""
-        last = len(self._recognition)
-        found: list[list[Span]] = [[] for _ in texts]
-        for row, keys in self._keys(texts):
-            found[row] = _guarded(self._presidio, texts[row], [key for key in keys if key < last])
-        return found
+        rows = self._rows_by_key(texts)
+        return _guarded(
+            self._patterns, texts, {key: some for key, some in rows.items() if key < len(self._recognition)}
+        )
 
-    def _keys(self, texts: Sequence[str]) -> Iterator[tuple[int, Sequence[int]]]:
-        """Texts in which something may match, and the keys of what may."""
+    def _rows_by_key(self, texts: Sequence[str]) -> dict[int, Sequence[int]]:
+        """Keys of what may match, and the indexes of the texts in which it may."""
         few = len(texts) < _WORTH_A_GATE_TEXTS and sum(map(len, texts)) < _WORTH_A_GATE_CHARACTERS
         if not Prefilter.available() or (few and "_prefilter" not in self.__dict__):
-            for row, text in enumerate(texts):
-                yield row, self._keys_by_traits(text)
-            return
-        always = self._always
+            return self._rows_by_traits(texts, range(len(texts)))
+        found: dict[int, list[int]] = {}
         for start, end in _passes(texts):
             some = [text if len(text) <= WINDOW else "" for text in texts[start:end]]
-            candidates = self._prefilter.candidates(some)
-            for row, keys in candidates.items():
-                yield start + row, (*self._without_words(keys), *always)
-            for row in range(start, end):
-                if len(texts[row]) > WINDOW:
-                    yield row, self._keys_by_traits(texts[row])
-                elif always and row - start not in candidates:
-                    yield row, always
+            for key, passed in self._prefilter.candidates(some).items():
+                found.setdefault(key, []).extend([start + row for row in passed])
+        found = self._without_words(found)
+        long = [row for row, text in enumerate(texts) if len(text) > WINDOW]
+        for key, rows in self._rows_by_traits(texts, long).items():
+            found.setdefault(key, []).extend(rows)
+        everywhere = dict.fromkeys(self._always, range(len(texts)))
+        return {**found, **everywhere}
 
-    def _without_words(self, keys: list[int]) -> Sequence[int]:
+    def _rows_by_traits(self, texts: Sequence[str], rows: Iterable[int]) -> dict[int, Sequence[int]]:
+        found: dict[int, list[int]] = {}
+        for row in rows:
+            for key in self._keys_by_traits(texts[row]):
+                found.setdefault(key, []).append(row)
+        return dict(found)
+
+    def _without_words(self, found: dict[int, list[int]]) -> dict[int, list[int]]:
         """Keys of patterns, instead of the words that stand for them."""
-        first = self._view_key + 1
-        if max(keys) < first:
-            return keys
-        named = {key for word in keys if word >= first for key in self._keys_of_words[word - first]}
-        return [*(key for key in keys if key < first), *sorted(named)]
+        meant: dict[int, set[int]] = {}
+        for word, keys in enumerate(self._by_context.values(), start=self._view_key + 1):
+            for key in keys if word in found else ():
+                meant.setdefault(key, set()).update(found[word])
+        patterns = {key: rows for key, rows in found.items() if key <= self._view_key}
+        return patterns | {key: sorted(rows) for key, rows in meant.items()}
 
     def _keys_by_traits(self, text: str) -> list[int]:
         traits = traits_for_gates(text)
@@ -214,30 +214,44 @@ class Engine:
         own = (first + i for i, detector in enumerate(self._own) if detector.needs.met_by(traits))
         return [*self._recognition.keys_by(traits), *own, self._view_key]
 
-    def _patterns(self, text: str, keys: Sequence[int]) -> list[Span]:
+    def _patterns(self, texts: Sequence[str], rows: Mapping[int, Sequence[int]]) -> list[list[Span]]:
+        """Each text's hits of all patterns, when a key matches in no other text than those given for it."""
+        found: list[list[Span]] = [[] for _ in texts]
         last = len(self._recognition)
-        hits = self._presidio(text, [key for key in keys if key < last])
-        for key in keys:
+        for row, spans in self._presidio(texts, {key: some for key, some in rows.items() if key < last}):
+            found[row] += spans
+        for key, some in rows.items():
             if last <= key < self._view_key:
-                hits += self._own[key - last].spans(text)
-        return hits
+                detector = self._own[key - last]
+                for row in some:
+                    found[row] += detector.spans(texts[row])
+        return found
 
-    def _presidio(self, text: str, keys: Sequence[int]) -> list[Span]:
-        if len(text) <= WINDOW:
-            return self._recognition.spans(text, keys) if keys else []
-        found: list[Span] = []
-        for start, end in windows(text, WINDOW, OVERLAP):
-            for span in self._recognition.spans(text[start:end], keys):
-                found.append(span._replace(start=span.start + start, end=span.end + start))
-        return _without_cut_short(found)
+    def _presidio(self, texts: Sequence[str], rows: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, Sequence[Span]]]:
+        long = [row for row, text in enumerate(texts) if len(text) > WINDOW]
+        if long:
+            short = {key: [row for row in some if row not in long] for key, some in rows.items()}
+            yield from self._recognition.spans(texts, short).items()
+        else:
+            yield from self._recognition.spans(texts, rows).items()
+        for row in long:
+            bounds = list(windows(texts[row], WINDOW, OVERLAP))
+            keys = dict.fromkeys((key for key, some in rows.items() if row in some), (0,))
+            found: list[Span] = []
+            for start, end in bounds:
+                for span in self._recognition.spans([texts[row][start:end]], keys).get(0, ()):
+                    found.append(span._replace(start=span.start + start, end=span.end + start))
+            yield row, _without_cut_short(found)
 
     def _counting(self, hits: list[Span]) -> list[Span]:
         """Distinct hits above the threshold, in the order that all callers see."""
+        if len(hits) == 1:
+            return hits if hits[0].score >= self.threshold else []
         counting = {span for span in hits if span.score >= self.threshold}
         return sorted(counting, key=lambda span: (span.start, span.end, span.entity_type, -span.score, span.detector))
 
 
-def _guarded(look: Callable[..., _Found], texts: str | Sequence[str], *more: object) -> _Found:
+def _guarded(look: Callable[..., _Found], texts: Sequence[str], *more: object) -> _Found:
     """``look(texts, *more)``, with errors that can't quote a text."""
     failed = ""
     try:
@@ -247,9 +261,9 @@ def _guarded(look: Callable[..., _Found], texts: str | Sequence[str], *more: obj
     except Exception as error:
         failed = type(error).__name__
     # Raised out here, so that the error that may quote the value is not even its context.
-    which = f"a text of {len(texts)} characters" if isinstance(texts, str) else f"one of {len(texts)} texts"
     raise DetectionError(
-        f"a detector failed with {failed} on {which}", hint="the scan is void; report the shape of the text"
+        f"a detector failed with {failed} on one of {len(texts)} texts",
+        hint="the scan is void; report the shape of the text",
     )
 
 
@@ -272,12 +286,13 @@ def _expressions(key: int, detector: Detector) -> list[Expression] | None:
     return found
 
 
-def _of_word(key: int, word: str) -> Expression:
-    """A context word, which no letter may touch: at its end only if it is not the beginning of any word."""
-    stem = stem_of(word)
-    behind = "" if word.endswith("*") else r"(?:$|[^A-Za-z\n])"
+def _of_word(key: int, word: str, *, free: bool) -> Expression:
+    """A context word; one that is not ``free`` is touched by no letter: at its end only if it is all of a word."""
+    stem = regex.escape(word, literal_spaces=True) if free else stem_of(word)
+    before = "" if free else "(?:^|[^A-Za-z])"
+    behind = "" if free or word.endswith("*") else r"(?:$|[^A-Za-z\n])"
     narrow, wide = gate_pattern(stem, ascii_rows=True), gate_pattern(stem, ascii_rows=False)
-    return Expression(key, rf"(?:^|[^A-Za-z]){narrow}{behind}", rf"(?:^|[^A-Za-z]){wide}{behind}", caseless=True)
+    return Expression(key, f"{before}{narrow}{behind}", f"{before}{wide}{behind}", caseless=True)
 
 
 def _forms(key: int, pattern: str, *, caseless: bool = False) -> list[Expression]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,8 @@ except ImportError:  # a platform without a wheel
 #: Which texts of a buffer a gate of another kind lets through: their indexes.
 RowGate = Callable[[Buffer], npt.NDArray[np.int64]]
 
+#: A row's index needs no more: Hyperscan takes less than 4 GiB at once.
+_ROW_BITS = 32
 _LETTERS = np.array([chr(byte).isalpha() and byte < 128 for byte in range(256)])
 
 
@@ -73,37 +75,36 @@ class Prefilter:
         return hyperscan is not None
 
     def candidates(self, texts: Sequence[str]) -> dict[int, list[int]]:
-        """Index of a text -> keys of what occurs in it; texts with nothing are left out."""
-        found: dict[int, list[int]] = {}
+        """Key -> indexes of the texts in which it occurs, ascending; keys that occur in none are left out."""
+        found: dict[int, list[npt.NDArray[np.int64]]] = {}
         ascii_texts = [i for i, text in enumerate(texts) if text.isascii()]
         others = [i for i, text in enumerate(texts) if not text.isascii()] if len(ascii_texts) < len(texts) else []
         if ascii_texts:
             buffer = Buffer.of([texts[i] for i in ascii_texts])
-            lettered = buffer.rows_with(_LETTERS)
-            with_letters = [i for i, has in zip(ascii_texts, lettered, strict=True) if has]
-            without = [i for i, has in zip(ascii_texts, lettered, strict=True) if not has]
-            if with_letters:
-                self._add(found, self._narrow, with_letters, texts, buffer if not without else None)
-            if without:
-                self._add(found, self._plain, without, texts, buffer if not with_letters else None)
+            has_letter = buffer.rows_with(_LETTERS)
+            rows = np.array(ascii_texts, dtype=np.int64)
+            for database, some in (("_narrow", rows[has_letter]), ("_plain", rows[~has_letter])):
+                if len(some):
+                    self._add(found, database, some, texts, buffer if len(some) == len(rows) else None)
         if others:
-            self._add(found, self._wide, others, texts, None)
-        return found
+            self._add(found, "_wide", np.array(others, dtype=np.int64), texts, None)
+        return {key: np.sort(np.concatenate(some)).tolist() for key, some in found.items()}
 
     def _add(
         self,
-        found: dict[int, list[int]],
-        database: Any,
-        rows: list[int],
+        found: dict[int, list[npt.NDArray[np.int64]]],
+        database: str,
+        rows: npt.NDArray[np.int64],
         texts: Sequence[str],
         buffer: Buffer | None,
     ) -> None:
-        buffer = buffer if buffer is not None else Buffer.of([texts[i] for i in rows])
+        buffer = buffer if buffer is not None else Buffer.of([texts[i] for i in rows.tolist()])
         for key, gate in self._row_gates:
-            for row in gate(buffer).tolist():
-                found.setdefault(rows[row], []).append(key)
-        for row, key in _scan(database, buffer, self._scratch):
-            found.setdefault(rows[row], []).append(key)
+            passed = gate(buffer)
+            if len(passed):
+                found.setdefault(key, []).append(rows[passed])
+        for key, some in _scan(getattr(self, database), buffer, self._scratch):
+            found.setdefault(key, []).append(rows[some])
 
 
 def _database(expressions: Iterable[tuple[int, str, bool]]) -> Any:
@@ -119,8 +120,8 @@ def _database(expressions: Iterable[tuple[int, str, bool]]) -> Any:
     return database
 
 
-def _scan(database: Any, buffer: Buffer, scratch: threading.Lock) -> list[tuple[int, int]]:
-    """Distinct (row, key), sorted."""
+def _scan(database: Any, buffer: Buffer, scratch: threading.Lock) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Each key that occurs, with the rows of the buffer that it occurs in."""
     keys: list[int] = []
     ends: list[int] = []
     add_key, add_end = keys.append, ends.append
@@ -137,8 +138,9 @@ def _scan(database: Any, buffer: Buffer, scratch: threading.Lock) -> list[tuple[
             f"the pattern gate failed with {type(error).__name__}", hint="the scan is void; report it"
         ) from None
     if not keys:
-        return []
+        return
     # A match ends behind its last character, so the offset before it is inside the row.
     rows: npt.NDArray[np.int64] = buffer.rows_of(np.array(ends, dtype=np.int64) - 1)
-    pairs = np.unique((rows << 20) | np.array(keys, dtype=np.int64))
-    return list(zip((pairs >> 20).tolist(), (pairs & 0xFFFFF).tolist(), strict=True))
+    pairs = np.unique((np.array(keys, dtype=np.int64) << _ROW_BITS) | rows)
+    found, first = np.unique(pairs >> _ROW_BITS, return_index=True)
+    yield from zip(found.tolist(), np.split(pairs & ((1 << _ROW_BITS) - 1), first[1:]), strict=True)

@@ -1,4 +1,4 @@
-"""What ``AnalyzerEngine.analyze`` finds with a set of recognizers, text by text: types, places and scores are equal.
+"""What ``AnalyzerEngine.analyze`` finds with a set of recognizers in many texts: types, places and scores are equal.
 
 The order of steps is Presidio's: each recognizer's hits, context words, threshold, and hits inside others removed.
 A pattern whose score can't reach the threshold without a context word is not tried where there is none.
@@ -7,11 +7,12 @@ A pattern whose score can't reach the threshold without a context word is not tr
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import regex
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
@@ -21,11 +22,13 @@ from clearance.classifiers.folding import Buffer
 from clearance.classifiers.gates import GateTraits, may_match
 from clearance.classifiers.phones import PhoneFinder
 from clearance.classifiers.prefilter import Expression, RowGate
-from clearance.classifiers.presidio_patterns import Hit, PatternRunner, runner_for, without_contained
+from clearance.classifiers.presidio_patterns import PatternRunner, runner_for, without_contained
 from clearance.errors import DetectionError
 
 # Pattern recognizers take no artifacts; words are split only for texts with hits.
 _NO_ARTIFACTS: Any = None
+#: A pattern whose gate matches here matches in nearly every text.
+_PLAIN_WORDS = "some plain words, Written and WRITTEN"
 
 
 class _TimeoutWatch(logging.Handler):
@@ -53,12 +56,22 @@ def quiet_presidio() -> None:
 
 
 class _Found(NamedTuple):
-    """A hit and what Presidio's later steps need to know of the recognizer it came from."""
+    """Hits of one recognizer in one text, and the words that lift their scores where they stand before them."""
 
-    hit: Hit
-    entity_type: str
-    detector: str
     context: tuple[str, ...]
+    spans: Sequence[Span]
+
+
+class _Lowered(dict[int, str]):
+    """Row -> its text in lower case, made when it is asked for."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        super().__init__()
+        self._texts = texts
+
+    def __missing__(self, row: int) -> str:
+        lower = self[row] = self._texts[row].lower()
+        return lower
 
 
 class _Called:
@@ -71,22 +84,24 @@ class _Called:
         self.useful: tuple[int, ...] = (0,)
         self.context = tuple(word.lower() for word in recognizer.context or ())
 
-    def found(self, text: str, lower: str, indexes: Sequence[int]) -> list[_Found]:
-        """Its hits in ``text``; it has no patterns to choose from."""
+    def found(
+        self, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+    ) -> Iterator[tuple[int, _Found]]:
+        """(row, hits); it has no patterns to choose from."""
+        for row in rows[0]:
+            for found in self._in_text(texts[row]):
+                yield row, found
+
+    def _in_text(self, text: str) -> Iterator[_Found]:
         timeouts = _watch.timeouts
         results = self.recognizer.analyze(text, self.recognizer.supported_entities, _NO_ARTIFACTS) or []
         if _watch.timeouts != timeouts:
             raise TimeoutError
         enhanced = RecognizerResult.IS_SCORE_ENHANCED_BY_CONTEXT_KEY
-        return [
-            _Found(
-                Hit(result.start, result.end, float(result.score)),
-                result.entity_type,
-                self.name,
-                () if (result.recognition_metadata or {}).get(enhanced) else self.context,
-            )
-            for result in results
-        ]
+        for result in results:
+            done = (result.recognition_metadata or {}).get(enhanced)
+            span = Span(result.start, result.end, result.entity_type, round(float(result.score), 4), self.name)
+            yield _Found(() if done else self.context, [span])
 
 
 class _Phones(_Called):
@@ -102,13 +117,11 @@ class _Phones(_Called):
         data = np.frombuffer(buffer.data, np.uint8)
         return self.finder.candidate_rows(data, buffer.ends, ascii_digits=buffer.is_ascii)
 
-    def found(self, text: str, lower: str, indexes: Sequence[int]) -> list[_Found]:
-        """Its hits in ``text``."""
-        entity_type, name = self.recognizer.supported_entities[0], self.name
-        return [
-            _Found(Hit(start, end, self._score), entity_type, name, self.context)
-            for start, end in self.finder.spans(text)
-        ]
+    def _in_text(self, text: str) -> Iterator[_Found]:
+        entity_type = self.recognizer.supported_entities[0]
+        spans = [Span(start, end, entity_type, self._score, self.name) for start, end in self.finder.spans(text)]
+        if spans:
+            yield _Found(self.context, spans)
 
 
 class _Patterns:
@@ -127,16 +140,22 @@ class _Patterns:
         """Whether a match of a pattern counts only in a text that has a letter."""
         return index not in self.strong and all(any(map(str.isalpha, word)) for word in self.context)
 
-    def found(self, text: str, lower: str, indexes: Sequence[int]) -> list[_Found]:
-        """Hits of the patterns ``indexes`` that may count."""
-        if not self.strong.issuperset(indexes) and not _mentions(lower, self.context):
-            indexes = [index for index in indexes if index in self.strong]
-        runner = self.runner
-        return [_Found(hit, runner.entity_type, runner.name, self.context) for hit in runner.hits(text, indexes)]
+    def found(
+        self, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+    ) -> Iterator[tuple[int, _Found]]:
+        """(row, hits) of the patterns ``rows``, each in the texts given for it, that may count."""
+        found: dict[int, list[Span]] = {}
+        for index, some in rows.items():
+            if index not in self.strong:
+                some = [row for row in some if _mentions(lower[row], self.context)]
+            for row, span in self.runner.hits(texts, some, index):
+                found.setdefault(row, []).append(span)
+        for row, spans in found.items():
+            yield row, _Found(self.context, without_contained(spans))
 
 
 class Recognition:
-    """Recognizers of one configuration. Texts are looked at one by one; what a gate has ruled out is passed over."""
+    """Recognizers of one configuration. What a gate has ruled out is passed over."""
 
     def __init__(self, recognizers: Sequence[EntityRecognizer], words: Words, threshold: float) -> None:
         self.threshold = threshold
@@ -148,6 +167,8 @@ class Recognition:
         self.always: list[int] = []
         self.expressions: list[Expression] = []
         self.row_gates: list[tuple[int, RowGate]] = []
+        #: Keys of patterns that would match any word, with the words of which a text must have one for them to count.
+        self.by_context: list[tuple[int, tuple[str, ...]]] = []
         for number, source in enumerate(self._sources):
             self._add_gates(number, source)
 
@@ -165,7 +186,10 @@ class Recognition:
             if index in source.useful:
                 key = self._key(number, index)
                 caseless, weak = source.runner.caseless, source.is_weak(index)
-                self.expressions.append(Expression(key, expression, wider, caseless, weak))
+                if weak and all(map(str.isascii, source.context)) and _matches_words(expression, caseless=caseless):
+                    self.by_context.append((key, source.context))
+                else:
+                    self.expressions.append(Expression(key, expression, wider, caseless, weak))
 
     def _key(self, source: int, pattern: int) -> int:
         self._keys.append((source, pattern))
@@ -180,52 +204,69 @@ class Recognition:
         fitting = {i for i, source in enumerate(self._sources) if may_match(source.kind, traits)}
         return [key for key, (source, _) in enumerate(self._keys) if source in fitting]
 
-    def spans(self, text: str, keys: Iterable[int]) -> list[Span]:
-        """Spans in ``text``, when nothing but ``keys`` can match in it.
+    def spans(self, texts: Sequence[str], rows: Mapping[int, Sequence[int]]) -> dict[int, Sequence[Span]]:
+        """Row -> spans in its text, for those that have any; ``rows`` are a key's texts: it matches in no other.
 
         Raises DetectionError when a pattern runs out of time.
         """
-        patterns: dict[int, list[int]] = {}
-        for key in keys:
+        asked: dict[int, dict[int, Sequence[int]]] = {}
+        for key, some in rows.items():
             number, index = self._keys[key]
-            patterns.setdefault(number, []).append(index)
-        lower = text.lower()
-        found: list[_Found] = []
+            asked.setdefault(number, {})[index] = some
+        lower = _Lowered(texts)
+        found: dict[int, list[_Found]] = {}
         try:
-            for number, indexes in patterns.items():
-                found += self._sources[number].found(text, lower, indexes)
+            for number, by_pattern in asked.items():
+                for row, hits in self._sources[number].found(texts, by_pattern, lower):
+                    found.setdefault(row, []).append(hits)
         except TimeoutError:
             raise DetectionError(
-                f"a pattern ran out of time on a text of {len(text)} characters",
-                hint="the scan is void; report the shape of the text",
+                f"a pattern ran out of time on one of {len(texts)} texts",
+                hint="the scan is void; report the shape of the texts",
             ) from None
-        return self._finished(text, lower, found) if found else []
+        return {row: self._finished(texts[row], lower, row, hits) for row, hits in found.items()}
 
-    def _finished(self, text: str, lower: str, found: list[_Found]) -> list[Span]:
+    def _finished(self, text: str, lower: _Lowered, row: int, found: Sequence[_Found]) -> Sequence[Span]:
         """Context words, threshold, and hits inside others of their type."""
-        surroundings = Surroundings(text, self._words)
-        by_type: dict[str, dict[Hit, str]] = {}
-        for hit, entity_type, detector, context in found:
-            if hit.score < 1.0 and _mentions(lower, context):
-                near = surroundings.near(hit.start)
-                if any(_mentions(word, context) for word in near):
-                    hit = hit._replace(score=boosted(hit.score))
-            if hit.score >= self.threshold:
-                detectors = by_type.setdefault(entity_type, {})
-                detectors[hit] = min(detector, detectors.get(hit, detector))
-        return [
-            Span(hit.start, hit.end, entity_type, round(hit.score, 4), detectors[hit])
-            for entity_type, detectors in by_type.items()
-            for hit in (without_contained(detectors) if len(detectors) > 1 else detectors)
-        ]
+        surroundings: Surroundings | None = None
+        counting: dict[str, list[Span]] = {}
+        for context, spans in found:
+            if context and not _are_certain(spans) and _mentions(lower[row], context):
+                surroundings = surroundings or Surroundings(text, self._words)
+                spans = [_in_context(span, context, surroundings) for span in spans]
+            spans = [span for span in spans if span.score >= self.threshold]
+            if len(found) == 1:
+                return without_contained(spans)
+            if spans:
+                counting.setdefault(spans[0].entity_type, []).extend(spans)
+        return [span for spans in counting.values() for span in without_contained(spans)]
+
+
+def _are_certain(spans: Iterable[Span]) -> bool:
+    # A loop, here and below, since these are asked for every hit: a generator inside any() takes three times as long.
+    for span in spans:  # noqa: SIM110
+        if span.score < 1.0:
+            return False
+    return True
 
 
 def _mentions(text: str, words: Iterable[str]) -> bool:
-    # A loop, since this is asked for every hit: a generator inside any() takes three times as long.
     for word in words:  # noqa: SIM110
         if word in text:
             return True
     return False
+
+
+def _in_context(span: Span, context: Iterable[str], surroundings: Surroundings) -> Span:
+    if span.score < 1.0 and any(_mentions(word, context) for word in surroundings.near(span.start)):
+        return span._replace(score=round(boosted(span.score), 4))
+    return span
+
+
+def _matches_words(gate: str, *, caseless: bool) -> bool:
+    """Whether a gate would let through nearly every text."""
+    flags = regex.DOTALL | regex.MULTILINE | (regex.IGNORECASE if caseless else 0)
+    return regex.search(gate, _PLAIN_WORDS, flags) is not None
 
 
 def _source(recognizer: EntityRecognizer, threshold: float) -> _Patterns | _Called:

@@ -9,6 +9,7 @@ differential test holds that, and another that these are the patterns installed.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -22,25 +23,49 @@ _Place = tuple[int, int]
 _LOCAL = regex.compile(r"(?r)[!#$%&'*+\-/=?^_`{|}~.\w]+", _FLAGS)
 _LOCAL_START = regex.compile(r"\b[!#$%&'*+\-/=?^_`{|}~\w]", _FLAGS)
 _LABELS = regex.compile(r"\w+(?:-+\w+)*(?:\.\w+(?:-+\w+)*)+", _FLAGS)
+# The same for ASCII texts, where the standard library's are enough and take half the time.
+_LOCAL_MARKS = "!#$%&'*+-/=?^_`{|}~." + string.ascii_letters + string.digits
+_ASCII_LABELS = re.compile(_LABELS.pattern, re.ASCII)
 
 
 def email_places(text: str) -> Iterator[_Place]:
     """Matches of Presidio's e-mail pattern, in order: (start, end) in code points."""
     begin = 0
     at = text.find("@")
+    is_ascii = text.isascii()
     while at >= 0:
-        # Bounded, since regex looks for a dot in all that is left before it tries to match.
         next_at = text.find("@", at + 1)
-        labels = _LABELS.match(text, at + 1, next_at if next_at >= 0 else len(text))
-        if labels is not None:
-            local = _LOCAL.match(text, begin, at)
-            # The last character can't be a dot, and the first is the leftmost one at a word boundary.
-            if local is not None and text[at - 1] != ".":
-                start = _LOCAL_START.search(text, local.start(), at)
-                if start is not None:
-                    begin = labels.end()
-                    yield start.start(), begin
+        start = _local_start(text, begin, at, is_ascii=is_ascii)
+        if start >= 0:
+            # Bounded, since regex looks for a dot in all that is left before it tries to match.
+            end = next_at if next_at >= 0 else len(text)
+            labels = _ASCII_LABELS.match(text, at + 1, end) if is_ascii else _LABELS.match(text, at + 1, end)
+            if labels is not None:
+                begin = labels.end()
+                yield start, begin
         at = next_at if next_at < 0 or next_at >= begin else text.find("@", begin)
+
+
+def _local_start(text: str, begin: int, at: int, *, is_ascii: bool) -> int:
+    """Where the local part before an at sign begins, at ``begin`` or behind it; -1 if there is none.
+
+    Its last character can't be a dot, and its first is the leftmost one at a word boundary that is none.
+    """
+    if at == begin or text[at - 1] == ".":
+        return -1
+    if is_ascii:
+        start = len(text[begin:at].rstrip(_LOCAL_MARKS)) + begin
+        if start < at and (text[start].isalnum() and (start == 0 or not _is_word(text[start - 1]))):
+            return start
+    else:
+        local = _LOCAL.match(text, begin, at)
+        start = at if local is None else local.start()
+    first = _LOCAL_START.search(text, start, at) if start < at else None
+    return -1 if first is None else first.start()
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 # --- URLs

@@ -84,7 +84,7 @@ def test_what_matches_passes_its_gate(some: list[str]) -> None:
     for row, text in enumerate(some):
         for name, compiled, expression in every_pattern():
             if compiled.search(text):
-                assert expression.key in candidates.get(row, ()), (name, expression.key)
+                assert row in candidates.get(expression.key, ()), (name, expression.key)
 
 
 def test_every_example_passes_its_gate() -> None:
@@ -93,7 +93,7 @@ def test_every_example_passes_its_gate() -> None:
         (name, row)
         for row, text in enumerate(examples())
         for name, compiled, expression in every_pattern()
-        if compiled.search(text) and expression.key not in candidates.get(row, ())
+        if compiled.search(text) and row not in candidates.get(expression.key, ())
     ]
     assert missed == []
 
@@ -123,7 +123,7 @@ def test_a_gate_is_as_sharp_as_it_can_be(pattern: str, inside: str, outside: str
     narrow, wide = gate_pattern(pattern, ascii_rows=True), gate_pattern(pattern, ascii_rows=False)
     assert narrow is not None and wide is not None
     candidates = Prefilter([Expression(0, narrow, wide, caseless=False)]).candidates([inside, outside])
-    assert list(candidates) == [0]
+    assert candidates == {0: [0]}
 
 
 @pytest.mark.parametrize("pattern", [r"\d*", r"(?:a|)", r"^$", r"(unbalanced"])
@@ -133,7 +133,7 @@ def test_what_can_match_nothing_has_no_gate(pattern: str) -> None:
 
 def test_a_match_is_the_texts_own_not_its_neighbours() -> None:
     expression = Expression(0, r"a\x20{0,1}[\x00-\xff]{0,3}b", r"a\x20{0,1}[\x00-\xff]{0,3}b", caseless=False)
-    assert list(Prefilter([expression]).candidates(["xa", "b", "a b"])) in ([2], [1, 2])
+    assert Prefilter([expression]).candidates(["xa", "b", "a b"])[0] in ([2], [1, 2])
 
 
 def test_hyperscan_is_what_runs_here() -> None:
