@@ -14,14 +14,22 @@ from dataclasses import replace
 from clearance.classifiers.columns import finish
 from clearance.classifiers.findings import ColumnReport, Interval
 from clearance.classifiers.profile import LeafProfile, TypeCounts
+from clearance.paths import format_path
 
 
 def unsure(profile: LeafProfile, *, name: str, dtype: str) -> bool:
     """Whether a leaf's kind or type, or what else is reported in it, hangs on which rows were drawn.
 
-    A type that was found stays found: that another draw might have missed it is no doubt. ``name`` and ``dtype``
-    as for :func:`clearance.classifiers.columns.finish`.
+    A type that was found stays found: that another draw might have missed it is no doubt. The same is asked of each
+    leaf inside its strings. ``name`` and ``dtype`` as for :func:`clearance.classifiers.columns.finish`.
     """
+    if _is_unsure(profile, name, dtype):
+        return True
+    below = profile.inside.leaves() if profile.inside is not None else ()
+    return any(unsure(inner, name=name + format_path(steps), dtype=dtype) for steps, inner in below)
+
+
+def _is_unsure(profile: LeafProfile, name: str, dtype: str) -> bool:
     found = finish(profile, name=name, dtype=dtype)
     types = _types(found)
     for other in _variants(profile):

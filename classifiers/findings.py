@@ -59,7 +59,8 @@ class Finding:
 
     ``rows_matched`` counts rows that hold it at least once, of the rows that are not null.
     ``form`` is ``token`` where the matches are our own tokens with a verified keyed check.
-    ``detectors`` starts with the one that matched most rows; ``name`` among them is the column's name.
+    ``detectors`` starts with the one that matched most rows; ``name`` among them is the column's name. ``turns`` are
+    the rows by the role of who speaks, in a chat's messages; a role is one of ``chat.ROLES``.
     """
 
     entity_type: str
@@ -69,6 +70,7 @@ class Finding:
     detectors: tuple[str, ...]
     shapes: tuple[str, ...] = ()
     form: Form = "raw"
+    turns: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
@@ -80,6 +82,7 @@ class Finding:
             "detectors": list(self.detectors),
             "shapes": list(self.shapes),
             "form": self.form,
+            **({"turns": dict(self.turns)} if self.turns else {}),
         }
 
     @classmethod
@@ -93,6 +96,7 @@ class Finding:
             detectors=tuple(data["detectors"]),
             shapes=tuple(data["shapes"]),
             form=cast(Form, data.get("form", "raw")),
+            turns=tuple((str(role), int(rows)) for role, rows in data.get("turns", {}).items()),
         )
 
 

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from itertools import compress
 from typing import Any
@@ -17,11 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.classifiers.column_traits import column_traits
+from clearance.classifiers.embedded import MAX_NESTING
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Form, Span
 from clearance.classifiers.looking import TokenSpans, find
 from clearance.classifiers.resolve import THRESHOLDS, resolve
 from clearance.classifiers.sketch import DistinctSketch
+from clearance.classifiers.subleaves import SubLeaves
 from clearance.classifiers.traits import shape, traits
 from clearance.values import texts_of
 
@@ -34,7 +37,8 @@ SHAPE_ROWS = 20
 MAX_SHAPES = 50
 _NUMBERS = ("rows", "whole", "embedded", "texty", "scored", "score")
 #: 2: the sketch hashes with SipHash. Profiles of one run are merged, never those of two versions.
-_FORMAT = 2
+#: 3: it knows the leaves inside its strings.
+_FORMAT = 3
 
 
 @dataclass(slots=True)
@@ -84,10 +88,10 @@ class LeafProfile:
 
     ``salt``: 16 to 64 random bytes of the run, the same for all its parts. Feed batches with :meth:`update`, ship with
     :meth:`to_bytes`, combine with :meth:`merge` (commutative and associative), read with
-    :func:`clearance.classifiers.columns.finish`.
+    :func:`clearance.classifiers.columns.finish`. ``nesting``: how deep strings inside strings are looked into.
     """
 
-    def __init__(self, path: str, type: str, *, salt: bytes) -> None:
+    def __init__(self, path: str, type: str, *, salt: bytes, nesting: int = MAX_NESTING) -> None:
         self.path = path
         self.type = type
         self.rows = 0
@@ -95,8 +99,13 @@ class LeafProfile:
         self.filled = 0
         self.traits: Counter[str] = Counter()
         self.counts: dict[tuple[Form, str], TypeCounts] = {}
+        #: In a chat: rows by the role of who speaks, and those of them that hold an entity type.
+        self.spoken: Counter[str] = Counter()
+        self.turns: dict[tuple[Form, str], Counter[str]] = {}
         self._sketch = DistinctSketch(salt)
         self._distinct_before = 0
+        #: The leaves inside its strings.
+        self.inside = _inside(salt, nesting)
 
     def update(
         self,
@@ -104,15 +113,31 @@ class LeafProfile:
         engine: Engine,
         verified: Verified | None = None,
         token_spans: TokenSpans | None = None,
+        role: str = "",
     ) -> None:
-        """Look at one batch of values in text form (a string array with nulls).
+        """Look at one batch of values in text form (a string array with nulls); in a chat, ``role`` says them all.
 
         Each distinct value is looked at once. Raises DetectionError when a detector fails.
         """
-        self.rows += len(values)
-        self.nulls += values.null_count
         counted = pc.value_counts(values.drop_null())
         distinct, numbers = counted.field("values"), counted.field("counts").to_numpy()
+        self.add(distinct, numbers, values.null_count, engine, verified, token_spans, role)
+
+    def add(
+        self,
+        distinct: pa.Array,
+        numbers: npt.NDArray[np.int64],
+        nulls: int,
+        engine: Engine,
+        verified: Verified | None = None,
+        token_spans: TokenSpans | None = None,
+        role: str = "",
+    ) -> None:
+        """The same for distinct values without nulls, of which ``numbers`` says how often each one occurs."""
+        rows = int(numbers.sum()) + nulls
+        before = {key: counts.rows for key, counts in self.counts.items()} if role else {}
+        self.rows += rows
+        self.nulls += nulls
         self._sketch.update(distinct)
         if verified is not None:
             token_types = verified(distinct)
@@ -128,8 +153,14 @@ class LeafProfile:
             texts = list(compress(texts, filled))
         self.filled += int(numbers.sum())
         self._look(distinct, texts, numbers, engine, token_spans)
+        if self.inside is not None:
+            self.inside.update(distinct, texts, numbers, engine, verified, token_spans)
         for counts in self.counts.values():
             counts.cut()
+        if role:
+            self.spoken[role] += rows
+            for key, counts in self.counts.items():
+                self.turns.setdefault(key, Counter())[role] += counts.rows - before.get(key, 0)
 
     def _look(
         self,
@@ -226,11 +257,19 @@ class LeafProfile:
         self.traits.update(other.traits)
         for key, counts in other.counts.items():
             self.counts.setdefault(key, TypeCounts()).add(counts)
+        self.spoken.update(other.spoken)
+        for key, by_role in other.turns.items():
+            self.turns.setdefault(key, Counter()).update(by_role)
+        if self.inside is not None and other.inside is not None:
+            self.inside.merge(other.inside)
 
     def to_bytes(self) -> bytes:
         """Counts, shapes and registers, for the shuffle; equal profiles give equal bytes."""
-        data = {**self._numbers(), "sketch": self._sketch.to_dict()}
-        return zlib.compress(json.dumps(data, sort_keys=True, separators=(",", ":")).encode(), 1)
+        return zlib.compress(json.dumps(self._to_dict(), sort_keys=True, separators=(",", ":")).encode(), 1)
+
+    def _to_dict(self) -> dict[str, Any]:
+        inside = self.inside.to_dict(LeafProfile._to_dict) if self.inside is not None else None
+        return {**self._numbers(), "sketch": self._sketch.to_dict(), "inside": inside}
 
     def _numbers(self, *, shared_by: int = 0) -> dict[str, Any]:
         """All counts, JSON-ready; only the shapes that so many rows share."""
@@ -242,12 +281,14 @@ class LeafProfile:
             "nulls": self.nulls,
             "filled": self.filled,
             "traits": dict(self.traits),
+            "spoken": dict(self.spoken),
             "counts": [
                 {
                     "form": form,
                     "entity_type": entity_type,
                     "numbers": [getattr(c, name) for name in _NUMBERS],
                     "detectors": dict(c.detectors),
+                    "turns": dict(self.turns.get((form, entity_type), ())),
                     "shapes": {item: number for item, number in c.shapes.items() if number >= shared_by},
                 }
                 for (form, entity_type), c in sorted(self.counts.items())
@@ -257,15 +298,21 @@ class LeafProfile:
     @classmethod
     def from_bytes(cls, data: bytes) -> LeafProfile:
         """Inverse of :meth:`to_bytes`. The result can be merged and read, not updated: the salt did not travel."""
-        content: Mapping[str, Any] = json.loads(zlib.decompress(data))
-        return cls._read(content, DistinctSketch.from_dict(content["sketch"]))
+        return cls._from_dict(json.loads(zlib.decompress(data)))
+
+    @classmethod
+    def _from_dict(cls, content: Mapping[str, Any]) -> LeafProfile:
+        profile = cls._read(content, DistinctSketch.from_dict(content["sketch"]))
+        profile.inside = SubLeaves.from_dict(content["inside"], cls._from_dict) if content["inside"] else None
+        return profile
 
     def to_record(self) -> dict[str, Any]:
         """What a later scan can go on from, JSON-ready: counts, and shapes that SHAPE_ROWS rows share.
 
         Without the sketch: no digest of a value is kept, keyed or not. Only the number of distinct values is.
         """
-        return {**self._numbers(shared_by=SHAPE_ROWS), "distinct": self.distinct}
+        inside = self.inside.to_dict(LeafProfile.to_record) if self.inside is not None else None
+        return {**self._numbers(shared_by=SHAPE_ROWS), "distinct": self.distinct, "inside": inside}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], *, salt: bytes) -> LeafProfile:
@@ -275,6 +322,10 @@ class LeafProfile:
         """
         profile = cls._read(record, DistinctSketch(salt))
         profile._distinct_before = int(record["distinct"])
+        inside = record["inside"]
+        read = partial(cls.from_record, salt=salt)
+        # It is merged into what this run finds, so it need not be able to look into further strings itself.
+        profile.inside = SubLeaves.from_dict(inside, read) if inside else None
         return profile
 
     @classmethod
@@ -284,8 +335,11 @@ class LeafProfile:
         profile = cls.__new__(cls)
         profile.path, profile.type = content["path"], content["type"]
         profile.rows, profile.nulls, profile.filled = content["rows"], content["nulls"], content["filled"]
-        profile.traits = Counter(content["traits"])
-        profile._sketch, profile._distinct_before = sketch, 0
+        profile.traits, profile.spoken = Counter(content["traits"]), Counter(content["spoken"])
+        profile.turns = {
+            (item["form"], item["entity_type"]): Counter(item["turns"]) for item in content["counts"] if item["turns"]
+        }
+        profile._sketch, profile._distinct_before, profile.inside = sketch, 0, None
         profile.counts = {
             (item["form"], item["entity_type"]): TypeCounts(
                 detectors=Counter(item["detectors"]),
@@ -295,6 +349,10 @@ class LeafProfile:
             for item in content["counts"]
         }
         return profile
+
+
+def _inside(salt: bytes, nesting: int) -> SubLeaves | None:
+    return SubLeaves(lambda: LeafProfile("", "", salt=salt, nesting=nesting - 1)) if nesting else None
 
 
 def _is_all(text: str, span: Span) -> bool:

@@ -1,33 +1,43 @@
 """Column paths: how a leaf of a nested schema is addressed, in one canonical string.
 
 ``user.emails[].address`` is the field ``address`` of each element of ``user.emails``; ``tags{key}`` and
-``tags{value}`` are the keys and the values of a map. A name that holds ``.``, a bracket, a brace or a backtick
-(or is empty) stands in backticks, a backtick inside it doubled, as in Spark SQL: ``` `e.mail` ```. Spaces and
-non-ASCII letters need no quotes. A map's keys are data: a path names the *kind* of step, never a key.
+``tags{value}`` are the keys and the values of a map; ``payload{json}.user.email`` is a leaf of the JSON inside the
+string ``payload``, and so are ``{xml}``, ``{query}`` of a URL, and ``{kv}`` for key=value logs. A name that holds
+``.``, a bracket, a brace or a backtick (or is empty) stands in backticks, a backtick inside it doubled, as in Spark
+SQL: ``` `e.mail` ```. Spaces and non-ASCII letters need no quotes. A map's keys are data: a path names the *kind* of
+step, never a key.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from clearance.errors import UsageError
 
+#: What may be written inside a string: JSON, XML, the query of a URL, key=value pairs of a log.
+Form = Literal["json", "xml", "query", "kv"]
+
 _NEEDS_QUOTES = re.compile(r"[.\[\]{}`]|^$")
-_TOKEN = re.compile(r"`((?:[^`]|``)*)`|(\[\])|\{(key|value)\}|(\.)|([^.\[\]{}`]+)", re.DOTALL)
+_TOKEN = re.compile(r"`((?:[^`]|``)*)`|(\[\])|\{(key|value|json|xml|query|kv)\}|(\.)|([^.\[\]{}`]+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step down: a field by name, each item of an array, or each key or value of a map."""
+    """One step down: a field by name, each item of an array, each key or value of a map, or into what a string holds.
 
-    kind: Literal["name", "item", "key", "value"]
+    ``name`` is the field's name, or the form of what the string holds.
+    """
+
+    kind: Literal["name", "item", "key", "value", "form"]
     name: str = ""
 
 
 ITEM = Step("item")
 KEY = Step("key")
 VALUE = Step("value")
+FORMS: dict[Form, Step] = {form: Step("form", form) for form in get_args(Form)}
+_ENTRIES: dict[str, Step] = {"key": KEY, "value": VALUE} | dict(FORMS.items())
 
 
 def sql_name(name: str) -> str:
@@ -46,8 +56,10 @@ def format_path(steps: Sequence[Step]) -> str:
     for step in steps:
         if step.kind == "name":
             parts.append(("." if parts else "") + quote(step.name))
+        elif step.kind == "item":
+            parts.append("[]")
         else:
-            parts.append({"item": "[]", "key": "{key}", "value": "{value}"}[step.kind])
+            parts.append("{" + (step.name or step.kind) + "}")
     return "".join(parts)
 
 
@@ -72,7 +84,7 @@ def parse_path(path: str) -> tuple[Step, ...]:
         elif item:
             steps.append(ITEM)
         elif entry:
-            steps.append(KEY if entry == "key" else VALUE)
+            steps.append(_ENTRIES[entry])
         elif dot:
             expects_name = True
         position = match.end()
@@ -89,5 +101,5 @@ def top_level(path: str) -> str:
 def _bad(path: str) -> UsageError:
     return UsageError(
         f"not a column path: {path[:80]!r}",
-        hint="write user.email, user.emails[].address, tags{key}, tags{value}, or `odd.name` in backticks",
+        hint="write user.email, user.emails[].address, tags{key}, payload{json}.user, or `odd.name` in backticks",
     )
