@@ -6,16 +6,21 @@ there is no Hyperscan for the platform, there is no pass: every pattern is tried
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from clearance.cache import cache_home, read_own, write_own
 from clearance.classifiers.folding import Buffer
 from clearance.errors import DetectionError
 
@@ -28,6 +33,8 @@ except ImportError:  # a platform without a wheel
 #: Which texts of a buffer a gate of another kind lets through: their indexes.
 RowGate = Callable[[Buffer], npt.NDArray[np.int64]]
 
+#: So many compiled databases are kept: three for each configuration in use.
+_KEPT = 12
 #: A row's index needs no more: Hyperscan takes less than 4 GiB at once.
 _ROW_BITS = 32
 _LETTERS = np.array([chr(byte).isalpha() and byte < 128 for byte in range(256)])
@@ -108,16 +115,38 @@ class Prefilter:
 
 
 def _database(expressions: Iterable[tuple[int, str, bool]]) -> Any:
+    """A compiled database: from the cache if it was compiled on this platform before, which takes seconds."""
     listed = list(expressions)
+    path = cache_home() / "gates" / f"{_digest(listed)}.hs"
+    kept = read_own(path)
+    if kept is not None:
+        with contextlib.suppress(hyperscan.HyperscanError):
+            database = hyperscan.loadb(kept, mode=hyperscan.HS_MODE_BLOCK)
+            # Compiling makes one; loading does not.
+            database.scratch = hyperscan.Scratch(database)
+            return database
+    database = _compiled(listed)
+    write_own(path, hyperscan.dumpb(database), keep=_KEPT)
+    return database
+
+
+def _compiled(expressions: Sequence[tuple[int, str, bool]]) -> Any:
     flags = hyperscan.HS_FLAG_MULTILINE | hyperscan.HS_FLAG_DOTALL
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[expression.encode("latin-1") for _, expression, _ in listed],
-        ids=[key for key, _, _ in listed],
-        elements=len(listed),
-        flags=[flags | (hyperscan.HS_FLAG_CASELESS if caseless else 0) for _, _, caseless in listed],
+        expressions=[expression.encode("latin-1") for _, expression, _ in expressions],
+        ids=[key for key, _, _ in expressions],
+        elements=len(expressions),
+        flags=[flags | (hyperscan.HS_FLAG_CASELESS if caseless else 0) for _, _, caseless in expressions],
     )
     return database
+
+
+def _digest(expressions: Sequence[tuple[int, str, bool]]) -> str:
+    """What a database depends on: its expressions, and Hyperscan's version and the processor's features."""
+    platform = str(_compiled([(0, "a", False)]).info())
+    facts = json.dumps([platform, metadata.version("hyperscan"), expressions])
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def _scan(database: Any, buffer: Buffer, scratch: threading.Lock) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:

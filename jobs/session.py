@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
+from clearance.cache import cache_home
 from clearance.errors import SessionError
 
 if TYPE_CHECKING:
@@ -75,14 +76,6 @@ def _environment_brings_one() -> bool:
 def is_connect(spark: "SparkSession") -> bool:
     """Whether this is a Spark Connect session."""
     return type(spark).__module__.startswith("pyspark.sql.connect")
-
-
-def cache_home() -> Path:
-    """Where JARs and logs are kept: ``$CLEARANCE_CACHE``, else the user's cache folder."""
-    if home := os.environ.get("CLEARANCE_CACHE"):
-        return Path(home)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "clearance"
 
 
 def log_file() -> Path:

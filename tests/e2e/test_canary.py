@@ -209,7 +209,7 @@ class Left:
 
     def _cache(self) -> Path:
         """A cache folder with a log of its own, and the JARs of the usual one."""
-        from clearance.jobs.session import cache_home
+        from clearance.cache import cache_home
 
         own, usual = self.project.path / "cache", cache_home()
         own.mkdir()

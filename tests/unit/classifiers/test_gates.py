@@ -139,3 +139,18 @@ def test_a_match_is_the_texts_own_not_its_neighbours() -> None:
 def test_hyperscan_is_what_runs_here() -> None:
     assert Prefilter.available()
     assert hyperscan.__version__
+
+
+def test_a_compiled_gate_is_kept_and_a_damaged_one_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEARANCE_CACHE", str(tmp_path))
+    expressions = [Expression(7, "secret[0-9]", "secret[0-9]", caseless=False)]
+    texts = ["secret1", "none"]
+    assert Prefilter(expressions).candidates(texts) == {7: [0]}
+    (kept,) = (tmp_path / "gates").iterdir()
+    assert Prefilter(expressions).candidates(texts) == {7: [0]}
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert Prefilter(expressions).candidates(texts) == {7: [0]}
+    assert kept.read_bytes() == content
+    others = [Expression(7, "open", "open", caseless=False)]
+    assert Prefilter(others).candidates(["an open door"]) == {7: [0]}
