@@ -41,7 +41,7 @@ def write_own(path: Path, content: bytes, *, keep: int) -> None:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(content).digest() + content)
-            os.replace(name, path)
+            Path(name).replace(path)
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise

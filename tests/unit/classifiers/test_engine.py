@@ -9,7 +9,8 @@ import time
 import pytest
 from presidio_analyzer import EntityRecognizer
 
-from clearance.classifiers.engine import Engine, engine_builds, load_engine
+from clearance.classifiers import Engine, load_engine
+from clearance.classifiers.engine import engine_builds
 from clearance.errors import DetectionError, UsageError
 
 
@@ -157,3 +158,8 @@ def test_presidio_logs_no_value(
         patterns.spans(["iban GB33BUKB2020155555555Q, phone 212-555-0187, card 4111111111111111"])
     out, err = capfd.readouterr()
     assert "GB33" not in caplog.text + out + err
+
+
+def test_the_public_import_is_light() -> None:
+    script = "import sys; from clearance.classifiers import Span; sys.exit('presidio_analyzer' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
