@@ -82,7 +82,7 @@ def write_texts(folder: Path, megabytes: int) -> int:
 
 def write_cells(folder: Path, megabytes: int, cells: int) -> int:
     """A table with few cells, each of so many megabytes; returns its octets of text."""
-    from clearance.classifiers.engine import WINDOW
+    from clearance.classifiers.windows import SIZE
 
     pieces = (". ".join(batch.to_pylist()) for batch in texts())
     octets = 0
@@ -95,7 +95,7 @@ def write_cells(folder: Path, megabytes: int, cells: int) -> int:
             length += len(parts[-1])
         text = "".join(parts)[: megabytes << 20]
         seam, end = " 4111111111111111 ", f" end{number}@example.com"
-        place = WINDOW - len(seam) // 2
+        place = SIZE - len(seam) // 2
         written.append(text[:place] + seam + text[place + len(seam) : -len(end)] + end)
         octets += len(written[-1])
     pq.write_table(pa.table({"text": written}), folder / "cells.parquet", row_group_size=1, **_PLAIN)

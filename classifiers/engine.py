@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -29,12 +29,9 @@ from clearance.classifiers.prefilter import Expression, Prefilter
 from clearance.classifiers.recognition import Recognition, quiet_presidio
 from clearance.classifiers.recognizers import build_recognizer, enabled_entries
 from clearance.classifiers.views import VIEW_GATES, View, views
-from clearance.classifiers.windows import windows
+from clearance.classifiers.windows import OVERLAP, SIZE, in_windows
 from clearance.errors import ClearanceError, DetectionError
 
-#: Longer texts are looked at in windows, so that what one text costs in memory is bounded.
-WINDOW = 1 << 18
-OVERLAP = 1 << 13
 #: So much is looked at in one pass of the gate.
 _PASS_TEXTS, _PASS_CHARACTERS = 1 << 14, 1 << 22
 #: Building the gate takes longer than trying every pattern on so little.
@@ -79,7 +76,7 @@ class Engine:
             "threshold": self.threshold,
             "recognizers": sorted(type(recognizer).__name__ for recognizer in self.recognizers),
             "detectors": detectors_digest(self._detectors),
-            "window": [WINDOW, OVERLAP],
+            "window": [SIZE, OVERLAP],
             "versions": {name: metadata.version(name) for name in packages},
             "ner": None if self._ner is None else {"name": self._ner.name, **self._ner.facts},
         }
@@ -142,13 +139,18 @@ class Engine:
         wanted = [ner] * len(texts) if isinstance(ner, bool) else list(ner)
         if len(wanted) != len(texts):
             raise ValueError("ner must be one bool, or one for each text")
+        found = in_windows(self._by_patterns, texts)
+        self._add_names(found, texts, wanted)
+        return [self._counting(hits) if hits else hits for hits in found]
+
+    def _by_patterns(self, texts: Sequence[str]) -> list[list[Span]]:
+        """What patterns find in the texts as they are and in their views."""
         rows = self._rows_by_key(texts)
         found = _guarded(self._patterns, texts, rows)
         hidden = [(row, view) for row in rows.get(self._view_key, ()) for view in views(texts[row])]
         for (row, _), hits in zip(hidden, self._in_views([view for _, view in hidden]), strict=True):
             found[row] += hits
-        self._add_names(found, texts, wanted)
-        return [self._counting(hits) if hits else hits for hits in found]
+        return found
 
     def _add_names(self, found: list[list[Span]], texts: Sequence[str], wanted: Sequence[bool]) -> None:
         rows = [row for row, use_ner in enumerate(wanted) if use_ner]
@@ -170,6 +172,9 @@ class Engine:
 
     def recognized(self, texts: Sequence[str]) -> list[list[Span]]:
         """Hits of Presidio's recognizers alone: what ``AnalyzerEngine.analyze`` finds with the same ones."""
+        return in_windows(self._by_recognizers, texts)
+
+    def _by_recognizers(self, texts: Sequence[str]) -> list[list[Span]]:
         rows = self._rows_by_key(texts)
         return _guarded(
             self._patterns, texts, {key: some for key, some in rows.items() if key < len(self._recognition)}
@@ -179,23 +184,17 @@ class Engine:
         """Keys of what may match, and the indexes of the texts in which it may."""
         few = len(texts) < _WORTH_A_GATE_TEXTS and sum(map(len, texts)) < _WORTH_A_GATE_CHARACTERS
         if not Prefilter.available() or (few and "_prefilter" not in self.__dict__):
-            return self._rows_by_traits(texts, range(len(texts)))
+            return self._rows_by_traits(texts)
         found: dict[int, list[int]] = {}
         for start, end in _passes(texts):
-            some = [text if len(text) <= WINDOW else "" for text in texts[start:end]]
-            for key, passed in self._prefilter.candidates(some).items():
+            for key, passed in self._prefilter.candidates(texts[start:end]).items():
                 found.setdefault(key, []).extend([start + row for row in passed])
-        found = self._without_words(found)
-        long = [row for row, text in enumerate(texts) if len(text) > WINDOW]
-        for key, rows in self._rows_by_traits(texts, long).items():
-            found.setdefault(key, []).extend(rows)
-        everywhere = dict.fromkeys(self._always, range(len(texts)))
-        return {**found, **everywhere}
+        return {**self._without_words(found), **dict.fromkeys(self._always, range(len(texts)))}
 
-    def _rows_by_traits(self, texts: Sequence[str], rows: Iterable[int]) -> dict[int, Sequence[int]]:
+    def _rows_by_traits(self, texts: Sequence[str]) -> dict[int, Sequence[int]]:
         found: dict[int, list[int]] = {}
-        for row in rows:
-            for key in self._keys_by_traits(texts[row]):
+        for row, text in enumerate(texts):
+            for key in self._keys_by_traits(text):
                 found.setdefault(key, []).append(row)
         return dict(found)
 
@@ -218,7 +217,8 @@ class Engine:
         """Each text's hits of all patterns, when a key matches in no other text than those given for it."""
         found: list[list[Span]] = [[] for _ in texts]
         last = len(self._recognition)
-        for row, spans in self._presidio(texts, {key: some for key, some in rows.items() if key < last}):
+        recognizers = {key: some for key, some in rows.items() if key < last}
+        for row, spans in self._recognition.spans(texts, recognizers).items():
             found[row] += spans
         for key, some in rows.items():
             if last <= key < self._view_key:
@@ -226,22 +226,6 @@ class Engine:
                 for row in some:
                     found[row] += detector.spans(texts[row])
         return found
-
-    def _presidio(self, texts: Sequence[str], rows: Mapping[int, Sequence[int]]) -> Iterator[tuple[int, Sequence[Span]]]:
-        long = [row for row, text in enumerate(texts) if len(text) > WINDOW]
-        if long:
-            short = {key: [row for row in some if row not in long] for key, some in rows.items()}
-            yield from self._recognition.spans(texts, short).items()
-        else:
-            yield from self._recognition.spans(texts, rows).items()
-        for row in long:
-            bounds = list(windows(texts[row], WINDOW, OVERLAP))
-            keys = dict.fromkeys((key for key, some in rows.items() if row in some), (0,))
-            found: list[Span] = []
-            for start, end in bounds:
-                for span in self._recognition.spans([texts[row][start:end]], keys).get(0, ()):
-                    found.append(span._replace(start=span.start + start, end=span.end + start))
-            yield row, _without_cut_short(found)
 
     def _counting(self, hits: list[Span]) -> list[Span]:
         """Distinct hits above the threshold, in the order that all callers see."""
@@ -311,17 +295,6 @@ def _passes(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         characters += len(text)
     if start < len(texts):
         yield start, len(texts)
-
-
-def _without_cut_short(spans: Sequence[Span]) -> list[Span]:
-    """Hits of overlapping windows: one that was cut short at a window's edge gives way to its longer self."""
-    kept: list[Span] = []
-    reach: dict[tuple[str, str], int] = {}
-    for span in sorted(set(spans), key=lambda span: (span.start, -span.end, -span.score)):
-        if span.end > reach.get((span.entity_type, span.detector), -1):
-            kept.append(span)
-            reach[span.entity_type, span.detector] = span.end
-    return kept
 
 
 def load_engine(
