@@ -66,8 +66,13 @@ def _ends(number: int, total: int) -> tuple[float, ...]:
 
 
 def _scaled(counts: TypeCounts, factor: float, total: int) -> TypeCounts:
-    scaled = {name: _times(getattr(counts, name), factor, total) for name in ("rows", "whole", "embedded", "texty")}
-    return replace(counts, **scaled)
+    return replace(
+        counts,
+        rows=_times(counts.rows, factor, total),
+        whole=_times(counts.whole, factor, total),
+        embedded=_times(counts.embedded, factor, total),
+        texty=_times(counts.texty, factor, total),
+    )
 
 
 def _times(number: int, factor: float, total: int) -> int:

@@ -32,7 +32,8 @@ _STATES: dict[str, str] = {
     "other-policy": "the label was given under another policy: label the dataset again with this one",
     "overlooked": "no model looked for names and places in its text: scan it with the model, "
     "or accept that in the policy (rules: text_without_model)",
-    "sampled": "only a sample was scanned, which can refuse but not clear: scan all of it",
+    "sampled": "only a sample was scanned, which can refuse but not clear: scan all of it, "
+    "or accept what such a sample proves in the policy (rules: sampled_scans)",
     "unproved": "the protection of this dataset has no passed proof: protect it again",
 }
 #: States in which the stored label still speaks for the data, so that a conflict on it is definite.

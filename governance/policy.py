@@ -121,10 +121,18 @@ class HostingRule(Strict):
     private: Text
 
 
+class SampledScans(Strict):
+    """What a scan of a sample must at least have proved: to find what is in such a share of rows, how surely."""
+
+    prevalence: Annotated[float, Field(gt=0, lt=1)]
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+
+
 class Rules(Strict):
     """The closed set of rules of a check. ``level`` has no settings and can't be turned off.
 
     ``text_without_model``: text in which no model looked for names and places may be cleared all the same.
+    ``sampled_scans``: a dataset of which only a sample was scanned may be cleared if the sample proved this much.
     """
 
     hosting: HostingRule
@@ -133,6 +141,7 @@ class Rules(Strict):
     regions: bool = False
     purposes: bool = False
     text_without_model: bool = False
+    sampled_scans: SampledScans | None = None
     environments: dict[Text, Names] = Field(default_factory=dict)
 
 

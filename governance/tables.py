@@ -51,6 +51,13 @@ _ALL = (
         {"kind": "str", "entity_type": "str", "engine_digest": "str"},
         "dataset",
     ),
+    # One row a column of a Delta table that was read whole: what a scan of rows added later goes on from.
+    _table(
+        "profiles",
+        {"dataset": "str", "version": "str", "column": "str", "profile": "json"},
+        {"engine_digest": "str"},
+        "dataset",
+    ),
     # What a dataset is labelled, and the observation this label speaks for.
     _table(
         "labels",

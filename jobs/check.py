@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
+from clearance.governance.coverage import Coverage
 from clearance.governance.decisions import State, Verdict, decide, read_facts
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labeling import label_column, label_dataset
@@ -110,6 +111,8 @@ def judge(
             state, reason = "other-policy", "the dataset was labelled and proved under another policy"
         else:
             columns, label = again
+    if state == "current" and (sampled := _sampled(row)) and not _accepted(row, policy):
+        state, reason = "sampled", sampled
     if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
         state, reason = "overlooked", overlooked
     verdict = decide(
@@ -121,11 +124,29 @@ def judge(
         column_labels=columns,
         column_types={path: own.get("entity_types", ()) for path, own in stored.items()},
     )
-    reason = reason or _overlooked(row)
+    reason = reason or _overlooked(row) or _sampled(row)
     checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason)
     if record and row:
         _record(checked, policy, registry, declared)
     return checked
+
+
+def _coverage(row: Mapping[str, Any]) -> Coverage | None:
+    told = (row.get("looked") or {}).get("coverage")
+    # Labels of before there were samples are of whole datasets.
+    return Coverage.from_dict(told) if told else None
+
+
+def _sampled(row: Mapping[str, Any]) -> str:
+    """What the label does not speak for: rows that nobody looked at."""
+    coverage = _coverage(row)
+    return "" if coverage is None or coverage.complete else coverage.words()
+
+
+def _accepted(row: Mapping[str, Any], policy: Policy) -> bool:
+    """Whether the policy accepts so many unseen rows."""
+    coverage, accepted = _coverage(row), policy.rules.sampled_scans
+    return coverage is not None and accepted is not None and coverage.proves(accepted.prevalence, accepted.confidence)
 
 
 def _overlooked(row: Mapping[str, Any]) -> str:

@@ -209,7 +209,7 @@ def _read_csv(spark: "SparkSession", reference: Reference) -> tuple["DataFrame",
     local, location = reference.local_path, _location(reference)
     if local is not None and "sep" not in reference.options:
         first = (
-            local if local.is_file() else next(iter(sorted(p for p in local.rglob("*.[ct]sv*") if p.is_file())), None)
+            local if local.is_file() else next((file for file in data_files(local) if file.match("*.[ct]sv*")), None)
         )
         if first is not None:
             options["sep"] = sniff_separator(first)

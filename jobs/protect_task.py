@@ -88,8 +88,8 @@ def protect(
 ) -> Protected:
     """Protects a dataset by the desk's policy into ``target``; with ``only_label`` it only labels its records.
 
-    Scans first unless the caller just did. Staged, proved, announced in the audit, published in one step with
-    its labels. Raises what made it impossible; the target is as it was then.
+    Scans first unless the caller just did, and more than a sample. Staged, proved, announced in the audit,
+    published in one step with its labels. Raises what made it impossible; the target is as it was then.
     """
     target.check_writable()
     tokens = desk.tokens()
@@ -97,8 +97,9 @@ def protect(
     _require_apart(dataset.reference, target)
     target.require_ours(spark)
     sweep(desk, target)
-    if scanned is None:
-        scanned = scan(spark, dataset, desk)
+    if scanned is None or not scanned.scan.coverage.complete:
+        # What a sample did not show would be copied as it is.
+        scanned = scan(spark, dataset, desk, facts=scanned.facts if scanned else None)
     partitions = () if unpartitioned else dataset.partitions
     reports = scanned.scan.columns if only_label else as_proved(scanned.scan, desk)
     plan = plan_protection(scanned.scan.leaves, reports, desk.policy, partitions=partitions, protect=not only_label)
@@ -228,7 +229,7 @@ def _rows(
         facts=work.scanned.facts,
         why=why,
         types={leaf.path: [leaf.entity_type] if leaf.entity_type else [] for leaf in plan.leaves},
-        looked=records.looked_with(desk.detection, found.columns),
+        looked=records.looked_with(desk.detection, found),
     )
     protection = {
         "dataset": target.key,

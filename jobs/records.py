@@ -11,6 +11,7 @@ from clearance.governance.lineage_facets import ColumnEdge, ColumnMetrics, Linea
 from clearance.governance.observation import without_metadata
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
+from clearance.version import __version__
 
 if TYPE_CHECKING:
     from clearance.governance.observation import Observation
@@ -63,6 +64,22 @@ def finding_rows(
     ]
 
 
+def profile_rows(scan: "Scan") -> list[dict[str, Any]]:
+    """Rows of ``profiles``: one a column of a Delta table, where a later scan can go on from this one."""
+    if scan.record is None or scan.observation is None or scan.observation.kind != "delta":
+        return []
+    return [
+        {
+            "dataset": scan.dataset,
+            "version": scan.version,
+            "column": path,
+            "profile": profile,
+            "engine_digest": scan.engine_digest,
+        }
+        for path, profile in scan.record.items()
+    ]
+
+
 def label_row(
     dataset: str,
     observation: "Observation | None",
@@ -98,10 +115,20 @@ def label_row(
     }
 
 
-def looked_with(detection: "Detection", reports: Sequence[ColumnReport]) -> dict[str, Any]:
-    """Language and model of a scan, and the columns of text: without a model no one looked for names in them."""
-    texts = [report.path for report in reports if report.kind == "text"]
-    return {"language": detection.language, "ner": detection.ner, "texts": texts}
+def looked_with(detection: "Detection", scan: "Scan") -> dict[str, Any]:
+    """With what a scan looked, and at how much.
+
+    ``texts`` are the columns of text: without a model no one looked for names in them.
+    """
+    texts = [report.path for report in scan.columns if report.kind == "text"]
+    return {
+        "language": detection.language,
+        "ner": detection.ner,
+        "texts": texts,
+        "engine_digest": scan.engine_digest,
+        "clearance": __version__,
+        "coverage": scan.coverage.to_dict(),
+    }
 
 
 def column_labels(reports: Sequence[ColumnReport], policy: "Policy") -> dict[str, Label]:
@@ -151,7 +178,8 @@ def scanned_input(dataset: "Dataset", scan: "Scan", label: Label, columns: Mappi
         label=label.to_dict(),
         column_labels=_telling(columns),
         rows=scan.rows,
-        metrics=metrics_of(scan.columns),
+        # Counts of a sample are not the dataset's.
+        metrics=metrics_of(scan.columns) if scan.coverage.complete else None,
         role="input",
     )
 

@@ -5,35 +5,44 @@ decides. Nothing raw is shuffled, cached or collected.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from clearance.classifiers.columns import finish
+from clearance.classifiers.chat import Speaker, speakers
 from clearance.classifiers.findings import ColumnReport
 from clearance.classifiers.profile import LeafProfile
+from clearance.classifiers.profile_records import records_of
+from clearance.classifiers.reports import reports_of
 from clearance.errors import DatasetError, DetectionError
+from clearance.governance.coverage import Coverage
 from clearance.jobs.datasets import CORRUPT, Dataset
 from clearance.jobs.failures import value_free
 from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.workers import Batches, in_larger_batches, map_batches, worker_engine
-from clearance.leaves import read_leaf
 from clearance.paths import Step
-from clearance.values import to_text
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from clearance.governance.observation import Observation
 
+_SILENT = Speaker("")  # what a leaf holds that nobody says
+_UNSEEN = "a {} can't be looked at"
 _ROWS = ""  # the path of the entry that counts a partition's records
 _PROFILES = "path string, rows bigint, profile binary"
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one scan found. ``malformed`` counts records that the reader could not parse."""
+    """What one scan found. ``rows`` are the dataset's; ``coverage`` says how many of them were looked at.
+
+    ``malformed`` counts records that the reader could not parse, ``record`` is what a later scan can go on from,
+    or None.
+    """
 
     dataset: str
     reference: str
@@ -42,11 +51,13 @@ class Scan:
     columns: tuple[ColumnReport, ...]
     leaves: tuple[SparkLeaf, ...]
     engine_digest: str
+    coverage: Coverage
     observation: "Observation | None" = None
     partitions: tuple[str, ...] = ()
     malformed: int = 0
     aliased: int = 0
-    empty_corrupt: bool = field(default=False)
+    empty_corrupt: bool = False
+    record: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def version(self) -> str | None:
@@ -60,6 +71,7 @@ class Scan:
             "dataset": self.dataset,
             "version": self.version,
             "rows": self.rows,
+            "coverage": self.coverage.to_dict(),
             "columns": [report.to_dict() for report in self.columns],
             **extra,
         }
@@ -76,6 +88,7 @@ class _Profiler:
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         profiles: dict[str, LeafProfile] = {}
+        speaking = speakers([steps for _, steps, _ in self.leaves])
         rows = 0
         for batch in in_larger_batches(batches):
             if not profiles:
@@ -84,13 +97,14 @@ class _Profiler:
                 profiles = {path: LeafProfile(path, kind, salt=self.salt) for path, _, kind in self.leaves}
             rows += batch.num_rows
             for path, steps, _ in self.leaves:
-                values, _ = read_leaf(batch.column(batch.schema.get_field_index(steps[0].name)), steps[1:])
-                profiles[path].update(
-                    to_text(values),
-                    engine,
-                    tokenizer.verified_types if tokenizer is not None else None,
-                    tokenizer.verified_spans if tokenizer is not None else None,
-                )
+                for role, values in speaking.get(steps, _SILENT).turns(batch, steps):
+                    profiles[path].update(
+                        values,
+                        engine,
+                        tokenizer.verified_types if tokenizer is not None else None,
+                        tokenizer.verified_spans if tokenizer is not None else None,
+                        role,
+                    )
         if rows:
             digest = self.detection.engine().digest.encode()
             yield _batch(
@@ -106,25 +120,37 @@ def _batch(entries: Sequence[tuple[str, int, bytes]]) -> pa.RecordBatch:
     )
 
 
-def scan_dataset(dataset: Dataset, detection: Detection, tokens: Tokens | None = None) -> Scan:
-    """Scans a dataset in one pass.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen in the rows of one frame: their number, the detectors' digest, a profile for each leaf."""
 
-    With ``tokens``, values and spans that are our own tokens with a verified keyed check are counted as such;
-    without, nothing is believed to be a token. Raises ``DatasetError`` when the data can't be read to its end,
-    ``DetectionError`` when a detector fails: there is no partial result.
+    rows: int
+    digest: str
+    profiles: dict[str, LeafProfile]
+
+
+def look_at(
+    frame: "DataFrame",
+    leaves: Sequence[SparkLeaf],
+    detection: Detection,
+    tokens: Tokens | None,
+    *,
+    salt: bytes,
+    name: str,
+) -> Looked:
+    """Looks at all rows of a frame in one pass, at those ``leaves`` that can be looked at.
+
+    ``salt``: random bytes of the run, the same for all frames whose profiles are to be merged. ``name`` is the
+    dataset's, for errors: ``DatasetError`` when the data can't be read to its end, ``DetectionError`` when a
+    detector fails.
     """
-    leaves = tuple(leaves_of(dataset.frame.schema))
-    if not leaves:
-        raise DatasetError(f"{dataset.reference.text} has no columns", hint="check that it is the right dataset")
     readable = tuple((leaf.path, leaf.steps, leaf.type) for leaf in leaves if leaf.readable)
-    salt = os.urandom(16)
     profiler = _Profiler(readable, detection, tokens, salt)
     rows = 0
     digests: set[str] = set()
     merged: dict[str, LeafProfile] = {}
-    with value_free(f"scanning {dataset.reference.text}", hint="check that all its files can be read"):
-        frame = map_batches(readable_frame(dataset.frame), profiler, _PROFILES, "the scan")
-        for path, count, blob in frame.collect():
+    with value_free(f"scanning {name}", hint="check that all its files can be read"):
+        for path, count, blob in map_batches(readable_frame(frame), profiler, _PROFILES, "the scan").collect():
             if path == _ROWS:
                 rows += count
                 digests.add(bytes(blob).decode())
@@ -136,14 +162,47 @@ def scan_dataset(dataset: Dataset, detection: Detection, tokens: Tokens | None =
         raise DetectionError(
             "workers run different detectors", hint="install one version of Clearance and its packages on all of them"
         )
+    for leaf in leaves:
+        if leaf.readable and leaf.path not in merged:
+            merged[leaf.path] = LeafProfile(leaf.path, leaf.type, salt=salt)
+    return Looked(rows, digests.pop() if digests else detection.engine().digest, merged)
+
+
+def leaves_to_scan(dataset: Dataset) -> tuple[SparkLeaf, ...]:
+    """The leaves of a dataset. Raises ``DatasetError`` when it has none."""
+    leaves = tuple(leaves_of(dataset.frame.schema))
+    if not leaves:
+        raise DatasetError(f"{dataset.reference.text} has no columns", hint="check that it is the right dataset")
+    return leaves
+
+
+def scan_dataset(dataset: Dataset, detection: Detection, tokens: Tokens | None = None) -> Scan:
+    """Scans all of a dataset in one pass.
+
+    With ``tokens``, values and spans that are our own tokens with a verified keyed check are counted as such;
+    without, nothing is believed to be a token. Raises ``DatasetError`` when the data can't be read to its end,
+    ``DetectionError`` when a detector fails: there is no partial result.
+    """
+    leaves = leaves_to_scan(dataset)
+    looked = look_at(dataset.frame, leaves, detection, tokens, salt=os.urandom(16), name=dataset.reference.text)
+    return scan_of(dataset, leaves, looked, Coverage("full", looked.rows, looked.rows))
+
+
+def scan_of(dataset: Dataset, leaves: tuple[SparkLeaf, ...], looked: Looked, coverage: Coverage) -> Scan:
+    """The verdict on each leaf of a dataset from what was seen of it."""
+    # Before the reports are made: they use the profiles up.
+    record = records_of(looked.profiles) if coverage.complete else None
     reports = [
-        finish(merged.get(leaf.path) or LeafProfile(leaf.path, leaf.type, salt=salt), name=leaf.path, dtype=leaf.type)
-        if leaf.readable
-        else ColumnReport.unknown(leaf.path, leaf.type, rows=rows, reason=f"a {leaf.type} can't be looked at")
+        report
         for leaf in leaves
+        for report in (
+            reports_of(looked.profiles[leaf.path], leaf.steps, leaf.type)
+            if leaf.readable
+            else [ColumnReport.unknown(leaf.path, leaf.type, rows=coverage.rows, reason=_UNSEEN.format(leaf.type))]
+        )
     ]
     malformed = next((r.rows - r.nulls for r in reports if dataset.corrupt and r.path == CORRUPT), 0)
-    unused = dataset.corrupt and not malformed
+    unused = dataset.corrupt and not malformed and coverage.complete
     if unused:
         # No record was malformed, so the column that would have held them is no column of the data.
         reports = [report for report in reports if report.path != CORRUPT]
@@ -152,13 +211,15 @@ def scan_dataset(dataset: Dataset, detection: Detection, tokens: Tokens | None =
         dataset.reference.key,
         dataset.reference.text,
         dataset.format,
-        rows,
+        coverage.rows,
         tuple(reports),
         leaves,
-        digests.pop() if digests else detection.engine().digest,
+        looked.digest,
+        coverage,
         dataset.observation,
         dataset.partitions,
         malformed,
         dataset.aliased,
         unused,
+        record,
     )

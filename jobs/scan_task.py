@@ -14,9 +14,12 @@ from clearance.governance.observation import Observation, changed
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
+from clearance.jobs.extent import FULL, Extent
 from clearance.jobs.failures import value_free
+from clearance.jobs.incremental import scan_added
 from clearance.jobs.plans import OTHER
 from clearance.jobs.proof import SIGNED, canonical
+from clearance.jobs.sampling import scan_sample
 from clearance.jobs.scan import Scan, scan_dataset
 from clearance.jobs.schema import require_record_columns
 
@@ -43,25 +46,48 @@ class Scanned:
 
 
 def scan(
-    spark: "SparkSession", what: Reference | Dataset, desk: Desk, *, facts: Mapping[str, Any] | None = None
+    spark: "SparkSession",
+    what: Reference | Dataset,
+    desk: Desk,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    extent: Extent = FULL,
 ) -> Scanned:
-    """Scans a dataset, labels it by the desk's policy, and records both. ``facts``: what its owner declares."""
-    declared = dict(facts or {})
-    read_facts(declared)
+    """Scans a dataset, labels it by the desk's policy, and records both.
+
+    ``facts``: what its owner declares, beside what was declared before: a scan takes back nothing that a person said.
+    ``extent``: how much of it is read.
+    """
+    read_facts(facts or {})
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     key = dataset.reference.key
+    declared = {**_declared_before(desk, key), **(facts or {})}
     with desk.run("scan", key, spark=spark, inputs=[records.source_of(dataset)]) as run:
         with value_free(f"scanning {dataset.reference.text}", hint="check that all its files can be read"):
             require_record_columns(dataset.frame, desk.policy.levels.names, [*desk.policy.entity_types, OTHER])
-        found = scan_dataset(dataset, desk.detection, desk.tokens_if_any())
+        found = _look(dataset, desk, extent)
         require_unchanged(dataset)
         columns = _labels(found, desk)
         label = records.dataset_label(columns, desk.policy)
         run.inputs = [records.scanned_input(dataset, found, label, columns)]
         run.label = label.to_dict()
-        run.facts = {"rows": found.rows, "malformed": found.malformed}
+        run.facts = {"rows": found.rows, "malformed": found.malformed, "coverage": found.coverage.to_dict()}
         _record_scan(desk, run, dataset, found, columns, label, declared)
     return Scanned(found, columns, label, run.run_id, declared)
+
+
+def _look(dataset: Dataset, desk: Desk, extent: Extent) -> Scan:
+    if extent.mode == "incremental":
+        return scan_added(dataset, desk)
+    tokens = desk.tokens_if_any()
+    if extent.mode == "sample":
+        return scan_sample(dataset, desk.detection, tokens, extent)
+    return scan_dataset(dataset, desk.detection, tokens)
+
+
+def _declared_before(desk: Desk, key: str) -> dict[str, Any]:
+    row = desk.registry.latest("labels", ["facts"], dataset=key)
+    return dict(row["facts"] or {}) if row else {}
 
 
 def require_unchanged(dataset: Dataset) -> None:
@@ -100,6 +126,9 @@ def _record_scan(
         records.finding_rows(identity.key, found.version, found.columns, found.engine_digest),
         run_id=run_id,
     )
+    if profiles := records.profile_rows(found):
+        registry.append("profiles", profiles, run_id=run_id)
+    # The label comes last: a run that was killed before left none, and nothing to go on from.
     registry.append("labels", [labels], run_id=run_id)
 
 
@@ -117,7 +146,7 @@ def _label_row(
         facts=facts,
         why=records.why(found.columns, desk.policy),
         types=records.types_found(found.columns),
-        looked=records.looked_with(desk.detection, found.columns),
+        looked=records.looked_with(desk.detection, found),
     )
 
 

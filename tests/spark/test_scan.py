@@ -12,7 +12,7 @@ from clearance.jobs.settings import Detection
 from clearance.jobs.tasks import scan
 from clearance.jobs.workers import map_batches
 
-CONTRACT = {"dataset", "version", "rows", "columns", "label", "run_id"}
+CONTRACT = {"dataset", "version", "rows", "coverage", "columns", "label", "run_id"}
 COLUMN = {"path", "type", "kind", "rows", "nulls", "distinct", "entity_type", "findings", "label"}
 FINDING = {"entity_type", "rows_matched", "prevalence", "score", "detectors", "shapes"}
 LABEL = {"level", "categories", "regimes", "subjects"}

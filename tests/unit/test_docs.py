@@ -295,10 +295,11 @@ def test_json_of_check() -> None:
 
 
 def scanned() -> Any:
+    from clearance.governance.coverage import Coverage
     from clearance.jobs.scan import Scan
     from clearance.jobs.tasks import Scanned
 
-    scan = Scan("file:///a", "a", "csv", 1, (column(),), (), "digest", None)
+    scan = Scan("file:///a", "a", "csv", 1, (column(),), (), "digest", Coverage("full", 1, 1))
     return Scanned(scan, {"email": LABEL}, LABEL, "run")
 
 
