@@ -57,9 +57,11 @@ class WordsInBatches(WordsOnlyNlpEngine):
             yield text, self.artifacts(text, language)
 
 
-def without_context(entry: recognizers.RecognizerEntry, language: str) -> EntityRecognizer:
+def without_context(
+    entry: recognizers.RecognizerEntry, language: str, regions: Iterable[str] | None = None
+) -> EntityRecognizer:
     """A recognizer that has no context words."""
-    recognizer = recognizers.build_recognizer(entry, language)
+    recognizer = recognizers.build_recognizer(entry, language, regions)
     recognizer.context = []
     return recognizer
 

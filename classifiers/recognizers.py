@@ -10,7 +10,9 @@ from importlib import resources
 from typing import Any
 
 import yaml
+from phonenumbers import SUPPORTED_REGIONS
 from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerRegistry, predefined_recognizers
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
 from clearance.errors import DetectionError, UsageError
 
@@ -62,24 +64,41 @@ def known_languages() -> tuple[str, ...]:
 
 
 def enabled_entries(language: str, regions: Iterable[str] | None) -> tuple[RecognizerEntry, ...]:
-    """Entries that are on. Raises UsageError for a language or region that no recognizer knows."""
+    """Entries that are on.
+
+    Raises UsageError for a language that no recognizer is made for, or a region whose phone numbers nobody knows.
+    """
     entries, defaults = recognizer_entries()
     if language not in known_languages():
         raise UsageError(
             f"no recognizer is made for language {language!r}", hint=f"known: {', '.join(known_languages())}"
         )
     known = {entry.region for entry in entries if entry.region}
-    wanted = frozenset(region.lower() for region in regions) if regions is not None else None
-    if wanted is not None and not wanted <= known:
+    wanted = frozenset(map(_own_code, regions)) if regions is not None else None
+    unknown = {region for region in wanted or () if region not in known and _iso_code(region) not in SUPPORTED_REGIONS}
+    if unknown:
         raise UsageError(
-            f"unknown region: {', '.join(sorted(wanted - known))}", hint=f"known: {', '.join(sorted(known))}"
+            f"unknown region: {', '.join(sorted(unknown))}",
+            hint=f"name a country by its ISO 3166 code; with identifiers of their own: {', '.join(sorted(known))}",
         )
     chosen = wanted if wanted is not None else defaults.get(language, frozenset(known))
     return tuple(entry for entry in entries if entry.enabled(language, chosen, asked=wanted is not None))
 
 
-def build_recognizer(entry: RecognizerEntry, language: str) -> EntityRecognizer:
-    """One of Presidio's recognizers, as its stock registry would make it for ``language``."""
+def _own_code(region: str) -> str:
+    """A region as ``recognizers.yaml`` writes it, after Presidio: ISO 3166 in lower case, but for ``uk``."""
+    return {"gb": "uk"}.get(region.lower(), region.lower())
+
+
+def _iso_code(region: str) -> str:
+    return {"uk": "GB"}.get(region.lower(), region.upper())
+
+
+def build_recognizer(entry: RecognizerEntry, language: str, regions: Iterable[str] | None = None) -> EntityRecognizer:
+    """One of Presidio's recognizers, as its stock registry would make it for ``language``.
+
+    Phone numbers are read as dialled in ``regions`` as well as in Presidio's own eight.
+    """
     kind: Any = getattr(predefined_recognizers, entry.name, None)
     if kind is None:
         raise DetectionError(
@@ -89,6 +108,9 @@ def build_recognizer(entry: RecognizerEntry, language: str) -> EntityRecognizer:
     if entry.name == "CreditCardRecognizer" and language == "es":
         # Presidio's default_recognizers.yaml gives this one recognizer Spanish context words.
         arguments["context"] = ["tarjeta", "credito", "visa", "mastercard", "cc", "amex", "discover", "jcb", "diners"]
+    if entry.name == "PhoneRecognizer":
+        usual = PhoneRecognizer.DEFAULT_SUPPORTED_REGIONS
+        arguments["supported_regions"] = tuple(dict.fromkeys([*usual, *map(_iso_code, sorted(regions or ()))]))
     if "supported_language" not in inspect.signature(kind.__init__).parameters:
         del arguments["supported_language"]
     recognizer: EntityRecognizer = kind(**arguments)

@@ -82,7 +82,7 @@ def test_digest_names_the_configuration_not_the_process() -> None:
 def test_unknown_configuration_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"known: .*en"):
         load_engine(language="xx")
-    with pytest.raises(UsageError, match=r"known: .*us"):
+    with pytest.raises(UsageError, match=r"of their own: .*us"):
         load_engine(regions=("atlantis",))
     with pytest.raises(UsageError, match="rampart"):
         load_engine(ner="llm")

@@ -7,6 +7,7 @@ import yaml
 
 from clearance.classifiers.detectors import Detector, load_detectors
 from clearance.classifiers.recognizers import build_recognizer, enabled_entries, known_languages, recognizer_entries
+from clearance.errors import UsageError
 
 
 def _presidio() -> list[dict[str, object]]:
@@ -52,6 +53,18 @@ def test_regions_switch_recognizers() -> None:
     assert "UsSsnRecognizer" not in names
     assert "EmailRecognizer" in names
     assert "UsNpiRecognizer" in {e.name for e in enabled_entries("en", ["us"])}
+
+
+@pytest.mark.parametrize(("region", "number"), [("ke", "0712 345678"), ("GB", "020 7946 0018"), ("nz", "021 123 4567")])
+def test_phone_numbers_as_dialled_in_any_country(region: str, number: str) -> None:
+    (entry,) = (entry for entry in enabled_entries("en", [region]) if entry.name == "PhoneRecognizer")
+    found = build_recognizer(entry, "en", [region]).analyze(f"call {number} now", ["PHONE_NUMBER"], None)
+    assert [(hit.start, hit.end) for hit in found] == [(5, 5 + len(number))]
+
+
+def test_an_unknown_region_is_refused() -> None:
+    with pytest.raises(UsageError, match="unknown region: xx"):
+        enabled_entries("en", ["xx"])
 
 
 def test_countries_in_several_languages() -> None:
