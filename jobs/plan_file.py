@@ -1,12 +1,14 @@
 """Plan files: which datasets, for which solutions, protected to where. Read once, strictly, into frozen values."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from clearance.errors import PolicyError
+from clearance.errors import PolicyError, UsageError
+from clearance.governance.coverage import Mode
 from clearance.governance.strict_yaml import Strict, parse, read_text, validate, where
+from clearance.jobs.extent import Extent
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -29,6 +31,26 @@ class DetectionPlan(Strict):
     ner: Literal["rampart"] | None = "rampart"
 
 
+class ExtentPlan(Strict):
+    """How much of a dataset is read; ``prevalence`` and ``confidence`` are what a sample must prove."""
+
+    mode: Mode = "full"
+    prevalence: float = 0.001
+    confidence: float = 0.95
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Self:
+        try:
+            self.extent()
+        except UsageError as error:
+            raise ValueError(error.message) from None
+        return self
+
+    def extent(self) -> Extent:
+        """As the jobs take it."""
+        return Extent(self.mode, self.prevalence, self.confidence)
+
+
 class DatasetPlan(Strict):
     """One dataset, or all of a folder, glob or database.
 
@@ -45,6 +67,7 @@ class DatasetPlan(Strict):
     solutions: Annotated[Names, Field(min_length=1)]
     facts: dict[Text, Any] = Field(default_factory=dict)
     detection: DetectionPlan | None = None
+    extent: ExtentPlan | None = None
     to: Text | None = None
     unpartitioned: bool = False
 
@@ -63,6 +86,7 @@ class PlanFile(Strict):
     protect: Literal["on-conflict", "always", "never"] = "on-conflict"
     parallel: Annotated[int, Field(ge=1, le=64)] = 2
     detection: DetectionPlan = DetectionPlan()
+    extent: ExtentPlan = ExtentPlan()
     verdicts: Text | None = None
     datasets: Annotated[tuple[DatasetPlan, ...], BeforeValidator(_tuple), Field(min_length=1)]
 
@@ -108,4 +132,4 @@ def _dataset(base: Path, reference: str | None) -> str | None:
     return reference
 
 
-__all__ = ["DatasetPlan", "DetectionPlan", "PlanFile", "load_plan"]
+__all__ = ["DatasetPlan", "DetectionPlan", "ExtentPlan", "PlanFile", "load_plan"]

@@ -181,7 +181,8 @@ def _chain(
 ) -> None:
     says.say("scanning", dataset=item.name)
     dataset = open_dataset(spark, item.reference)
-    outcome.scanned = scan(spark, dataset, desk, facts=item.plan.facts)
+    extent = (item.plan.extent or plan.extent).extent()
+    outcome.scanned = scan(spark, dataset, desk, facts=item.plan.facts, extent=extent)
     says.say("scanned", dataset=item.name, rows=outcome.scanned.scan.rows, level=outcome.scanned.label.level)
     identity = dataset.reference.identity
     for solution in wanted:

@@ -11,6 +11,7 @@ from clearance.errors import UsageError
 if TYPE_CHECKING:
     from clearance.jobs.datasets import Reference
     from clearance.jobs.desk import Desk
+    from clearance.jobs.extent import Extent
 
 Command = Callable[..., Any]
 
@@ -75,6 +76,31 @@ detection = stacked(
     ),
     click.option("--no-ner", is_flag=True, help="Do not look for names and places in text."),
 )
+extent = stacked(
+    click.option(
+        "--mode",
+        type=click.Choice(["full", "sample", "incremental"]),
+        default="full",
+        show_default=True,
+        help="Read all, a sample, or what was added since the last scan.",
+    ),
+    click.option(
+        "--prevalence",
+        type=float,
+        default=0.001,
+        metavar="SHARE",
+        show_default=True,
+        help="A sample must find what is in at least this share of rows.",
+    ),
+    click.option(
+        "--confidence",
+        type=float,
+        default=0.95,
+        metavar="SHARE",
+        show_default=True,
+        help="How surely a sample must find it.",
+    ),
+)
 detectors = click.option(
     "--detectors",
     multiple=True,
@@ -122,6 +148,13 @@ def reference(dataset: str, options: Mapping[str, Any]) -> "Reference":
         options.get("timestamp"),
         pairs(options.get("reader_options", ()), "option"),
     )
+
+
+def how_much(options: Mapping[str, Any]) -> "Extent":
+    """How much is to be read. Raises ``UsageError`` for what no sample can prove."""
+    from clearance.jobs.extent import Extent
+
+    return Extent(options["mode"], options["prevalence"], options["confidence"])
 
 
 def check_detection(language: str, regions: Sequence[str] | None) -> None:

@@ -46,6 +46,9 @@ def _share(finding: Mapping[str, Any]) -> str:
 def print_scan(scan: Mapping[str, Any]) -> None:
     """Columns with what was found in them, and the dataset's label."""
     click.echo(f"{click.style(scan['dataset'], bold=True)}  {scan['rows']:,} rows  {level(scan['label']['level'])}")
+    coverage = scan["coverage"]
+    if coverage["mode"] != "full" or "reason" in coverage:
+        click.echo(f"  {coverage['statement']}")
     rows = []
     for column in scan["columns"]:
         found = [

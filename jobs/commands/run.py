@@ -34,6 +34,7 @@ from clearance.jobs.commands.progress import Progress
 @options.home
 @options.key_file
 @options.domain
+@options.extent
 @options.detection
 @options.log_format
 def command(
@@ -76,6 +77,7 @@ def _refuse_what_the_plan_says() -> None:
     """An option that the plan would silently overrule is an error: ``--protect never`` must not end in a copy."""
     context = click.get_current_context()
     owned = {"names", "place", "protect", "facts", "domain", "language", "regions", "no_ner"}
+    owned |= {"mode", "prevalence", "confidence"}
     given = [
         parameter.opts[0]
         for parameter in context.command.params
@@ -96,11 +98,12 @@ def _default_verdicts(given: dict[str, Any]) -> str:
 def _ad_hoc(
     datasets: tuple[str, ...], names: tuple[str, ...], place: str | None, protect: str, given: dict[str, Any]
 ) -> Any:
-    from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
+    from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, ExtentPlan, PlanFile
 
     if not names:
         raise click.UsageError("name a plan file, or datasets with --solution NAME")
     facts = options.declared(given["facts"])
+    extent = options.how_much(given)
     detection = DetectionPlan(
         language=given["language"],
         regions=tuple(given["regions"]) or None,
@@ -112,6 +115,7 @@ def _ad_hoc(
         output=place or "protected",
         protect=protect,  # type: ignore[arg-type]
         detection=detection,
+        extent=ExtentPlan(mode=extent.mode, prevalence=extent.prevalence, confidence=extent.confidence),
         datasets=tuple(DatasetPlan(dataset=each, solutions=names, facts=facts) for each in datasets),
     )
 

@@ -20,6 +20,7 @@ from clearance.jobs.commands.progress import Progress
 @options.home
 @options.key_file
 @options.reading
+@options.extent
 @options.detection
 @options.log_format
 def command(datasets: tuple[str, ...], text: str | None, output: str, log_format: str, **given: Any) -> int:
@@ -40,6 +41,7 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
     progress = Progress(log_format)
     desk = options.desk(given)
     facts = options.declared(given["facts"])
+    extent = options.how_much(given)
     template = options.reference(datasets[0], given)
     found = [reference for name in datasets for reference in expand(name, format=template.format)]
     for each in found:
@@ -51,7 +53,7 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
     for each in found:
         reference = Reference(each.text, template.format, template.version, template.timestamp, template.options)
         progress.say("scanning", dataset=each.text)
-        scanned = scan(spark, reference, desk, facts=facts)
+        scanned = scan(spark, reference, desk, facts=facts, extent=extent)
         progress.say("scanned", dataset=each.text, rows=scanned.scan.rows, columns=len(scanned.columns))
         emit(scanned.to_dict(), output, print_scan)
     return 0
