@@ -1,0 +1,90 @@
+"""From labelled words to spans: what case says of a name, which neighbours are one name, what is cut off its ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    """A word of a text, the entity type that fits it best, and the probability of that."""
+
+    start: int
+    end: int
+    entity: str
+    score: float
+
+
+@dataclass(slots=True)
+class _Piece:
+    start: int
+    end: int
+    entity: str
+    score: float
+
+
+#: A span needs one word of this probability ...
+MIN_SCORE = 0.5
+#: ... and then takes in its neighbours down to this one: half a name left in the open is a name left in the open.
+WEAK_SCORE = 0.4
+#: The model reads small letters only, so a word's case is evidence of its own: likelihood ratios for names and places.
+CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER = 4.0, 2.0, 0.5
+#: What of this file decides about spans; RULES counts changes of its code.
+RULES = 1
+FACTS = [RULES, MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER]
+
+_NAME_GLUE = re.compile(
+    r"[ .'’\-]{0,2}"
+    r"|[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
+)
+_AFTER_INITIAL = re.compile(r"[^\W\d_]{2,30}(?: [A-Z]\.?){1,2} ([^\W\d_a-z][^\W\d_][\w'’\-]{0,30})")
+_PLACE_GLUE = re.compile(
+    r"[\s.,;'’>\-#/]{0,4}"
+    r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
+    re.IGNORECASE,
+)
+
+
+def spans_of_words(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int, str, float]]:
+    """Start, end, entity type and score of what ``words`` make together, in order, not overlapping.
+
+    Neighbours of one entity type become one span: "Ana" "Diaz", or "12" "Elm Street" "4"; weak ones alone go.
+    """
+    joined: list[_Piece] = []
+    shouted = 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text))
+    for word in words:
+        score = _with_case(text, word, shouted=shouted)
+        if score < WEAK_SCORE:
+            continue
+        last = joined[-1] if joined else None
+        if last is not None and last.entity == word.entity and _glued(text, last, word):
+            last.end = max(last.end, word.end)
+            last.score = max(last.score, score)
+        else:
+            joined.append(_Piece(word.start, word.end, word.entity, score))
+    for piece in joined:
+        if piece.entity == "PERSON" and (rest := _AFTER_INITIAL.match(text, piece.start, piece.end + 40)):
+            # "Stefanía K. Oddgeirsdóttir": whatever the model says, an initial is followed by a surname.
+            piece.end = max(piece.end, rest.end(1) if rest.start(1) <= piece.end + 2 else piece.end)
+        if piece.score >= MIN_SCORE:
+            yield piece.start, piece.end, piece.entity, piece.score
+
+
+def _with_case(text: str, word: Word, *, shouted: bool) -> float:
+    """The word's probability after a look at its first letter (Bayes); in ``shouted`` text a capital says nothing."""
+    letter, ratio = text[word.start], 1.0
+    if word.entity in ("PERSON", "LOCATION"):
+        if letter.islower():
+            ratio = SMALL_LETTER
+        elif letter.isupper() and not shouted:
+            before = text[max(0, word.start - 4) : word.start].rstrip(" \"'(")
+            ratio = CAPITAL_INSIDE if before and before[-1] not in ".!?:\n" else CAPITAL_FIRST
+    return round(word.score * ratio / (word.score * ratio + 1 - word.score), 4)
+
+
+def _glued(text: str, left: _Piece, right: Word) -> bool:
+    glue = _PLACE_GLUE if left.entity in ("STREET_ADDRESS", "LOCATION") else _NAME_GLUE
+    # "Ana, Bob and Eve" are three people: a comma parts names, a hyphen or an initial's dot does not.
+    return glue.fullmatch(text, left.end, max(left.end, right.start)) is not None
