@@ -13,8 +13,11 @@ from typing import Any, Literal
 import yaml
 
 from clearance.classifiers.declarations import read_declarations
-from clearance.classifiers.detectors import Detector, countries, packaged_files, read_files
+from clearance.classifiers.detectors import Detector, countries, packaged_files
+from clearance.classifiers.ner import load_ner
 from clearance.classifiers.recognizers import RecognizerEntry, build_recognizer, enabled_entries, recognizer_entries
+from clearance.classifiers.resolution import load_resolution
+from clearance.classifiers.yaml_files import RulesFile, content_of, read_files
 from clearance.errors import ClearanceError, DetectionError, UsageError
 
 Source = Literal["presidio", "clearance", "file", "model"]
@@ -54,7 +57,7 @@ def catalogue(
     regions: Sequence[str] | None = None,
     *,
     ner: str | None = "rampart",
-    paths: Sequence[Path] = (),
+    files: Sequence[str | Path | RulesFile] = (),
 ) -> tuple[Listed, ...]:
     """Every detector there is, on or off, by source and name.
 
@@ -62,13 +65,15 @@ def catalogue(
     """
     on = set(enabled_entries(language, regions))
     presidio = [_presidio(entry, language, on=entry in on) for entry in recognizer_entries()[0]]
-    own = [_declared("clearance", entry) for _, text in packaged_files() for entry in _entries(text)]
+    own = [_declared("clearance", entry) for file in packaged_files() for entry in content_of(*file)["detectors"]]
     own.append(_plain(countries(language)))
-    files = read_files(paths)
-    read_declarations(files)
-    theirs = [_declared("file", entry) for _, text in files for entry in _entries(text)]
+    read = read_files(files)
+    read_declarations(read)
+    theirs = [_declared("file", entry) for file in read for entry in content_of(*file).get("detectors", ())]
     return tuple(
-        sorted([*presidio, *own, *theirs, *_models(ner)], key=lambda listed: (listed.source, listed.name.lower()))
+        sorted(
+            [*presidio, *own, *theirs, *_models(ner, language)], key=lambda listed: (listed.source, listed.name.lower())
+        )
     )
 
 
@@ -126,17 +131,15 @@ def _plain(detector: Detector) -> Listed:
     )
 
 
-def _models(ner: str | None) -> list[Listed]:
+def _models(ner: str | None, language: str) -> list[Listed]:
     from clearance.classifiers.rampart import ENTITY_OF_LABEL
 
     types = tuple(sorted(set(ENTITY_OF_LABEL.values())))
-    reason = "" if ner else "no model was asked for"
-    return [Listed("rampart", types, None, "model", ("en",), None, ner is not None, reason)]
-
-
-def _entries(text: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = yaml.safe_load(text)["detectors"]
-    return entries
+    reason = "no model was asked for" if ner is None else "" if ner == "rampart" else f"{ner} was asked for"
+    listed = [Listed("rampart", types, None, "model", ("en",), None, ner == "rampart", reason)]
+    if ner not in (None, "rampart"):
+        listed.append(Listed(ner, load_ner(ner, language).entity_types, None, "model", (language,), None, True))
+    return listed
 
 
 # ---- a user's file, tried ----
@@ -155,20 +158,16 @@ class Tried:
 def try_file(path: Path) -> list[Tried]:
     """Every detector of a YAML file on its own examples; one that fails does not hide the others.
 
-    Raises UsageError for a file that can't be read or is not a list of detectors.
+    Raises UsageError for a file that can't be read, holds neither detectors nor a resolution, or a wrong resolution.
     """
-    ((_, content),) = read_files([path])
-    try:
-        data = yaml.safe_load(content)
-    except yaml.YAMLError:
-        data = None
-    if not isinstance(data, dict) or not isinstance(data.get("detectors"), list) or not data["detectors"]:
-        # Says what is wrong with the file as a whole; an empty list is not wrong to it.
-        read_declarations([(str(path), content)])
+    (file,) = read_files([path])
+    data = content_of(*file)
+    load_resolution([file])
+    if not data.get("detectors") and "resolution" not in data:
         raise UsageError(f"{path}: no detector in it", hint="see docs/how-to/evaluate.md")
-    tried = [_try(path, number, entry) for number, entry in enumerate(data["detectors"], 1)]
+    tried = [_try(path, number, entry) for number, entry in enumerate(data.get("detectors", ()), 1)]
     if not any(each.problem for each in tried):
-        read_declarations([(str(path), content)])  # what only the whole shows, such as a name given twice
+        read_declarations([file])  # what only the whole shows, such as a name given twice
     return tried
 
 

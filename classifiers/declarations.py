@@ -1,6 +1,7 @@
 """Detectors declared in YAML: read strictly, and each tried on its own examples before it may be used.
 
-A file holds a list ``detectors`` of mappings with these keys:
+A file holds a list ``detectors`` of mappings with these keys (and, if it likes, a ``resolution``, see
+:mod:`clearance.classifiers.resolution`):
 
 ``name``, ``entity_type``, ``score``, ``pattern``
     The pattern is one of the `regex <https://pypi.org/project/regex/>`_ module, in which case is ignored. It runs over
@@ -32,12 +33,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import regex
-import yaml
 
 from clearance.classifiers.checks import CHECKS
-from clearance.classifiers.detectors import LONGEST_WORD, WINDOW, Detector, stem_of
+from clearance.classifiers.detectors import LONGEST_WORD, WINDOW, Detector, words_pattern
 from clearance.classifiers.gates import Needs, traits_for_gates
 from clearance.classifiers.identifiers import stdnum_check
+from clearance.classifiers.yaml_files import content_of
 from clearance.errors import DetectionError, UsageError
 
 _REQUIRED = {"name": str, "entity_type": str, "score": (int, float), "pattern": str, "match": list, "no_match": list}
@@ -55,18 +56,6 @@ _OPTIONAL = {
 _NEEDS = {"length": int, "digits": int, "any": list, "capital": bool}
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key may be given only once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, "a key is given twice", key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
 def read_declarations(files: Iterable[tuple[str, str]]) -> tuple[Detector, ...]:
     """Detectors of the files, given as (name, text), in their order.
 
@@ -75,7 +64,7 @@ def read_declarations(files: Iterable[tuple[str, str]]) -> tuple[Detector, ...]:
     """
     detectors: dict[str, Detector] = {}
     for file, text in files:
-        for number, entry in enumerate(_entries(file, text), 1):
+        for number, entry in enumerate(content_of(file, text).get("detectors", ()), 1):
             name = entry.get("name") if isinstance(entry, dict) else None
             where = f"{file}: detector {name if isinstance(name, str) else number}"
             detector = _detector(where, entry)
@@ -84,18 +73,6 @@ def read_declarations(files: Iterable[tuple[str, str]]) -> tuple[Detector, ...]:
             _try_examples(where, detector, entry["match"], entry["no_match"])
             detectors[detector.name] = detector
     return tuple(detectors.values())
-
-
-def _entries(file: str, text: str) -> list[Any]:
-    try:
-        data = yaml.load(text, _StrictLoader)  # noqa: S506
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise UsageError(f"{file}{line}: not valid YAML", hint="see classifiers/patterns for examples") from error
-    if not isinstance(data, dict) or set(data) != {"detectors"} or not isinstance(data["detectors"], list):
-        raise UsageError(f"{file}: no list of detectors", hint="its one key is 'detectors', which holds a list")
-    return list(data["detectors"])
 
 
 def _detector(where: str, entry: Any) -> Detector:
@@ -128,10 +105,10 @@ def _detector(where: str, entry: Any) -> Detector:
         validate=_check(where, entry["validate"]) if "validate" in entry else None,
         needs=_needs(where, entry.get("needs", {}), context if base_score is None else ()),
         gate=gate,
-        context=_words(where, context) if context else None,
+        context=words_pattern(context) if context else None,
         context_words=context,
         base_score=None if base_score is None else float(base_score),
-        exclude=_words(where, exclude) if exclude else None,
+        exclude=words_pattern(exclude) if exclude else None,
         window=entry.get("window", WINDOW),
     )
 
@@ -185,13 +162,6 @@ def _needs(where: str, entry: Any, context: tuple[str, ...]) -> Needs:
     # A blank of a context word stands for other marks too, so only what is before it is sure to be there.
     words = entry.get("any") or sorted({word.partition(" ")[0].rstrip("*").lower() for word in context})
     return Needs(entry.get("length", 0), entry.get("digits", 0), tuple(words), entry.get("capital", False))
-
-
-def _words(where: str, words: tuple[str, ...]) -> regex.Pattern[str]:
-    alternatives = []
-    for word in sorted(words, key=lambda word: (-len(word), word)):
-        alternatives.append(stem_of(word) + ("" if word.endswith("*") else r"(?![^\W\d_])"))
-    return _compiled(where, rf"(?<![^\W\d_])(?:{'|'.join(alternatives)})", regex.IGNORECASE)
 
 
 def _try_examples(where: str, detector: Detector, match: list[str], no_match: list[str]) -> None:

@@ -17,7 +17,8 @@ from phonenumbers.geodata.locale import LOCALE_DATA
 
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gates import Needs
-from clearance.errors import DetectionError, UsageError
+from clearance.classifiers.yaml_files import RulesFile, read_files
+from clearance.errors import DetectionError
 
 #: Seconds that one pattern may take on one text before the scan is void.
 TIMEOUT = 60
@@ -78,16 +79,31 @@ class Detector:
         return self.base_score
 
     def _is_near(self, words: regex.Pattern[str], text: str, start: int, end: int) -> bool:
-        """Whether one of ``words`` ends before the match or begins after it, within the window."""
-        if words.search(text, max(0, start - self.window), start):
-            return True
-        behind = words.search(text, end, end + self.window + LONGEST_WORD)
-        return behind is not None and behind.start() < end + self.window
+        return is_near(words, text, start, end, before=self.window, behind=self.window)
+
+
+def is_near(words: regex.Pattern[str], text: str, start: int, end: int, *, before: int, behind: int) -> bool:
+    """Whether one of ``words`` ends in the ``before`` characters before a place, or begins in those ``behind`` it.
+
+    ``words`` comes from :func:`words_pattern`.
+    """
+    if before and words.search(text, max(0, start - before), start):
+        return True
+    found = words.search(text, end, end + behind + LONGEST_WORD) if behind else None
+    return found is not None and found.start() < end + behind
 
 
 def stem_of(word: str) -> str:
     """The pattern of a context word, without what has to stand around it: a blank stands for other marks too."""
     return r"[ _\-]".join(map(regex.escape, word.rstrip("*").split(" ")))
+
+
+def words_pattern(words: Sequence[str]) -> regex.Pattern[str]:
+    """Finds any of these words, in any case, touched by no other letter; a ``*`` at a word's end takes more letters."""
+    alternatives = []
+    for word in sorted(words, key=lambda word: (-len(word), word)):
+        alternatives.append(stem_of(word) + ("" if word.endswith("*") else r"(?![^\W\d_])"))
+    return regex.compile(rf"(?<![^\W\d_])(?:{'|'.join(alternatives)})", regex.IGNORECASE)
 
 
 @lru_cache(maxsize=8)
@@ -104,25 +120,25 @@ def countries(language: str) -> Detector:
     return Detector("Countries", "LOCATION", 0.5, regex.compile(rf"\b(?:{alternatives})\b"), needs=Needs(capital=True))
 
 
-def load_detectors(language: str = "en", paths: Sequence[Path] = ()) -> tuple[Detector, ...]:
-    """The packaged detectors, those of the user's YAML files, and the countries in ``language``, in this order.
+def load_detectors(language: str = "en", files: Sequence[str | Path | RulesFile] = ()) -> tuple[Detector, ...]:
+    """The packaged detectors, those of the user's YAML ``files``, and the countries in ``language``, in this order.
 
     Raises UsageError for a file that is not what :mod:`clearance.classifiers.declarations` describes, DetectionError
     for a detector that fails on its own examples.
     """
-    return (*_declared((*packaged_files(), *read_files(paths))), countries(language))
+    return (*_declared((*packaged_files(), *read_files(files))), countries(language))
 
 
-def detectors_digest(paths: Sequence[Path] = ()) -> str:
-    """SHA-256 of all declarations, the packaged ones and those of ``paths``; file names don't count."""
+def detectors_digest(files: Sequence[str | Path | RulesFile] = ()) -> str:
+    """SHA-256 of all declarations, the packaged ones and those of ``files``; file names don't count."""
     digest = hashlib.sha256()
-    for _, text in (*packaged_files(), *read_files(paths)):
+    for _, text in (*packaged_files(), *read_files(files)):
         digest.update(hashlib.sha256(text.encode()).digest())
     return digest.hexdigest()
 
 
 @lru_cache(maxsize=8)
-def _declared(files: tuple[tuple[str, str], ...]) -> tuple[Detector, ...]:
+def _declared(files: tuple[RulesFile, ...]) -> tuple[Detector, ...]:
     # Only here, because declarations are made of detectors.
     from clearance.classifiers.declarations import read_declarations
 
@@ -130,21 +146,8 @@ def _declared(files: tuple[tuple[str, str], ...]) -> tuple[Detector, ...]:
 
 
 @lru_cache(maxsize=1)
-def packaged_files() -> tuple[tuple[str, str], ...]:
+def packaged_files() -> tuple[RulesFile, ...]:
     """Name and content of each file of packaged declarations, by name."""
     folder = resources.files("clearance.classifiers").joinpath("patterns")
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return tuple((file.name, file.read_text(encoding="utf-8")) for file in files)
-
-
-def read_files(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
-    """Path and content of each of a user's files. Raises UsageError for one that can't be read as UTF-8."""
-    files = []
-    for path in paths:
-        try:
-            files.append((str(path), Path(path).read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"can't read detectors from {path}: {type(error).__name__}", hint="name a YAML file in UTF-8"
-            ) from error
-    return tuple(files)
+    return tuple(RulesFile(file.name, file.read_text(encoding="utf-8")) for file in files)

@@ -190,8 +190,9 @@ def load_engine(
 ) -> Engine:
     """The engine of a configuration, built at most once a process.
 
-    ``detectors`` are YAML files of further patterns and of rules for hits, by path or as they were read. ``regions`` are ISO 3166 codes in lower case (``us``, ``uk``,
-    ``in``, ...); None takes the language's usual ones. ``ner`` names a model (``rampart``, ``spacy:<package>``,
+    ``detectors`` are YAML files of further patterns and of rules for hits, by path or as they were read.
+    ``regions`` are ISO 3166 codes in lower case (``us``, ``uk``, ``in``, ...); None takes the language's usual ones.
+    ``ner`` names a model (``rampart``, ``spacy:<package>``,
     ``presidio:<module>:<class>``); None leaves names and places in text out: say so to whoever reads the findings.
     Raises UsageError for an unknown language or region or a file that can't be read, DetectionError for a missing or
     altered model and for a detector that fails on its own examples.

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Span
-from clearance.classifiers.resolve import blank_tokens, resolve
+from clearance.classifiers.resolve import blank_tokens, settled, weighed
 from clearance.classifiers.traits import is_texty
 
 #: ``token_spans(text) -> [(start, end, type)]``: the verified tokens inside a text, in code points.
@@ -20,8 +20,9 @@ TokenSpans = Callable[[str], Sequence[tuple[int, int, str]]]
 class Look:
     """What was found in one value.
 
-    ``text`` is the value with verified tokens blanked (same length), ``raw`` all hits in it, ``spans`` the ones that
-    count and would be replaced: sorted, not overlapping, none inside a token. It holds the value: keep it short-lived.
+    ``text`` is the value with verified tokens blanked (same length), ``raw`` all hits in it that count by themselves,
+    ``spans`` what they come to and what would be replaced: sorted, not overlapping, none inside a token. It holds the
+    value: keep it short-lived.
     """
 
     text: str
@@ -42,7 +43,7 @@ def _redacted(text: str, constants: re.Pattern[str]) -> list[tuple[int, int, str
 
 @dataclass(slots=True, repr=False)
 class Hits:
-    """Raw hits in many values, as three lists of the same length; see :class:`Look` for what they hold.
+    """Weighed hits in many values, as three lists of the same length; see :class:`Look` for what they hold.
 
     ``changed`` are the positions of the values that had something blanked. Keep it short-lived.
     """
@@ -56,9 +57,10 @@ class Hits:
 def find(
     engine: Engine, texts: Sequence[str], token_spans: TokenSpans | None = None, texty: Sequence[bool] | None = None
 ) -> Hits:
-    """Raw hits in values in text form; the NER model sees those that read like text.
+    """Hits in values in text form, weighed by the engine's rules but not settled.
 
-    ``texty`` says which do, where it is known already. Raises DetectionError when a detector fails.
+    The NER model sees those that read like text. ``texty`` says which do, where it is known already.
+    Raises DetectionError when a detector fails.
     """
     tokens: list[tuple[tuple[int, int, str], ...]] = [()] * len(texts)
     if token_spans is not None:
@@ -73,7 +75,14 @@ def find(
                 blanked[position] = blank_tokens(text, gone)
                 reads[position] = is_texty(blanked[position])
                 changed.append(position)
-    return Hits(blanked, tokens, engine.spans(blanked, ner=reads), changed)
+    return Hits(blanked, tokens, _weighed(engine, blanked, engine.spans(blanked, ner=reads)), changed)
+
+
+def _weighed(engine: Engine, texts: Sequence[str], raw: list[list[Span]]) -> list[list[Span]]:
+    rules = engine.resolution
+    if rules.deny:  # it finds what nothing else does
+        return [weighed(text, hits, rules) for text, hits in zip(texts, raw, strict=True)]
+    return [weighed(text, hits, rules) if hits else hits for text, hits in zip(texts, raw, strict=True)]
 
 
 def look(engine: Engine, texts: Sequence[str], token_spans: TokenSpans | None = None) -> list[Look]:
@@ -83,6 +92,6 @@ def look(engine: Engine, texts: Sequence[str], token_spans: TokenSpans | None = 
     """
     hits = find(engine, texts, token_spans)
     return [
-        Look(text, inside, tuple(raw), resolve(text, raw, tokens=inside))
+        Look(text, inside, tuple(raw), settled(text, raw, engine.resolution, tokens=inside))
         for text, inside, raw in zip(hits.texts, hits.tokens, hits.raw, strict=True)
     ]

@@ -22,7 +22,7 @@ from clearance.classifiers.embedded import MAX_NESTING
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Form, Span
 from clearance.classifiers.looking import TokenSpans, find
-from clearance.classifiers.resolve import THRESHOLDS, resolve
+from clearance.classifiers.resolve import settled
 from clearance.classifiers.sketch import DistinctSketch
 from clearance.classifiers.subleaves import SubLeaves
 from clearance.classifiers.traits import shape, traits
@@ -193,7 +193,7 @@ class LeafProfile:
                 # The usual hit of a structured column: nothing competes with it, so equal ones are counted together.
                 covered[raw[0], reads, shape(text.strip())] += number
             elif raw:
-                self._count(text, number, reads, raw, resolve(text, raw, tokens=inside))
+                self._count(text, number, reads, raw, settled(text, raw, engine.resolution, tokens=inside))
         for (span, reads, form), number in covered.items():
             self._add(span, number, reads, inside=True, form=form)
 
@@ -356,10 +356,8 @@ def _inside(salt: bytes, nesting: int) -> SubLeaves | None:
 
 
 def _is_all(text: str, span: Span) -> bool:
-    """Whether a hit is the whole value and counts whatever else is known: see :func:`resolve`."""
-    if span.start or span.end != len(text) or not (text[0].isalnum() or text[-1].isalnum()):
-        return False
-    return span.score >= THRESHOLDS.get(span.entity_type, 0.0)
+    """Whether a weighed hit is the whole value, and not cut: nothing is left for :func:`settled` to decide."""
+    return not span.start and span.end == len(text) and (text[0].isalnum() or text[-1].isalnum())
 
 
 def covers(text: str, span: Span) -> bool:

@@ -1,65 +1,183 @@
 """From raw hits to the spans that count: one visible step, shared by scanning and protecting.
 
-Presidio returns every hit, overlapping ones included. Here weak hits are dropped, overlaps are resolved, and what is
-left covers everything the hits covered: no character of a hit above its threshold stays in the open.
+The engine returns every hit, overlapping ones included. Here, by the rules of
+:mod:`clearance.classifiers.resolution`,
+
+1. hits are *weighed*: words near them raise or lower their scores; those below their threshold, nonsense and allowed
+   values go; denied values come in (:func:`weighed`);
+2. overlaps are *settled*: on the same characters the more telling hit wins, and what is left covers everything that the
+   hits covered: no character of a hit that counts stays in the open;
+3. neighbours that are one thing are *merged* (2 and 3: :func:`settled`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import regex
+
+from clearance.classifiers.detectors import is_near
 from clearance.classifiers.findings import Span
+from clearance.classifiers.resolution import (
+    DENY_DETECTOR,
+    NearWords,
+    NonsenseRule,
+    PairRules,
+    Resolution,
+    load_resolution,
+)
+from clearance.errors import DetectionError
 
-#: Types that say little about a person, or are guesses: anything more telling on the same characters wins.
-_RANK = {
-    "TAX_ID": 1,
-    "BANK_ACCOUNT": 1,
-    "GOVERNMENT_ID": 1,
-    "PASSPORT": 1,
-    "DRIVER_LICENSE": 1,
-    "US_BANK_NUMBER": 1,
-    "US_DRIVER_LICENSE": 1,
-    "US_PASSPORT": 1,
-    "US_HEALTH_INSURANCE_MEMBER_ID": 1,
-    "LOCATION": 2,
-    "URL": 3,
-    "DATE_TIME": 3,
-}
-#: Types whose hits need more than the engine's threshold, from ``benchmarks/detection_quality.py``.
-THRESHOLDS: dict[str, float] = {}
+#: Seconds that one pattern of a rule may take on one text before the scan is void.
+TIMEOUT = 60
+#: So much before a hit is shown to a rule of nonsense.
+_BEFORE = 40
+#: Wider gaps are never merged: what was blanked, a token or a redaction, is wider.
+_WIDEST_GAP = 4
 
 
-def resolve(text: str, spans: Iterable[Span], *, tokens: Sequence[tuple[int, int, str]] = ()) -> tuple[Span, ...]:
+def resolve(
+    text: str, hits: Iterable[Span], *, tokens: Sequence[tuple[int, int, str]] = (), rules: Resolution | None = None
+) -> tuple[Span, ...]:
     """Spans of ``text`` that count: sorted, not overlapping, each with at least one letter or digit.
 
-    The more telling type wins, then the longer span, then the higher score; what the loser covers beyond the winner
-    stays a span of its own. ``tokens`` are (start, end, type) of verified tokens: nothing inside one is a finding.
-    Offsets in code points. A pure function: the same hits in any order give the same spans.
+    ``tokens`` are (start, end, type) of verified tokens: nothing inside one is a finding. Without ``rules``, the
+    packaged ones. Offsets in code points. A pure function: the same hits in any order give the same spans.
+    Raises DetectionError when a pattern of the rules runs out of time.
     """
-    candidates = [
-        span for span in spans if span.score >= THRESHOLDS.get(span.entity_type, 0.0) and not _is_a_fraction(text, span)
-    ]
-    candidates.sort(key=_precedence)
+    rules = load_resolution() if rules is None else rules
+    return settled(text, weighed(text, hits, rules), rules, tokens=tokens)
+
+
+def weighed(text: str, hits: Iterable[Span], rules: Resolution) -> list[Span]:
+    """Hits that count, with the scores that the rules give them. Raises DetectionError when a pattern times out."""
+    try:
+        return _weighed(text, hits, rules)
+    except TimeoutError:
+        pass
+    raise DetectionError(
+        f"a pattern of the resolution ran out of time on a text of {len(text)} characters",
+        hint="see the patterns of your --detectors files; the scan is void",
+    )
+
+
+def _weighed(text: str, hits: Iterable[Span], rules: Resolution) -> list[Span]:
+    kept: list[Span] = []
+    allowed: list[Span] = []
+    for hit in hits:
+        pair = rules.of(hit.entity_type, hit.detector)
+        span = hit if pair.plain else _scored(text, hit, pair)
+        if span.score < pair.threshold or span.score <= 0:
+            continue
+        if not pair.plain:
+            if any(_is_nonsense(text, span, rule) for rule in pair.nonsense):
+                continue
+            if pair.allow and any(values.holds(text[span.start : span.end]) for values in pair.allow):
+                allowed.append(span)
+                continue
+        kept.append(span)
+    if allowed:
+        kept = [span for span in kept if not any(_loses_inside(span, other, rules) for other in allowed)]
+    for entity_type, values in rules.deny:
+        kept += [Span(start, end, entity_type, 1.0, DENY_DETECTOR) for start, end in values.places(text)]
+    return kept
+
+
+def _scored(text: str, span: Span, pair: PairRules) -> Span:
+    """With its score as the words near it say; 0 where one of them excludes it."""
+
+    def near(rule: NearWords) -> bool:
+        return is_near(rule.words, text, span.start, span.end, before=rule.before, behind=rule.behind)
+
+    score = span.score
+    for rule in pair.hot:
+        if near(rule):
+            score = min(1.0, score + rule.by) if rule.to is None else max(score, rule.to)
+    for rule in pair.exclusion:
+        if near(rule):
+            score = 0.0 if rule.drops else max(0.0, score + rule.by)
+    return span if score == span.score else span._replace(score=round(score, 4))
+
+
+def _is_nonsense(text: str, span: Span, rule: NonsenseRule) -> bool:
+    start, end = span.start, span.end
+    return (
+        span.score < rule.below
+        and (rule.value is None or rule.value.fullmatch(text, start, end, timeout=TIMEOUT) is not None)
+        and (
+            rule.before is None
+            or rule.before.search(text[max(0, start - _BEFORE) : start], timeout=TIMEOUT) is not None
+        )
+        and (rule.behind is None or rule.behind.match(text, end, timeout=TIMEOUT) is not None)
+    )
+
+
+def _loses_inside(span: Span, allowed: Span, rules: Resolution) -> bool:
+    """Whether a hit would have been nothing but a part of an allowed one: an address' domain is allowed with it."""
+    inside = allowed.start <= span.start and span.end <= allowed.end
+    return inside and _order(span, rules) > _order(allowed, rules)
+
+
+def settled(
+    text: str, hits: Iterable[Span], rules: Resolution, *, tokens: Sequence[tuple[int, int, str]] = ()
+) -> tuple[Span, ...]:
+    """Overlaps of weighed hits decided, and neighbours merged; see :func:`resolve`.
+
+    The hit of higher precedence wins, then the longer, then the one of higher score; what the loser covers beyond the
+    winner stays a span of its own.
+    """
     taken = _Taken((start, end) for start, end, _ in tokens)
     kept: list[Span] = []
-    for span in candidates:
+    for span in sorted(hits, key=lambda span: _order(span, rules)):
         for start, end in taken.add(span.start, span.end):
             start, end = _trim(text, start, end)
             if start < end:
                 kept.append(Span(start, end, span.entity_type, span.score, span.detector))
-    return tuple(sorted(kept, key=lambda span: span.start))
+    kept.sort(key=lambda span: span.start)
+    for name in rules.merges if len(kept) > 1 else ():
+        kept = list(_merged(text, kept, name, rules))
+    return tuple(kept)
 
 
-def _precedence(span: Span) -> tuple[int, int, float, int, str, str]:
+def _order(span: Span, rules: Resolution) -> tuple[int, int, float, int, str, str]:
     return (
-        _RANK.get(span.entity_type, 0),
+        -rules.of(span.entity_type, span.detector).precedence,
         span.start - span.end,
         -span.score,
         span.start,
         span.entity_type,
         span.detector,
     )
+
+
+def _merged(text: str, spans: Sequence[Span], name: str, rules: Resolution) -> Iterator[Span]:
+    """The spans, those that a rule makes one of joined; ``spans`` are sorted and disjoint."""
+    into, between = rules.merges[name]
+    group: list[Span] = []
+    for span in spans:
+        joins = name in rules.of(span.entity_type, span.detector).merges
+        if group and not (joins and _is_gap(text, group[-1].end, span.start, between)):
+            yield from _as_one(group, into)
+            group = []
+        if joins:
+            group.append(span)
+        else:
+            yield span
+    yield from _as_one(group, into)
+
+
+def _is_gap(text: str, start: int, end: int, between: regex.Pattern[str]) -> bool:
+    return end - start <= _WIDEST_GAP and between.fullmatch(text, start, end, timeout=TIMEOUT) is not None
+
+
+def _as_one(group: Sequence[Span], into: str) -> Iterable[Span]:
+    """A group of neighbours as one span, or as they are where none of them is of the type they would become."""
+    named = group if into == "first" else [span for span in group if span.entity_type == into]
+    if len(group) < 2 or not named:
+        return group
+    best = named[0] if into == "first" else max(named, key=lambda span: (span.score, -span.start))
+    return [Span(group[0].start, group[-1].end, best.entity_type, max(span.score for span in group), best.detector)]
 
 
 class _Taken:
@@ -89,18 +207,6 @@ class _Taken:
         high = max([end, *(r[1] for r in touched)])
         self._ranges[first:last] = [(low, high)]
         return free
-
-
-def _is_a_fraction(text: str, span: Span) -> bool:
-    """Whether a card number is the digits behind the point of a float: one in ten of those passes the Luhn check."""
-    start = span.start
-    return (
-        span.entity_type == "CREDIT_CARD"
-        and start >= 2
-        and text[start - 1] == "."
-        and text[start - 2].isdigit()
-        and text[start : span.end].isdigit()
-    )
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

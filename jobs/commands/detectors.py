@@ -75,7 +75,7 @@ def _catalogue(given: dict[str, Any]) -> "tuple[Listed, ...]":
     from clearance.classifiers.catalogue import catalogue
 
     ner = None if given["no_ner"] else "rampart"
-    return catalogue(given["language"], given["regions"] or None, ner=ner, paths=given["detectors"])
+    return catalogue(given["language"], given["regions"] or None, ner=ner, files=given["detectors"])
 
 
 def _hits(text: str, file: Path | None, given: dict[str, Any]) -> list[dict[str, Any]]:

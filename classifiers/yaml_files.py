@@ -1,0 +1,75 @@
+"""YAML of detection rules, read strictly: one mapping a file, of known keys, none of them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from clearance.errors import UsageError
+
+#: What a file of detection rules may hold: patterns to look for, and what becomes of hits.
+KEYS = ("detectors", "resolution")
+
+
+class RulesFile(NamedTuple):
+    """A file of detection rules as it was read: what messages call it, and its text. It travels to workers whole."""
+
+    name: str
+    text: str
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key may be given only once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, "a key is given twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read_files(files: Sequence[str | Path | RulesFile]) -> tuple[RulesFile, ...]:
+    """A user's files, those that were read before as they are. Raises UsageError for what can't be read as UTF-8."""
+    read = []
+    for file in files:
+        if isinstance(file, RulesFile):
+            read.append(file)
+            continue
+        try:
+            read.append(RulesFile(str(file), Path(file).read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"can't read detectors from {file}: {type(error).__name__}", hint="name a YAML file in UTF-8"
+            ) from error
+    return tuple(read)
+
+
+def content_of(name: str, text: str) -> dict[str, Any]:
+    """The mapping that a file of rules holds.
+
+    Raises UsageError, without a word of the file, for what is not YAML or has other keys than KEYS.
+    """
+    line = ""
+    data: Any = None
+    try:
+        data = yaml.load(text, _StrictLoader)  # noqa: S506
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ", line unknown"
+    except (ValueError, RecursionError):  # a date that does not exist, lists in lists in lists
+        line = ", line unknown"
+    if line:
+        # Raised out here: the YAML error quotes the line, which may hold a value of a list.
+        raise UsageError(f"{name}{line}: not valid YAML", hint="see docs/how-to/tune-detection.md for an example")
+    if not isinstance(data, dict) or not data or set(data) - set(KEYS):
+        raise UsageError(
+            f"{name}: no list of detectors, no resolution", hint=f"its keys are {' and '.join(KEYS)}, one or both"
+        )
+    if not isinstance(data.get("detectors", []), list):
+        raise UsageError(f"{name}: no list of detectors", hint="under 'detectors' is a list")
+    return data
