@@ -33,7 +33,7 @@ def _write_quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-STRING = Notation(_read, _write, re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)", re.DOTALL))
+STRING = Notation(_read, _write, re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\.", re.DOTALL))
 #: A number or a truth value; what replaces it is a string, and needs quotes.
 BARE = Notation(str, _write_quoted)
 

@@ -10,7 +10,8 @@ from importlib import resources
 
 import yaml
 
-_SEGMENT = re.compile(r"`((?:[^`]|``)*)`|([^.`\[\]{}]+)")
+# The form of what a string holds, as in payload{json}.user, names nothing.
+_SEGMENT = re.compile(r"`((?:[^`]|``)*)`|\{(?:json|xml|query|kv)\}|([^.`\[\]{}]+)")
 _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 #: Segments that name nothing by themselves: the parent's name speaks.

@@ -21,10 +21,10 @@ from clearance.jobs.failures import value_free
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, leaves_of, readable_frame
 from clearance.jobs.settings import Detection, Tokens
-from clearance.jobs.workers import Batches, distinct_of, find_in_texts, map_batches
+from clearance.jobs.texts import Inside, TextProtector
+from clearance.jobs.workers import Batches, distinct_of, map_batches
 from clearance.leaves import read_leaf
 from clearance.tokenization.methods import Method, is_protected
-from clearance.tokenization.text import replace_spans
 from clearance.values import to_text
 
 if TYPE_CHECKING:
@@ -99,10 +99,9 @@ class _Checker:
         """How many texts of a leaf would still be changed if they were protected again."""
         texts, indices = distinct_of(values)
         methods = {name: Method(**settings) for name, settings in self.plan.methods_at(leaf.path).items()}
-        open_ = [
-            replace_spans(text, [(s.start, s.end, s.entity_type) for s in spans], methods, tokenizer) != text
-            for text, spans in zip(texts, find_in_texts(texts, self.detection.engine(), tokenizer), strict=True)
-        ]
+        inside = Inside.of(leaf.inside)
+        again, _ = TextProtector(methods, inside, self.detection.engine(), tokenizer).once(texts)
+        open_ = [after != before for after, before in zip(again, texts, strict=True)]
         return int(np.array([*open_, False])[np.asarray(indices.fill_null(-1))].sum())
 
 

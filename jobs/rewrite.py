@@ -15,21 +15,16 @@ from clearance.governance.labels import Label
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.jobs.settings import Detection, Tokens
-from clearance.jobs.workers import Batches, distinct_of, find_in_texts
+from clearance.jobs.texts import Inside, TextProtector
+from clearance.jobs.workers import Batches, distinct_of
 from clearance.leaves import read_leaf, replace_leaves
 from clearance.paths import Step
-from clearance.tokenization.methods import Method, apply, redaction
-from clearance.tokenization.text import replace_spans
+from clearance.tokenization.methods import Method, apply
 from clearance.values import texts_of, to_text
 
 if TYPE_CHECKING:
     from clearance.classifiers.engine import Engine
     from clearance.tokenization.tokens import Tokenizer
-
-ROUNDS = 3
-"""How often a text is detected again and replaced before the whole cell is redacted."""
-
-Types = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +99,8 @@ class _Worker:
         values, rows = read_leaf(column, leaf.steps[1:])
         texts, indices = distinct_of(to_text(values))
         methods = {name: Method(**settings) for name, settings in self.plan.methods_at(leaf.path).items()}
-        protected, types = protect_texts(texts, methods, self.engine, self.tokenizer)
+        protector = TextProtector(methods, Inside.of(leaf.inside), self.engine, self.tokenizer)
+        protected, types = protector.protect(texts)
         index = np.asarray(indices.fill_null(-1))
         for entity_type in sorted(frozenset().union(*types)) if types else ():
             label = self.plan.span_labels.get(entity_type)
@@ -123,35 +119,6 @@ class _Worker:
             return pa.array(found, pa.string())
 
         return {leaf.steps[1:]: replace}
-
-
-def protect_texts(
-    texts: Sequence[str], methods: Mapping[str, Method], engine: "Engine", tokenizer: "Tokenizer"
-) -> tuple[list[str], list[Types]]:
-    """Each text with what was found in it replaced, and the entity types it still holds in protected or kept form.
-
-    Detected again after each replacement, until nothing more is found or ``ROUNDS`` are over; then the cell is
-    redacted as a whole.
-    """
-    result, types = list(texts), [frozenset[str]()] * len(texts)
-    open_ = list(range(len(texts)))
-    for round_ in range(ROUNDS + 1):
-        found = find_in_texts([result[i] for i in open_], engine, tokenizer)
-        still = []
-        for i, spans in zip(open_, found, strict=True):
-            replaced = replace_spans(
-                result[i], [(span.start, span.end, span.entity_type) for span in spans], methods, tokenizer
-            )
-            kinds = {span.entity_type for span in spans} | {kind for _, _, kind in tokenizer.verified_spans(result[i])}
-            types[i] = types[i] | kinds
-            if replaced == result[i]:
-                continue
-            result[i] = redaction("TEXT") if round_ == ROUNDS else replaced
-            still.append(i)
-        open_ = still
-        if not open_:
-            break
-    return result, types
 
 
 def tells_something(label: Label, levels: Sequence[str]) -> bool:
@@ -184,4 +151,4 @@ class _RecordMarks:
         return [levels, pa.ListArray.from_arrays(pa.array(offsets), entities)]
 
 
-__all__ = ["RECORD_ENTITIES", "RECORD_LEVEL", "Rewriter", "protect_texts", "tells_something"]
+__all__ = ["RECORD_ENTITIES", "RECORD_LEVEL", "Rewriter", "tells_something"]

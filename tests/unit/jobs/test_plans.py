@@ -110,3 +110,28 @@ def test_a_bad_plan_is_told_with_its_place(text, says, tmp_path):
 def test_no_plan(tmp_path):
     with pytest.raises(PolicyError, match="no plan"):
         load_plan(tmp_path / "plan.yml")
+
+
+def test_a_leaf_inside_strings_has_a_place_in_its_columns_plan(tmp_path):
+    below = [report("p{json}.ssn", "US_SSN"), report("p{json}.n", None), report("p{json}.map{key}", "EMAIL_ADDRESS")]
+    column = report("p", None, "US_SSN", "EMAIL_ADDRESS", kind="mixed")
+
+    def planned(text: str = ""):
+        policy = tmp_path / "p.yaml"
+        policy.write_text(f"version: 1\nname: x\nextends: default\ncolumns:\n  other: {{method: keep}}\n{text}")
+        plan = plan_protection([leaf("p")], [column, *below], load_policy(policy)).leaves[0]
+        return plan, {inside["path"]: inside["method"]["name"] for inside in plan.to_dict().get("inside", [])}
+
+    plan, inside = planned()
+    assert (plan.how, inside) == ("spans", {"p{json}.ssn": "token", "p{json}.map{key}": "token"})
+    assert plan.label.level == "internal"
+    # The leaf's own method goes before the column's, which goes before its type's; keys stay distinct.
+    plan, inside = planned("  'p{json}.ssn': {method: redact}\n  p: {method: mask}\n")
+    assert inside == {"p{json}.ssn": "redact", "p{json}.map{key}": "token"}
+    plan, inside = planned("  'p{json}.n': {method: redact}\n")
+    assert inside["p{json}.n"] == "redact"
+    # What is kept keeps its label.
+    plan, inside = planned("  'p{json}.ssn': {method: keep}\n")
+    assert inside["p{json}.ssn"] == "keep" and plan.label.level == "restricted"
+    plan, inside = planned("  p: {method: keep}\n")
+    assert inside == {} and plan.label.level == "restricted"
