@@ -132,11 +132,10 @@ def _plain(detector: Detector) -> Listed:
 
 
 def _models(ner: str | None, language: str) -> list[Listed]:
-    from clearance.classifiers.rampart import ENTITY_OF_LABEL
+    from clearance.classifiers.rampart import ENTITY_TYPES
 
-    types = tuple(sorted(set(ENTITY_OF_LABEL.values())))
     reason = "no model was asked for" if ner is None else "" if ner == "rampart" else f"{ner} was asked for"
-    listed = [Listed("rampart", types, None, "model", ("en",), None, ner == "rampart", reason)]
+    listed = [Listed("rampart", ENTITY_TYPES, None, "model", ("en",), None, ner == "rampart", reason)]
     if ner not in (None, "rampart"):
         listed.append(Listed(ner, load_ner(ner, language).entity_types, None, "model", (language,), None, True))
     return listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,9 +31,19 @@ MIN_SCORE = 0.5
 WEAK_SCORE = 0.4
 #: The model reads small letters only, so a word's case is evidence of its own: likelihood ratios for names and places.
 CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER = 4.0, 2.0, 0.5
+#: Of a small word behind a name with a capital: "Ms Tremblay flew". Particles ("de", "van") need no score.
+SMALL_AFTER_NAME = 0.05
 #: What of this file decides about spans; RULES counts changes of its code.
 RULES = 1
-FACTS = [RULES, MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER]
+FACTS = [RULES, MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
+
+_NAMES = ("PERSON", "LOCATION")
+#: Words of chats that a model of small letters takes for short names.
+_NO_NAME = re.compile(
+    r"I|(?i:l+o+l+z?|lmf?a+o+|rofl+|omf?g+|wtf+|(?:h[aei]|j[ae]){2,}h?|a?(?:ha){2,}h?|ya+y+|rt|smh|idk|tbh|imh?o|btw"
+    r"|pl[sz]|thx|wo+w+|yeah|yep|nope|hey+|hi+|hello+|ugh+|hm+)"
+)
+_HANDLE = re.compile(r"(?<![\w.])@\w+")
 
 _NAME_GLUE = re.compile(
     r"[ .'’\-]{0,2}"
@@ -47,19 +57,21 @@ _PLACE_GLUE = re.compile(
 )
 
 
-def spans_of_words(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int, str, float]]:
+def spans_of_words(text: str, words: Iterable[Word]) -> Iterator[tuple[int, int, str, float]]:
     """Start, end, entity type and score of what ``words`` make together, in order, not overlapping.
 
     Neighbours of one entity type become one span: "Ana" "Diaz", or "12" "Elm Street" "4"; weak ones alone go.
     """
     joined: list[_Piece] = []
     shouted = 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text))
-    for word in words:
-        score = _with_case(text, word, shouted=shouted)
+    for word in _possible(text, words):
+        last = joined[-1] if joined else None
+        if last is not None and (last.entity != word.entity or not _glued(text, last, word)):
+            last = None
+        score = _with_case(text, word, last, shouted=shouted)
         if score < WEAK_SCORE:
             continue
-        last = joined[-1] if joined else None
-        if last is not None and last.entity == word.entity and _glued(text, last, word):
+        if last is not None:
             last.end = max(last.end, word.end)
             last.score = max(last.score, score)
         else:
@@ -72,15 +84,36 @@ def spans_of_words(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int,
             yield piece.start, piece.end, piece.entity, piece.score
 
 
-def _with_case(text: str, word: Word, *, shouted: bool) -> float:
-    """The word's probability after a look at its first letter (Bayes); in ``shouted`` text a capital says nothing."""
+def _possible(text: str, words: Iterable[Word]) -> Iterator[Word]:
+    """Words without those that can be no part of a name: punctuation, emoji, "lol"; "@ana" is a user's name."""
+    handles = {match.start() + 1: match.end() for match in _HANDLE.finditer(text)} if "@" in text else {}
+    end = 0
+    for word in words:
+        if word.start < end or not any(map(str.isalnum, text[word.start : word.end])):
+            continue
+        if word.entity in _NAMES and (end := handles.get(word.start, 0)):
+            yield Word(word.start, end, "USERNAME", word.score)
+        elif word.entity not in _NAMES or not _NO_NAME.fullmatch(text, word.start, word.end) or _initial(text, word):
+            yield word
+
+
+def _initial(text: str, word: Word) -> bool:
+    return word.end - word.start == 1 and text.startswith(".", word.end)
+
+
+def _with_case(text: str, word: Word, before: _Piece | None, *, shouted: bool) -> float:
+    """The word's probability after a look at its first letter (Bayes); in ``shouted`` text a capital says nothing.
+
+    ``before`` is the piece that the word would continue.
+    """
     letter, ratio = text[word.start], 1.0
-    if word.entity in ("PERSON", "LOCATION"):
+    if word.entity in _NAMES:
         if letter.islower():
-            ratio = SMALL_LETTER
+            after_name = before is not None and before.entity == "PERSON" and text[before.start].isupper()
+            ratio = SMALL_AFTER_NAME if after_name else SMALL_LETTER
         elif letter.isupper() and not shouted:
-            before = text[max(0, word.start - 4) : word.start].rstrip(" \"'(")
-            ratio = CAPITAL_INSIDE if before and before[-1] not in ".!?:\n" else CAPITAL_FIRST
+            left = text[max(0, word.start - 4) : word.start].rstrip(" \"'(")
+            ratio = CAPITAL_INSIDE if left and left[-1] not in ".!?:\n" else CAPITAL_FIRST
     return round(word.score * ratio / (word.score * ratio + 1 - word.score), 4)
 
 

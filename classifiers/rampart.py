@@ -52,7 +52,9 @@ ENTITY_OF_LABEL = {
     "PASSPORT": "PASSPORT",
     "DRIVERS_LICENSE": "DRIVER_LICENSE",
 }
-ENTITY_TYPES = tuple(sorted(set(ENTITY_OF_LABEL.values())))
+_LABELLED = tuple(sorted(set(ENTITY_OF_LABEL.values())))
+#: What spans can be of: a name behind an "@" becomes a user's name.
+ENTITY_TYPES = tuple(sorted({*_LABELLED, "USERNAME"}))
 #: Windows whose words are remembered, and how many are tokenised together, however long a text is.
 REMEMBERED = 4096
 WINDOWS_AT_ONCE = 1024
@@ -184,13 +186,13 @@ class RampartModel:
         for row in np.nonzero(totals.max(axis=1) >= LEAST_SCORE)[0].tolist():
             start, end = offsets[firsts[row]][0], offsets[firsts[row] + int(counts[row]) - 1][1]
             if end > start:
-                yield Word(start, end, ENTITY_TYPES[best[row]], round(float(totals[row, best[row]]), 4))
+                yield Word(start, end, _LABELLED[best[row]], round(float(totals[row, best[row]]), 4))
 
 
 def _totals(labels: Sequence[str]) -> Floats:
     """(labels, entity types) of ones and zeros: sums B- and I-, and given name and surname, into one entity type."""
     entities = [ENTITY_OF_LABEL.get(label.partition("-")[2]) for label in labels]
-    return np.array([[entity == kind for kind in ENTITY_TYPES] for entity in entities], dtype=np.float32)
+    return np.array([[entity == kind for kind in _LABELLED] for entity in entities], dtype=np.float32)
 
 
 def _worth_it(text: str, start: int, end: int) -> bool:

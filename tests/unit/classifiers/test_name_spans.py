@@ -1,0 +1,82 @@
+"""From labelled words to spans: what a user would see of a name that is cut, joined to a neighbour, or none at all."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from clearance.classifiers.name_spans import Word, spans_of_words
+
+
+def found(text: str, scores: Mapping[str, float], entity: str = "PERSON") -> list[tuple[str, str]]:
+    """Texts and types of the spans, when the model gives the words of ``scores`` these probabilities."""
+    words = [
+        Word(*match.span(), entity, scores[match[0]])
+        for match in re.finditer(r"\w+|[^\w\s]", text)
+        if match[0] in scores
+    ]
+    return [(text[start:end], kind) for start, end, kind, _ in spans_of_words(text, words)]
+
+
+def test_neighbours_are_one_name_and_a_list_is_several() -> None:
+    names = {"Ana": 0.9, "Diaz": 0.9, "Bob": 0.9, "Eve": 0.9, "Cruz": 0.9}
+    assert found("then Ana Diaz came", names) == [("Ana Diaz", "PERSON")]
+    assert found("then Ana de la Cruz came", names) == [("Ana de la Cruz", "PERSON")]
+    assert found("then Ana, Bob and Eve came", names) == [("Ana", "PERSON"), ("Bob", "PERSON"), ("Eve", "PERSON")]
+
+
+def test_an_initial_is_followed_by_a_surname() -> None:
+    assert found("then Stefanía K. Oddgeirsdóttir spoke", {"Stefanía": 0.9, "K": 0.9}) == [
+        ("Stefanía K. Oddgeirsdóttir", "PERSON")
+    ]
+
+
+def test_half_a_name_brings_its_weaker_half_but_weak_ones_alone_go() -> None:
+    assert found("saw Trevor Noah there", {"Trevor": 0.9, "Noah": 0.2}) == [("Trevor Noah", "PERSON")]
+    assert found("saw noah there", {"noah": 0.6}) == []
+
+
+def test_case_counts_inside_a_sentence_and_says_nothing_where_all_is_shouted() -> None:
+    assert found("we met Sanjay", {"Sanjay": 0.25}) == [("Sanjay", "PERSON")]
+    assert found("we met sanjay", {"sanjay": 0.25}) == []
+    assert found("WE MET SANJAY", {"SANJAY": 0.25}) == []
+    assert found("Rose water", {"Rose": 0.3}) == []
+
+
+def test_a_small_word_behind_a_name_is_no_part_of_it() -> None:
+    assert found("Ms Tremblay flew home", {"Tremblay": 0.9, "flew": 0.8}) == [("Tremblay", "PERSON")]
+    assert found("ms tremblay marie called", {"tremblay": 0.9, "marie": 0.8}) == [("tremblay marie", "PERSON")]
+
+
+@pytest.mark.parametrize("word", ["LMAO", "lol", "hahahaha", "Haha", "RT", "omg", "I"])
+def test_chatter_is_nobody_s_name(word: str) -> None:
+    assert found(f"so {word} what", {word: 0.99}) == []
+
+
+@pytest.mark.parametrize("word", ["Yayoi", "Halle", "Ty", "Oh", "I."])
+def test_names_that_begin_like_chatter_stay(word: str) -> None:
+    text = f"so {word} said"
+    assert [span[2] for span in spans_of_words(text, [Word(3, 3 + len(word.rstrip(".")), "PERSON", 0.9)])] == ["PERSON"]
+
+
+def test_emoji_and_punctuation_are_no_part_of_a_name() -> None:
+    assert found("in Amsterdam 😂 !", {"Amsterdam": 0.9, "😂": 0.9, "!": 0.9}, "LOCATION") == [
+        ("Amsterdam", "LOCATION")
+    ]
+
+
+def test_a_handle_is_a_user_s_name_as_a_whole_and_an_address_s_domain_is_none() -> None:
+    assert found("thanks @ana_diaz for it", {"ana_diaz": 0.9}) == [("ana_diaz", "USERNAME")]
+    text = "thanks @MiSS_SOTO2 for it"
+    parts = [Word(8, 12, "PERSON", 0.9), Word(13, 17, "PERSON", 0.9)]
+    assert [(text[start:end], kind) for start, end, kind, _ in spans_of_words(text, parts)] == [
+        ("MiSS_SOTO2", "USERNAME")
+    ]
+    assert found("thanks ana@diaz for it", {"diaz": 0.9}) == [("diaz", "PERSON")]
+
+
+def test_the_parts_of_an_address_are_one() -> None:
+    address = {"12": 0.9, "Elm": 0.9, "Street": 0.9, "4": 0.9}
+    assert found("send to 12 Elm Street, Apt 4 please", address, "STREET_ADDRESS") == [
+        ("12 Elm Street, Apt 4", "STREET_ADDRESS")
+    ]
