@@ -364,10 +364,13 @@ def covers(text: str, span: Span) -> bool:
     """Whether a hit is the whole value: nine in ten of its letters and digits."""
     if span.start == 0 and span.end == len(text):
         return True
-    inside = sum(character.isalnum() for character in text[span.start : span.end])
     if 10 * (span.end - span.start) < 5 * len(text.strip()):
         return False
-    return 10 * inside >= 9 * sum(character.isalnum() for character in text)
+    return 10 * _letters_and_digits(text[span.start : span.end]) >= 9 * _letters_and_digits(text)
+
+
+def _letters_and_digits(text: str) -> int:
+    return sum(map(str.isalnum, text))
 
 
 __all__ = ["LeafProfile", "TokenSpans", "TypeCounts", "Verified", "covers"]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import regex
 
@@ -102,15 +103,28 @@ def _scored(text: str, span: Span, pair: PairRules) -> Span:
 
 def _is_nonsense(text: str, span: Span, rule: NonsenseRule) -> bool:
     start, end = span.start, span.end
-    return (
-        span.score < rule.below
-        and (rule.value is None or rule.value.fullmatch(text, start, end, timeout=TIMEOUT) is not None)
-        and (
-            rule.before is None
-            or rule.before.search(text[max(0, start - _BEFORE) : start], timeout=TIMEOUT) is not None
-        )
-        and (rule.behind is None or rule.behind.match(text, end, timeout=TIMEOUT) is not None)
+    if span.score >= rule.below:
+        return False
+    # Where nothing stands before or behind a hit, as in a column of such values, most rules are settled at once.
+    if rule.before is not None:
+        before = text[max(0, start - _BEFORE) : start]
+        if not _finds(rule.before, before):
+            return False
+    if rule.behind is not None and end == len(text) and not _finds(rule.behind, ""):
+        return False
+    return (rule.value is None or rule.value.fullmatch(text, start, end, timeout=TIMEOUT) is not None) and (
+        rule.behind is None or rule.behind.match(text, end, timeout=TIMEOUT) is not None
     )
+
+
+def _finds(pattern: regex.Pattern[str], text: str) -> bool:
+    return pattern.search(text, timeout=TIMEOUT) is not None if text else _finds_nothing(pattern)
+
+
+@lru_cache(maxsize=256)
+def _finds_nothing(pattern: regex.Pattern[str]) -> bool:
+    """Whether a pattern matches where there is no text."""
+    return pattern.search("") is not None
 
 
 def _loses_inside(span: Span, allowed: Span, rules: Resolution) -> bool:
@@ -127,9 +141,13 @@ def settled(
     The hit of higher precedence wins, then the longer, then the one of higher score; what the loser covers beyond the
     winner stays a span of its own.
     """
+    ordered = sorted(hits, key=lambda span: _order(span, rules))
+    if ordered and not tokens and _is_around(ordered[0], ordered):
+        # The usual case, an address and the domain in it: nothing of the others is left.
+        del ordered[1:]
     taken = _Taken((start, end) for start, end, _ in tokens)
     kept: list[Span] = []
-    for span in sorted(hits, key=lambda span: _order(span, rules)):
+    for span in ordered:
         for start, end in taken.add(span.start, span.end):
             start, end = _trim(text, start, end)
             if start < end:
@@ -138,6 +156,10 @@ def settled(
     for name in rules.merges if len(kept) > 1 else ():
         kept = list(_merged(text, kept, name, rules))
     return tuple(kept)
+
+
+def _is_around(span: Span, others: Iterable[Span]) -> bool:
+    return all(span.start <= other.start and other.end <= span.end for other in others)
 
 
 def _order(span: Span, rules: Resolution) -> tuple[int, int, float, int, str, str]:
