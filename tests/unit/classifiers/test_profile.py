@@ -157,7 +157,7 @@ def test_a_failing_detector_voids_the_profile(patterns: Engine, monkeypatch: pyt
     def fail(*_: object) -> None:
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(patterns, "_presidio", fail)
+    monkeypatch.setattr(patterns, "_patterns", fail)
     with pytest.raises(DetectionError):
         _profile(patterns, ["ana@example.org"])
 
