@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import tldextract
 
 from clearance.classifiers.context import Words
@@ -29,7 +31,8 @@ from clearance.classifiers.sieve import Sieve, Worth
 from clearance.classifiers.views import View, views
 from clearance.classifiers.windows import OVERLAP, SIZE, in_windows
 from clearance.classifiers.yaml_files import RulesFile, read_files
-from clearance.errors import ClearanceError, DetectionError
+from clearance.errors import ClearanceError, DetectionError, UsageError
+from clearance.values import is_readable, texts_of, to_text
 
 _Found = TypeVar("_Found")
 _engines: dict[tuple[object, ...], Engine] = {}
@@ -90,15 +93,38 @@ class Engine:
         types |= self.resolution.entity_types
         return tuple(sorted(types))
 
-    def spans(self, texts: Sequence[str], *, ner: bool | Sequence[bool] = True) -> list[list[Span]]:
+    def spans(
+        self, texts: Sequence[str | None] | pa.Array | pa.ChunkedArray, *, ner: bool | Sequence[bool] = True
+    ) -> list[list[Span]]:
         """Raw hits of each text, sorted, overlapping ones included; patterns on all, NER where ``ner`` is true.
 
-        A text's hits don't depend on the texts around it. Raises DetectionError when a detector fails; the message
-        holds no text.
+        ``texts`` are strings, or an Arrow array, of which each distinct value is looked at once, in its text form; a
+        null has no hits. ``ner`` is one bool, or for strings one for each. A text's hits don't depend on the texts
+        around it. Raises DetectionError when a detector fails, UsageError for what is no text; neither quotes one.
         """
+        if isinstance(texts, pa.Array | pa.ChunkedArray):
+            return self._spans_of_array(texts, ner)
+        strange = set(map(type, texts)) - {str}
+        if strange - {type(None)}:
+            names = ", ".join(sorted(kind.__name__ for kind in strange))
+            raise UsageError(f"texts must be strings, not {names}", hint="an Arrow array may hold other types")
+        return self._spans_of_texts([text or "" for text in texts] if strange else cast(Sequence[str], texts), ner)
+
+    def _spans_of_array(self, values: pa.Array | pa.ChunkedArray, ner: bool | Sequence[bool]) -> list[list[Span]]:
+        if not isinstance(ner, bool):
+            raise UsageError("with an Arrow array ner must be one bool", hint="pass a list of strings")
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        if not (is_readable(values.type) or pa.types.is_dictionary(values.type)):
+            raise UsageError(f"a column of {values.type} has no text", hint="pass its leaves one by one")
+        encoded = values if pa.types.is_dictionary(values.type) else pc.dictionary_encode(to_text(values))
+        found = self._spans_of_texts([text or "" for text in texts_of(to_text(encoded.dictionary))], ner)
+        return [[] if index is None else list(found[index]) for index in encoded.indices.to_pylist()]
+
+    def _spans_of_texts(self, texts: Sequence[str], ner: bool | Sequence[bool]) -> list[list[Span]]:
         wanted = [ner] * len(texts) if isinstance(ner, bool) else list(ner)
         if len(wanted) != len(texts):
-            raise ValueError("ner must be one bool, or one for each text")
+            raise UsageError(f"ner has {len(wanted)} entries for {len(texts)} texts", hint="give one for each text")
         found = in_windows(self._by_patterns, texts)
         self._add_names(found, texts, wanted)
         return [self._counting(hits) if hits else hits for hits in found]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pyarrow as pa
 import pytest
 from presidio_analyzer import EntityRecognizer
 
@@ -58,7 +59,7 @@ def test_ner_only_where_asked_for(engine: Engine) -> None:
     with_ner, without = engine.spans([text, text], ner=[True, False])
     assert {s.entity_type for s in with_ner} == {"PERSON"}
     assert without == []
-    with pytest.raises(ValueError, match="one for each text"):
+    with pytest.raises(UsageError, match="one for each text"):
         engine.spans([text, text], ner=[True])
 
 
@@ -163,3 +164,24 @@ def test_presidio_logs_no_value(
 def test_the_public_import_is_light() -> None:
     script = "import sys; from clearance.classifiers import Span; sys.exit('presidio_analyzer' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_an_arrow_array_is_looked_at_by_distinct_value() -> None:
+    engine = load_engine(ner=None)
+    values = ["ana@example.org", None, "nothing", "ana@example.org", ""]
+    listed = engine.spans(values)
+    assert [len(spans) > 0 for spans in listed] == [True, False, False, True, False]
+    array = pa.array(values)
+    assert engine.spans(array) == listed
+    assert engine.spans(array.dictionary_encode()) == listed
+    assert engine.spans(pa.chunked_array([array[:2], array[2:]])) == listed
+    (card,) = engine.spans(pa.array([4111111111111111]))
+    assert "CREDIT_CARD" in {span.entity_type for span in card}
+    assert engine.spans(pa.array([], pa.string())) == []
+
+
+@pytest.mark.parametrize("texts", [["a", 4111111111111111], [b"canary"], pa.array([["canary"]])])
+def test_what_is_no_text_is_refused(texts: object) -> None:
+    with pytest.raises(UsageError) as error:
+        load_engine(ner=None).spans(texts)  # type: ignore[arg-type]
+    assert "canary" not in str(error.value)
