@@ -178,8 +178,7 @@ class Engine:
         """Distinct hits above the threshold, in the order that all callers see."""
         if len(hits) == 1:
             return hits if hits[0].score >= self.threshold else []
-        counting = {span for span in hits if span.score >= self.threshold}
-        return sorted(counting, key=lambda span: (span.start, span.end, span.entity_type, -span.score, span.detector))
+        return sorted({span for span in hits if span.score >= self.threshold})
 
 
 def _version(package: str) -> str | None:
