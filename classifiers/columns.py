@@ -65,8 +65,8 @@ NEEDS_TRAIT = {"PHONE_NUMBER": "phone_formatted", "VIN": "vin_checked", "STREET_
 TELLING = frozenset(
     {"EMAIL_ADDRESS", "IBAN_CODE", "CREDENTIAL", "PASSWORD", "CRYPTO", "US_SSN", "US_MBI", "DATE_OF_BIRTH"}
 )
-#: A column of cities, countries or coordinates names nobody; in text, or beside a street, a place is a finding.
-PLAIN_ALONE = frozenset({"LOCATION", "GEOLOCATION"})
+#: A column of cities, countries, coordinates or firms names nobody; in text, or beside a street, one is a finding.
+PLAIN_ALONE = frozenset({"LOCATION", "GEOLOCATION", "ORGANIZATION"})
 #: Types whose form alone proves them, whatever a column's name says.
 PROVEN_BY_FORM = frozenset({"EMAIL_ADDRESS", "IBAN_CODE", "MAC_ADDRESS"})
 #: Least share of short values in which another type must occur before the column counts as mixed.

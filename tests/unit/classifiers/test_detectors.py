@@ -50,7 +50,7 @@ def _by_name(name: str) -> Detector:
 
 
 #: Types that such prose really holds, or that say too little to matter.
-HARMLESS = {"DATE_TIME", "NRP", "LOCATION", "CASE_NUMBER"}
+HARMLESS = {"DATE_TIME", "NRP", "LOCATION", "CASE_NUMBER", "ORGANIZATION"}
 
 
 @pytest.mark.parametrize("text", [JUDGMENT, CHAT], ids=["judgment", "chat"])
