@@ -56,17 +56,17 @@ def cpu(work: Callable[[], object], times: int = 2) -> float:
     return best
 
 
-def show(what: str, points: Sequence[Point], *, unit: str, units: Sequence[float] | None = None) -> float:
-    """Sizes and CPU seconds, and the exponent, which it returns; ``units``: what each line's cost is divided by."""
+def show(what: str, points: Sequence[Point], *, unit: str, units: Sequence[float] | None = None) -> None:
+    """Sizes and CPU seconds, and the exponent; ``units``: what each line's cost is divided by, else the sizes."""
     counts = units or [size for size, _ in points]
     first = points[0][1] / counts[0]
     print(f"\n{what}")
     for (size, seconds), count in zip(points, counts, strict=True):
         each = seconds / count
         print(f"  {size:>11,} {seconds:9.3f} s {each * 1e6:11.3f} us a {unit} {each / first:7.2f} times the first")
-    exponent = float(np.polyfit(np.log([size for size, _ in points]), np.log([cost for _, cost in points]), 1)[0])
-    print(f"  cost grows with size to the power of {exponent:.2f}", flush=True)
-    return exponent
+    if len(points) > 1:
+        exponent, _ = np.polyfit(np.log([size for size, _ in points]), np.log([cost for _, cost in points]), 1)
+        print(f"  cost grows with size to the power of {exponent:.2f}", flush=True)
 
 
 def warm(engine: Engine) -> Engine:
@@ -87,16 +87,16 @@ def profile(table: pa.Table, engine: Engine) -> None:
         finish(LeafProfile.from_bytes(found.to_bytes()), name=name, dtype="string")
 
 
-def by_rows(most: int) -> float:
+def by_rows(most: int) -> None:
     """Rows from 10,000 on."""
     engine = warm(load_engine(ner=None))
     sizes = [size for size in (10_000, 30_000, 100_000, 300_000, 1_000_000) if size < most] + [most]
     tables = ((size, arrow_table(size)) for size in sizes)
     points = [(size, cpu(lambda table=table: profile(table, engine), times=1)) for size, table in tables]
-    return show("rows of the mixed table", points, unit="cell", units=[12 * size for size, _ in points])
+    show("rows of the mixed table", points, unit="cell", units=[12 * size for size, _ in points])
 
 
-def by_length(characters: int) -> float:
+def by_length(characters: int) -> None:
     """Cells of 10 to ``characters`` characters."""
     engine = warm(load_engine(ner=None))
     whole = " ".join(paragraphs(-(-characters // 500)))[:characters]
@@ -107,10 +107,10 @@ def by_length(characters: int) -> float:
         points.append((length, cpu(lambda texts=texts: engine.spans(texts))))
         length *= 10
     flat = [(size, seconds * size / characters) for size, seconds in points]
-    return show(f"characters of a cell ({characters:,} in all cells)", flat, unit="character")
+    show(f"characters of a cell ({characters:,} in all cells)", flat, unit="character")
 
 
-def by_columns(most: int, rows: int) -> float:
+def by_columns(most: int, rows: int) -> None:
     """Columns from 12 on, in Spark."""
     from clearance.jobs.datasets import Reference, open_dataset
     from clearance.jobs.scan import scan_dataset
@@ -138,7 +138,7 @@ def by_columns(most: int, rows: int) -> float:
             after = cpu_seconds(os.getpid())
             spent = time.process_time() - own + sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
             points.append((size, spent))
-    return show(f"columns of {rows:,} rows, in Spark", points, unit="cell", units=[rows * size for size, _ in points])
+    show(f"columns of {rows:,} rows, in Spark", points, unit="cell", units=[rows * size for size, _ in points])
 
 
 def detectors(count: int) -> Iterator[dict[str, object]]:
@@ -165,7 +165,7 @@ def detectors(count: int) -> Iterator[dict[str, object]]:
             }
 
 
-def by_detectors(most: int) -> float:
+def by_detectors(most: int) -> None:
     """Presidio's patterns alone, the packaged detectors on top, and ``most`` made-up ones on top of these."""
     notes = list(dict.fromkeys(arrow_table(20_000)["note"].to_pylist()))
     texts = [*notes, *paragraphs(2_000)]
@@ -186,16 +186,16 @@ def by_detectors(most: int) -> float:
             points.append((patterns + packaged + count, cpu(lambda engine=engine: engine.spans(texts))))
             print(f"  {points[-1][0]:,} patterns: built in {built:.1f} s of CPU", flush=True)
     name = f"patterns of all detectors, over {len(texts):,} notes and paragraphs"
-    return show(name, points, unit="text", units=[len(texts)] * len(points))
+    show(name, points, unit="text", units=[len(texts)] * len(points))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["rows", "columns", "length", "detectors", []])
+    parser.add_argument("what", nargs="?", choices=["rows", "columns", "length", "detectors"])
     parser.add_argument("--most", type=int, help="rows, columns, characters or detectors, with one thing to measure")
     parser.add_argument("--rows", type=int, default=1_000, help="of the tables with many columns")
     arguments = parser.parse_args()
-    chosen = arguments.what or ["rows", "length", "detectors"]
+    chosen = [arguments.what] if arguments.what else ["rows", "length", "detectors"]
     if "rows" in chosen:
         by_rows(arguments.most or 100_000)
     if "length" in chosen:
