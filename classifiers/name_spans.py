@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Word(NamedTuple):
@@ -33,9 +33,8 @@ WEAK_SCORE = 0.4
 CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER = 4.0, 2.0, 0.5
 #: Of a small word behind a name with a capital: "Ms Tremblay flew". Particles ("de", "van") need no score.
 SMALL_AFTER_NAME = 0.05
-#: What of this file decides about spans; RULES counts changes of its code.
+#: Changes with every change of this file's code that changes a span.
 RULES = 1
-FACTS = [RULES, MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
 
 _NAMES = ("PERSON", "LOCATION")
 #: Words of chats that a model of small letters takes for short names.
@@ -55,6 +54,13 @@ _PLACE_GLUE = re.compile(
     r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
     re.IGNORECASE,
 )
+
+
+def facts() -> list[Any]:
+    """What of this file decides about spans: its numbers, its patterns, and the version of its rules."""
+    numbers = [MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
+    patterns = [_NO_NAME, _HANDLE, _NAME_GLUE, _AFTER_INITIAL, _PLACE_GLUE]
+    return [RULES, numbers, [pattern.pattern for pattern in patterns]]
 
 
 def spans_of_words(text: str, words: Iterable[Word]) -> Iterator[tuple[int, int, str, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Any
 
 import regex
 
@@ -16,6 +17,11 @@ LEAST = 80
 #: No name goes on behind one of these: a new line; a full stop behind a small word ("Dr." and "J." are none) and
 #: before anything but a small letter.
 _END = regex.compile(r"\n|(?:(?<=(?<!\p{L})\p{Ll}\p{L}{2,30}\.)|(?<=[!?]))[\"'”’)]{0,2}\s+(?=[^\s\p{Ll}.,!?])")
+
+
+def facts() -> list[Any]:
+    """What decides about windows."""
+    return [SIZE, OVERLAP, LEAST, _END.pattern]
 
 
 def ner_windows(text: str) -> Iterator[tuple[int, int, int, int]]:

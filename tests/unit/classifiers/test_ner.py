@@ -68,6 +68,43 @@ def test_rampart_loses_no_name_at_a_window_s_seam(rampart: NerModel) -> None:
         assert names == ["Ana Diaz"], shift
 
 
+def test_rampart_looks_at_all_of_a_long_text(rampart: NerModel) -> None:
+    filler = "Nobody at the office could say why the order came so late. " * 60
+    name = "My name is Ana Diaz and I need help. "
+    text = (filler + name) * 80 + "and no blanks follow: " + "x" * 50_000
+    expected = [(n + 1) * len(filler) + n * len(name) + name.index("Ana") for n in range(80)]
+    (spans,) = rampart.spans([text])
+    assert len(text) > 300_000
+    assert [span.start for span in spans if span.entity_type == "PERSON"] == expected
+    assert {text[span.start : span.end] for span in spans} == {"Ana Diaz"}
+
+
+def test_a_long_neighbour_changes_nothing(rampart: NerModel) -> None:
+    text = "please send it to Björn Åkesson, who lives in Zürich"
+    (alone,) = load_ner("rampart", "en").spans([text])
+    # The largest numbers of a run set the scale of its integers: none of another text's may be among them.
+    assert load_ner("rampart", "en").spans(["9" * 5000 + " !? " * 300, text, text.upper()])[1] == alone
+    assert [text[span.start : span.end] for span in alone] == ["Björn Åkesson", "Zürich"]
+
+
+def test_facts_change_with_all_that_decides_about_spans(monkeypatch: pytest.MonkeyPatch, rampart: NerModel) -> None:
+    for module, name in (("rampart_graph", "LEVELS"), ("rampart", "LEAST_SCORE"), ("ner_windows", "SIZE")):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"clearance.classifiers.{module}.{name}", 63)
+            assert load_ner("rampart", "en").facts != rampart.facts, name
+    with monkeypatch.context() as patched:
+        patched.setattr("clearance.classifiers.name_spans.SMALL_LETTER", 0.6)
+        assert load_ner("rampart", "en").facts != rampart.facts
+
+
+def test_rampart_on_other_languages_and_letters(rampart: NerModel) -> None:
+    texts = ["Mein Name ist Jürgen Schneider und ich wohne in Köln", "Me llamo Lucía Fernández y vivo en Sevilla"]
+    names = [
+        {text[span.start : span.end] for span in spans} for text, spans in zip(texts, rampart.spans(texts), strict=True)
+    ]
+    assert names == [{"Jürgen Schneider", "Köln"}, {"Lucía Fernández", "Sevilla"}]
+
+
 def test_an_altered_model_is_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("config.json", "tokenizer.json"):
         (tmp_path / name).write_bytes((model_folder() / name).read_bytes())
