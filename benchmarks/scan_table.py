@@ -7,8 +7,8 @@ In one run, over the same table (``mixed_table.py``), patterns only, no NER mode
 - **mapInArrow identity** hands all columns to Python and back: the floor.
 - **clearance scan**: all detectors, columns decided, profiles merged; what ``clearance scan --no-ner`` does.
 - **pandas_udf**: as Presidio's sample for Spark does it: an ``AnalyzerEngine`` is broadcast, and a ``pandas_udf`` over
-  each column analyses value by value, with Presidio's pattern recognizers. So slow that it sees two samples of the rows: the figures
-  are of what the larger one costs more.
+  each column analyses value by value, with Presidio's pattern recognizers. So slow that it sees two samples of the
+  rows: the figures are of what the larger one costs more.
 - On one core and without Spark, over a sample of the same cells: ``AnalyzerEngine``, ``BatchAnalyzerEngine`` and, where
   it is installed, ``presidio-rs`` (see ``engine.py``).
 
