@@ -22,7 +22,7 @@ from clearance.jobs.datasets import CORRUPT, Dataset
 from clearance.jobs.failures import value_free
 from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame
 from clearance.jobs.settings import Detection, Tokens
-from clearance.jobs.workers import Batches, in_larger_batches, map_batches, worker_engine
+from clearance.jobs.workers import Batches, in_even_batches, map_batches, worker_engine
 from clearance.paths import Step
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Profiler:
         profiles: dict[str, LeafProfile] = {}
         speaking = speakers([steps for _, steps, _ in self.leaves])
         rows = 0
-        for batch in in_larger_batches(batches):
+        for batch in in_even_batches(batches):
             if not profiles:
                 engine = worker_engine(self.detection)
                 tokenizer = self.tokens.open() if self.tokens is not None else None

@@ -6,6 +6,7 @@ slipped into may be part of it.
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ Batches = Iterable[pa.RecordBatch]
 
 #: Batches are joined as long as they hold no more.
 LARGE_ROWS, LARGE_OCTETS = 1 << 15, 1 << 24
+#: Larger ones are cut, if they have more than one row.
+HUGE_OCTETS = 1 << 26
 
 
 def map_batches(
@@ -53,15 +56,15 @@ def map_batches(
     return positional.mapInArrow(run, schema)
 
 
-def in_larger_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The same rows in fewer batches, of at most LARGE_ROWS rows and LARGE_OCTETS octets if not one alone has more.
+def in_even_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
+    """The same rows, small batches joined up to LARGE_ROWS rows and LARGE_OCTETS octets, huge ones cut.
 
     What costs as much for ten rows as for ten thousand is paid less often, and a value that repeats is looked at
-    once a batch.
+    once a batch. What is held of huge cells at one time, in several forms, is not a whole batch of them.
     """
     held: list[pa.RecordBatch] = []
     rows = octets = 0
-    for batch in batches:
+    for batch in chain.from_iterable(map(_cut, batches)):
         if held and (rows + batch.num_rows > LARGE_ROWS or octets + batch.nbytes > LARGE_OCTETS):
             yield _joined(held)
             held, rows, octets = [], 0, 0
@@ -69,6 +72,14 @@ def in_larger_batches(batches: Batches) -> Iterator[pa.RecordBatch]:
         rows, octets = rows + batch.num_rows, octets + batch.nbytes
     if held:
         yield _joined(held)
+
+
+def _cut(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """Halves of halves, as long as one is huge and has rows to be cut at: cells may differ much in size."""
+    if batch.nbytes <= HUGE_OCTETS or batch.num_rows < 2:
+        return [batch]
+    half = batch.num_rows // 2
+    return [*_cut(batch.slice(0, half)), *_cut(batch.slice(half))]
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""Batches are joined without losing a row, and none grows beyond what it may hold."""
+"""Batches are joined and cut without losing a row, and none grows beyond what it may hold."""
 
 import pyarrow as pa
 import pytest
@@ -20,7 +20,7 @@ def _batches(*sizes: int) -> list[pa.RecordBatch]:
 def test_all_rows_arrive_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "LARGE_ROWS", 10)
     batches = _batches(3, 4, 3, 1, 25, 0, 2)
-    joined = list(workers.in_larger_batches(iter(batches)))
+    joined = list(workers.in_even_batches(iter(batches)))
     assert [batch.num_rows for batch in joined] == [10, 1, 25, 2]
     assert pa.Table.from_batches(joined).equals(pa.Table.from_batches(batches))
 
@@ -28,8 +28,19 @@ def test_all_rows_arrive_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_large_batches_are_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = _batches(5, 5, 5)
     monkeypatch.setattr(workers, "LARGE_OCTETS", batches[0].nbytes * 2)
-    assert [batch.num_rows for batch in workers.in_larger_batches(iter(batches))] == [10, 5]
+    assert [batch.num_rows for batch in workers.in_even_batches(iter(batches))] == [10, 5]
+
+
+def test_huge_cells_are_looked_at_apart_and_what_is_between_them_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "HUGE_OCTETS", 3_000)
+    monkeypatch.setattr(workers, "LARGE_OCTETS", 1_000)
+    cells = ["x" * 2_000, "a", None, "y" * 5_000, "b", "", "z" * 2_000, "w" * 2_000]
+    batch = pa.RecordBatch.from_arrays([pa.array(cells)], names=["text"])
+    parts = list(workers.in_even_batches(iter([batch])))
+    assert pa.Table.from_batches(parts).column("text").to_pylist() == cells
+    assert len(parts) < len(cells)
+    assert all(part.num_rows == 1 or part.nbytes <= 3_000 + 64 for part in parts)
 
 
 def test_nothing_stays_nothing() -> None:
-    assert list(workers.in_larger_batches(iter([]))) == []
+    assert list(workers.in_even_batches(iter([]))) == []
