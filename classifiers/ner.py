@@ -32,24 +32,30 @@ class NerModel(Protocol):
         ...
 
 
+def check_name(name: str) -> None:
+    """Raises UsageError for what can't be the name of a model, without loading anything."""
+    kind, _, rest = name.partition(":")
+    if not (name == "rampart" or (kind == "spacy" and rest) or (kind == "presidio" and rest.count(":") == 1)):
+        raise UsageError(f"unknown NER model {name!r}", hint=f"known: {KNOWN}")
+
+
 def load_ner(name: str, language: str) -> NerModel:
     """The model called ``name``; loading takes time, so keep it.
 
     Raises UsageError for a name that is not known or can't be a model's, DetectionError for a missing or altered one.
     """
+    check_name(name)
     kind, _, rest = name.partition(":")
     if name == "rampart":
         from clearance.classifiers.rampart import RampartNer
 
         return RampartNer()
-    if kind == "spacy" and rest:
+    if kind == "spacy":
         from clearance.classifiers.spacy_ner import SpacyNer
 
         return SpacyNer(rest, language)
-    if kind == "presidio" and rest.count(":") == 1:
-        module, _, class_name = rest.partition(":")
-        return PresidioNer(module, class_name, language)
-    raise UsageError(f"unknown NER model {name!r}", hint=f"known: {KNOWN}")
+    module, _, class_name = rest.partition(":")
+    return PresidioNer(module, class_name, language)
 
 
 class PresidioNer:

@@ -307,6 +307,9 @@ def _loaded(files: tuple[RulesFile, ...], threshold: float) -> Resolution:
     merged: dict[str, Any] = {}
     for file in (_packaged(), *files):
         read = _read(file)
+        if file is _packaged():  # a rule of ours is no reason to look at less than was asked for
+            higher = {name: max(score or 0.0, threshold) for name, score in read.thresholds.items()}
+            read = read.model_copy(update={"thresholds": higher})
         for key in type(read).model_fields:
             value = getattr(read, key)
             merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else merged.get(key, []) + value

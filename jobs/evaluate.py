@@ -24,6 +24,7 @@ from clearance.values import to_text
 
 if TYPE_CHECKING:
     from clearance.classifiers.engine import Engine
+    from clearance.classifiers.yaml_files import RulesFile
 
 RulerName = Literal["presidio", "strict"]
 #: Least scores: the public ruler's for texts, a scan's for columns.
@@ -45,15 +46,19 @@ class Configuration:
     regions: tuple[str, ...] | None = None
     ner: str | None = "rampart"
     threshold: float | None = None
-    detectors: tuple[Path, ...] = ()
+    detectors: "tuple[str | Path | RulesFile, ...]" = ()
 
     def engine(self, threshold: float) -> "Engine":
         """This process's engine for it; ``threshold`` where the configuration has none."""
         from clearance.classifiers.engine import load_engine
 
-        more: dict[str, Any] = {"detectors": self.detectors} if self.detectors else {}
-        threshold = threshold if self.threshold is None else self.threshold
-        return load_engine(language=self.language, regions=self.regions, ner=self.ner, threshold=threshold, **more)
+        return load_engine(
+            language=self.language,
+            regions=self.regions,
+            ner=self.ner,
+            threshold=threshold if self.threshold is None else self.threshold,
+            detectors=self.detectors,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,15 @@ Names = Annotated[tuple[Text, ...], BeforeValidator(_tuple)]
 
 
 class DetectionPlan(Strict):
-    """How datasets are looked at; ``ner: null`` leaves names and places in text out."""
+    """How datasets are looked at; ``ner: null`` leaves names and places in text out.
+
+    ``detectors`` are files of further detectors and of rules for what is found, relative to the plan.
+    """
 
     language: Text = "en"
     regions: Names | None = None
-    ner: Literal["rampart"] | None = "rampart"
+    ner: Text | None = "rampart"
+    detectors: Names = ()
 
 
 class ExtentPlan(Strict):
@@ -111,12 +115,24 @@ def load_plan(path: str | Path) -> PlanFile:
             "key_file": _beside(base, plan.key_file),
             "output": _beside(base, plan.output),
             "verdicts": _beside(base, plan.verdicts),
+            "detection": _looking(base, plan.detection),
             "datasets": tuple(
-                entry.model_copy(update={"dataset": _dataset(base, entry.dataset), "to": _dataset(base, entry.to)})
+                entry.model_copy(
+                    update={
+                        "dataset": _dataset(base, entry.dataset),
+                        "to": _dataset(base, entry.to),
+                        "detection": entry.detection and _looking(base, entry.detection),
+                    }
+                )
                 for entry in plan.datasets
             ),
         }
     )
+
+
+def _looking(base: Path, detection: DetectionPlan) -> DetectionPlan:
+    files = tuple(str(base / Path(file).expanduser()) for file in detection.detectors)
+    return detection.model_copy(update={"detectors": files})
 
 
 def _beside(base: Path, path: str | None) -> str | None:

@@ -22,7 +22,7 @@ from clearance.jobs.datasets import Reference, expand, expand_database, open_dat
 from clearance.jobs.desk import Desk
 from clearance.jobs.failures import reason
 from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
-from clearance.jobs.settings import Detection
+from clearance.jobs.settings import Detection, read_detection
 from clearance.jobs.staging import Target
 from clearance.jobs.tasks import Protected, Scanned, protect, scan
 
@@ -220,7 +220,7 @@ def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk) -> Check
 
 
 def _detection(plan: DetectionPlan) -> Detection:
-    return Detection(plan.language, plan.regions, plan.ner)
+    return read_detection(plan.language, plan.regions, plan.ner, plan.detectors)
 
 
 def write_verdicts(path: Path, outcomes: Sequence[Outcome], run_id: str, error: ClearanceError | None = None) -> None:

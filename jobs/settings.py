@@ -1,29 +1,44 @@
 """How a dataset is looked at: what travels from the driver to the workers, in one frozen value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from clearance.tokenization.keys import KeyReference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from clearance.classifiers.engine import Engine
+    from clearance.classifiers.yaml_files import RulesFile
     from clearance.tokenization.tokens import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Language, regions (None: the language's usual ones), NER model and threshold of an engine."""
+    """Language, regions (None: the language's usual ones), NER model and threshold of an engine.
+
+    ``detectors`` are the user's files of detection rules, as they were read: workers need not see the same files.
+    """
 
     language: str = "en"
     regions: tuple[str, ...] | None = None
     ner: str | None = "rampart"
     threshold: float = 0.35
+    # Lists of values may stand in it.
+    detectors: "tuple[RulesFile, ...]" = field(default=(), repr=False)
 
     def engine(self) -> "Engine":
         """This process's engine, built at most once."""
         from clearance.classifiers.engine import load_engine
 
-        return load_engine(language=self.language, regions=self.regions, ner=self.ner, threshold=self.threshold)
+        return load_engine(
+            language=self.language,
+            regions=self.regions,
+            ner=self.ner,
+            threshold=self.threshold,
+            detectors=self.detectors,
+        )
 
     @property
     def phone_region(self) -> str:
@@ -31,6 +46,38 @@ class Detection:
         if self.regions:
             return {"uk": "GB"}.get(self.regions[0], self.regions[0].upper())
         return {"en": "US"}.get(self.language, self.language.upper())
+
+
+def read_detection(
+    language: str = "en",
+    regions: "Sequence[str] | None" = None,
+    ner: str | None = "rampart",
+    detectors: "Sequence[str | Path | RulesFile]" = (),
+) -> Detection:
+    """How datasets are looked at, as a user says it: ``ner`` may be ``none``, ``detectors`` are YAML files.
+
+    Raises ``UsageError`` for what nobody knows and for files that are not valid, ``DetectionError`` for detectors
+    that fail their own examples: all that can be told without loading a model.
+    """
+    chosen = Detection(language, tuple(regions) if regions else None, None if ner == "none" else ner)
+    if language != "en" or chosen.regions:
+        from clearance.classifiers.recognizers import enabled_entries
+
+        enabled_entries(language, chosen.regions)
+    if chosen.ner not in (None, "rampart"):
+        from clearance.classifiers.ner import check_name
+
+        check_name(chosen.ner)
+    if not detectors:
+        return chosen
+    from clearance.classifiers.detectors import load_detectors
+    from clearance.classifiers.resolution import load_resolution
+    from clearance.classifiers.yaml_files import read_files
+
+    files = read_files(detectors)
+    load_detectors(language, files)
+    load_resolution(files)
+    return replace(chosen, detectors=files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """``clearance detectors``."""
 
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,6 @@ def command() -> None:
 
 @command.command("list")
 @options.detection
-@options.detectors
 @options.output
 def list_(output: str, **given: Any) -> int:
     """All detectors: what they find, where they come from, and whether they are on."""
@@ -33,7 +33,6 @@ def list_(output: str, **given: Any) -> int:
 @command.command("show")
 @click.argument("name")
 @options.detection
-@options.detectors
 @options.output
 def show(name: str, output: str, **given: Any) -> int:
     """One detector by NAME: its patterns, conditions, context words and examples."""
@@ -71,11 +70,33 @@ def test(file: Path | None, text: str | None, output: str, **given: Any) -> int:
     return int(ExitCode.USAGE if any(each.problem for each in tried) else ExitCode.CLEAR)
 
 
+@command.command("hash")
+@click.option("--salt", metavar="TEXT", help="Salt of the list, 16 characters or more. [default: a random one]")
+@options.output
+def hash_(salt: str | None, output: str) -> int:
+    """Values from standard input, one a line, as a hashed list for an allow or deny rule.
+
+    The values are not shown again. Whoever has the list can try guesses: it hides long random values, not names.
+    """
+    from clearance.classifiers.value_lists import MOST_WORDS, hashed, normalised
+
+    salt = secrets.token_hex(16) if salt is None else salt
+    phrases = {normalised(line) for line in sys.stdin if line.strip()}
+    words = max((phrase.count(" ") + 1 for phrase in phrases), default=0)
+    if len(salt) < 16 or "" in phrases or not 1 <= words <= MOST_WORDS:
+        raise UsageError(
+            f"a salt has 16 characters or more, a value 1 to {MOST_WORDS} words", hint="give one value a line"
+        )
+    told = {"salt": salt, "words": words, "digests": sorted(hashed(phrase, salt) for phrase in phrases)}
+    emit({"hashed": told}, output, _print_hashed)
+    return 0
+
+
 def _catalogue(given: dict[str, Any]) -> "tuple[Listed, ...]":
     from clearance.classifiers.catalogue import catalogue
 
-    ner = None if given["no_ner"] else "rampart"
-    return catalogue(given["language"], given["regions"] or None, ner=ner, files=given["detectors"])
+    chosen = options.detection_of(given)
+    return catalogue(chosen.language, chosen.regions, ner=chosen.ner, files=chosen.detectors)
 
 
 def _hits(text: str, file: Path | None, given: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,12 +107,8 @@ def _hits(text: str, file: Path | None, given: dict[str, Any]) -> list[dict[str,
         raw = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()
     except OSError as error:
         raise DatasetError(f"{text} can't be read ({error.strerror})", hint="name a file, or - for stdin") from None
-    chosen = Configuration(
-        language=given["language"],
-        regions=given["regions"] or None,
-        ner=None if given["no_ner"] else "rampart",
-        detectors=() if file is None else (file,),
-    )
+    looking = options.detection_of({**given, "detectors": (*given["detectors"], *([] if file is None else [file]))})
+    chosen = Configuration(looking.language, looking.regions, looking.ner, detectors=looking.detectors)
     spans = chosen.engine(COLUMN_THRESHOLD).spans([raw.decode("utf-8", "replace")])[0]
     names = ("start", "end", "entity_type", "score", "detector")
     return [{name: getattr(span, name) for name in names} for span in spans]
@@ -113,6 +130,12 @@ def _print_list(told: Any) -> None:
             for each in told["detectors"]
         ],
     )
+
+
+def _print_hashed(told: Any) -> None:
+    import yaml
+
+    click.echo(yaml.safe_dump(dict(told), sort_keys=False), nl=False)
 
 
 def _some(types: list[str]) -> str:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 configuration = options.stacked(
     options.detection,
-    options.detectors,
     click.option(
         "--threshold",
         type=click.FloatRange(0, 1),
@@ -82,13 +81,13 @@ def command(labelled: Path, output: str, log_format: str, **given: Any) -> int:
 def _configuration(given: Mapping[str, Any]) -> "Configuration":
     from clearance.jobs.evaluate import Configuration
 
-    options.check_detection(given["language"], given["regions"])
+    chosen = options.detection_of(given)
     return Configuration(
-        language=given["language"],
-        regions=given["regions"] or None,
-        ner=None if given["no_ner"] else "rampart",
+        language=chosen.language,
+        regions=chosen.regions,
+        ner=chosen.ner,
         threshold=given["threshold"],
-        detectors=given["detectors"],
+        detectors=chosen.detectors,
     )
 
 

@@ -1,6 +1,6 @@
 """Options that several commands share, under one name and one help text."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clearance.jobs.datasets import Reference
     from clearance.jobs.desk import Desk
     from clearance.jobs.extent import Extent
+    from clearance.jobs.settings import Detection
 
 Command = Callable[..., Any]
 
@@ -74,7 +75,21 @@ detection = stacked(
         metavar="REGION",
         help="Look for identifiers of this region: us, uk, de, ... May be repeated. [default: the language's]",
     ),
-    click.option("--no-ner", is_flag=True, help="Do not look for names and places in text."),
+    click.option(
+        "--ner",
+        default="rampart",
+        metavar="NAME",
+        show_default=True,
+        help="Model for names and places in text: rampart, spacy:PACKAGE, presidio:MODULE:CLASS, or none.",
+    ),
+    click.option("--no-ner", is_flag=True, help="Do not look for names and places in text: the same as --ner none."),
+    click.option(
+        "--detectors",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Also use the detectors and the resolution rules of this YAML file. May be repeated.",
+    ),
 )
 extent = stacked(
     click.option(
@@ -100,13 +115,6 @@ extent = stacked(
         show_default=True,
         help="How surely a sample must find it.",
     ),
-)
-detectors = click.option(
-    "--detectors",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also use the detectors of this YAML file. May be repeated.",
 )
 
 
@@ -157,29 +165,26 @@ def how_much(options: Mapping[str, Any]) -> "Extent":
     return Extent(options["mode"], options["prevalence"], options["confidence"])
 
 
-def check_detection(language: str, regions: Sequence[str] | None) -> None:
-    """Raises ``UsageError`` for a language or region that nobody knows, before Spark starts."""
-    if language != "en" or regions:
-        from clearance.classifiers.recognizers import enabled_entries
+def detection_of(options: Mapping[str, Any]) -> "Detection":
+    """How the detection options say to look. Raises ``UsageError`` and ``DetectionError`` before Spark starts."""
+    from clearance.jobs.settings import read_detection
 
-        enabled_entries(language, regions or None)
+    return read_detection(
+        options.get("language", "en"),
+        options.get("regions"),
+        None if options.get("no_ner") else options.get("ner", "rampart"),
+        options.get("detectors", ()),
+    )
 
 
 def desk(options: Mapping[str, Any]) -> "Desk":
     """The desk that the shared options describe."""
     from clearance.jobs.desk import open_desk
-    from clearance.jobs.settings import Detection
 
-    check_detection(options.get("language", "en"), options.get("regions"))
-    looking = Detection(
-        options.get("language", "en"),
-        tuple(options["regions"]) if options.get("regions") else None,
-        None if options.get("no_ner") else "rampart",
-    )
     return open_desk(
         policy=options.get("policy"),
         home=options.get("home"),
-        detection=looking,
+        detection=detection_of(options),
         key_file=options.get("key_file"),
         domain=options.get("domain") or "default",
     )

@@ -76,7 +76,7 @@ def command(
 def _refuse_what_the_plan_says() -> None:
     """An option that the plan would silently overrule is an error: ``--protect never`` must not end in a copy."""
     context = click.get_current_context()
-    owned = {"names", "place", "protect", "facts", "domain", "language", "regions", "no_ner"}
+    owned = {"names", "place", "protect", "facts", "domain", "language", "regions", "ner", "no_ner", "detectors"}
     owned |= {"mode", "prevalence", "confidence"}
     given = [
         parameter.opts[0]
@@ -107,7 +107,8 @@ def _ad_hoc(
     detection = DetectionPlan(
         language=given["language"],
         regions=tuple(given["regions"]) or None,
-        ner=None if given["no_ner"] else "rampart",
+        ner=None if given["no_ner"] else given["ner"],
+        detectors=tuple(str(Path(file).absolute()) for file in given["detectors"]),
     )
     return PlanFile(
         version=1,
@@ -125,6 +126,7 @@ def _run(plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_form
     from clearance.jobs.check import find_solutions
     from clearance.jobs.runner import require_solutions, run, worst, write_verdicts
     from clearance.jobs.session import get_session
+    from clearance.jobs.settings import read_detection
 
     progress = Progress(log_format)
     try:
@@ -133,7 +135,7 @@ def _run(plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_form
         require_solutions(plan, solutions)
         desk.tokens()
         for each in (plan.detection, *(entry.detection for entry in plan.datasets if entry.detection)):
-            options.check_detection(each.language, each.regions)
+            read_detection(each.language, each.regions, each.ner, each.detectors)
         progress.say("starting Spark")
         outcomes, run_id = run(get_session(), plan, desk, solutions, progress)
     except ClearanceError as error:

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval, Span
+from clearance.classifiers.yaml_files import RulesFile
 from clearance.errors import ClearanceError, ExitCode
 from clearance.governance.decisions import Conflict, Verdict
 from clearance.governance.labels import Label
@@ -91,7 +92,7 @@ def test_every_command_shown_anywhere_exists_with_its_options() -> None:
     ]
     seen = 0
     for page, line in shown:
-        name_of_command = r"((?:[a-z]+)(?: (?:show|list|test)(?= |$))?)"
+        name_of_command = r"((?:[a-z]+)(?: (?:show|list|test|hash)(?= |$))?)"
         for call in re.findall(rf"(?:^|[|;:] |\$ )clearance {name_of_command}((?: [^;#|]*)?)", line):
             name, rest = call
             assert name in known, f"{page_id(page)}: {line}"
@@ -233,6 +234,15 @@ def test_policies_in_how_tos_load(tmp_path: Path) -> None:
         file = tmp_path / f"policy{number}.yaml"
         file.write_text(text)
         assert load_policy(file).entity_types
+
+
+def test_detection_rules_in_the_documentation_load() -> None:
+    from clearance.jobs.settings import read_detection
+
+    found = [text for page in PAGES for text in fenced(page, "yaml", "detection")]
+    assert len(found) >= 2
+    for text in found:
+        assert read_detection(detectors=[RulesFile("page", text)]).detectors
 
 
 def test_formats_are_those_of_the_code() -> None:
