@@ -120,7 +120,7 @@ def stock_lines(stock: AnalyzerEngine, sample: list[str], baseline: float) -> No
     """Presidio in batches, and the Rust port, on the sample."""
     characters = sum(map(len, sample))
     batch = BatchAnalyzerEngine(analyzer_engine=stock)
-    seconds = cpu(lambda: batch.analyze_iterator(sample, "en", batch_size=500), times=1)
+    seconds = cpu(lambda: batch.analyze_iterator(sample, "en", batch_size=500))
     show("BatchAnalyzerEngine, sampled", seconds, len(sample), characters, baseline)
     try:
         analyzer = importlib.import_module("presidio_rs").Analyzer()
@@ -145,7 +145,7 @@ def measure_table(rows: int, sampled: int, *, profile: bool) -> None:
         f" words; texts of the sample with other hits: {different}"
     )
     stock_each = {
-        name: cpu(lambda texts=texts: [stock.analyze(text, "en") for text in texts], times=1) / len(texts)
+        name: cpu(lambda texts=texts: [stock.analyze(text, "en") for text in texts]) / len(texts)
         for name, texts in sample.items()
     }
     baseline = sum(stock_each.values()) / len(stock_each)
@@ -180,7 +180,7 @@ def measure_paragraphs(rows: int, sampled: int, *, context: bool, profile: bool)
         f" {len(sample)}; texts of the sample with other hits: {differing(ours, stock, sample)}"
     )
     characters = sum(map(len, texts))
-    baseline = cpu(lambda: [stock.analyze(text, "en") for text in sample], times=1) / len(sample)
+    baseline = cpu(lambda: [stock.analyze(text, "en") for text in sample]) / len(sample)
     show("clearance", cpu(lambda: ours.recognized(texts)), rows, characters, baseline)
     show("clearance, all detectors", cpu(lambda: ours.spans(texts)), rows, characters, baseline)
     show("AnalyzerEngine, sampled", baseline, 1, 500, baseline)

@@ -120,7 +120,7 @@ def alone(rows: int) -> None:
     cells = [text for name in table.column_names for text in to_text(table[name].combine_chunks()).to_pylist()]
     _, engine = engines(context=True)
     print(f"one core, without Spark, {len(cells):,} cells:")
-    each = cpu(lambda: [engine.analyze(text, "en") for text in cells], times=1) / len(cells)
+    each = cpu(lambda: [engine.analyze(text, "en") for text in cells]) / len(cells)
     show_alone("AnalyzerEngine, sampled", each * len(cells), len(cells), sum(map(len, cells)), each)
     stock_lines(engine, cells, each)
 
