@@ -42,6 +42,14 @@ _NO_NAME = re.compile(
     r"I|(?i:l+o+l+z?|lmf?a+o+|rofl+|omf?g+|wtf+|(?:h[aei]|j[ae]){2,}h?|a?(?:ha){2,}h?|ya+y+|rt|smh|idk|tbh|imh?o|btw"
     r"|pl[sz]|thx|wo+w+|yeah|yep|nope|hey+|hi+|hello+|ugh+|hm+)"
 )
+#: Small words that are in no name; "of", "de", "will" and "may" can be.
+_FUNCTION_WORD = re.compile(
+    r"a|about|after|all|also|although|an|and|any|are|as|at|be|because|been|before|being|both|but|by|can|could"
+    r"|did|do|does|each|every|few|for|from|had|has|have|he|her|here|him|his|how|i|if|in|into|is|it|its|just|me"
+    r"|more|most|much|must|my|no|nor|not|on|only|or|other|our|over|shall|she|should|so|some|such|than|that|the"
+    r"|their|them|then|there|these|they|this|those|though|to|too|under|until|very|was|we|were|what|when|where"
+    r"|which|while|who|whom|whose|why|with|without|would|you|your"
+)
 _HANDLE = re.compile(r"(?<![\w.])@\w+")
 
 _NAME_GLUE = re.compile(
@@ -59,8 +67,13 @@ _PLACE_GLUE = re.compile(
 def facts() -> list[Any]:
     """What of this file decides about spans: its numbers, its patterns, and the version of its rules."""
     numbers = [MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
-    patterns = [_NO_NAME, _HANDLE, _NAME_GLUE, _AFTER_INITIAL, _PLACE_GLUE]
+    patterns = [_FUNCTION_WORD, _NO_NAME, _HANDLE, _NAME_GLUE, _AFTER_INITIAL, _PLACE_GLUE]
     return [RULES, numbers, [pattern.pattern for pattern in patterns]]
+
+
+def may_be_named(word: str) -> bool:
+    """Whether ``word`` may be part of a name or number at all: no punctuation, no emoji, no small function word."""
+    return not _FUNCTION_WORD.fullmatch(word) and any(map(str.isalnum, word))
 
 
 def spans_of_words(text: str, words: Iterable[Word]) -> Iterator[tuple[int, int, str, float]]:
@@ -95,7 +108,7 @@ def _possible(text: str, words: Iterable[Word]) -> Iterator[Word]:
     handles = {match.start() + 1: match.end() for match in _HANDLE.finditer(text)} if "@" in text else {}
     end = 0
     for word in words:
-        if word.start < end or not any(map(str.isalnum, text[word.start : word.end])):
+        if word.start < end or not may_be_named(text[word.start : word.end]):
             continue
         if word.entity in _NAMES and (end := handles.get(word.start, 0)):
             yield Word(word.start, end, "USERNAME", word.score)

