@@ -1,0 +1,241 @@
+"""Rules for hits, in YAML: each feature alone, files over one another, and what is said of wrong ones."""
+
+import pytest
+
+from clearance.classifiers.engine import Engine, load_engine
+from clearance.classifiers.findings import Span
+from clearance.classifiers.looking import look
+from clearance.classifiers.resolution import Resolution, load_resolution
+from clearance.classifiers.resolve import resolve
+from clearance.classifiers.value_lists import hashed
+from clearance.classifiers.yaml_files import RulesFile
+from clearance.errors import UsageError
+
+SALT = "0123456789abcdef"
+
+
+def rules(text: str, threshold: float = 0.35) -> Resolution:
+    return load_resolution([RulesFile("ours.yaml", f"resolution:\n{text}")], threshold=threshold)
+
+
+def found(text: str, hits: list[Span], by: Resolution | None = None) -> list[tuple[str, str]]:
+    return [(span.entity_type, text[span.start : span.end]) for span in resolve(text, hits, rules=by)]
+
+
+def hit(text: str, value: str, kind: str, score: float = 0.6, detector: str = "d") -> Span:
+    start = text.index(value)
+    return Span(start, start + len(value), kind, score, detector)
+
+
+# ---- the packaged rules ----
+
+
+def test_a_pattern_that_fits_the_characters_beats_a_models_guess() -> None:
+    text = "licence F255-92, number 521-44-9382"
+    hits = [
+        hit(text, "521-44-9382", "US_SSN", 0.5, "UsSsnRecognizer"),
+        hit(text, "521-44-9382", "DRIVER_LICENSE", 0.99, "rampart"),
+        hit(text, "number 521-44-9382", "TAX_ID", 0.99, "spacy:en_core_web_md"),
+    ]
+    assert ("US_SSN", "521-44-9382") in found(text, hits)
+    assert not {"DRIVER_LICENSE"} & {kind for kind, _ in found(text, hits)}
+    # Alone the guess stands: what it covers stays covered.
+    assert found(text, hits[1:2]) == [("DRIVER_LICENSE", "521-44-9382")]
+
+
+@pytest.mark.parametrize("date", ["02.04.1985", "1994-03-12", "12/03/1994", "31-12-2020"])
+def test_a_whole_date_is_no_phone_number(patterns: Engine, date: str) -> None:
+    (seen,) = look(patterns, [f"It was on {date} in the morning"])
+    assert {span.entity_type for span in seen.spans} == {"DATE_TIME"}
+
+
+def test_a_phone_number_is_not_a_models_date() -> None:
+    text = "ring 212-555-0147 later"
+    hits = [
+        hit(text, "212-555-0147", "PHONE_NUMBER", 0.4, "PhoneRecognizer"),
+        hit(text, "212-555-0147 later", "DATE_TIME", 0.85, "spacy:x"),
+    ]
+    assert ("PHONE_NUMBER", "212-555-0147") in found(text, hits)
+
+
+def test_a_date_of_birth_is_more_than_a_date() -> None:
+    text = "DOB 03/15/1989"
+    hits = [
+        hit(text, "03/15/1989", "DATE_TIME", 0.9, "WrittenDate"),
+        hit(text, "03/15/1989", "DATE_OF_BIRTH", 0.8, "DateOfBirth"),
+        hit(text, "03/15/1989", "PHONE_NUMBER", 0.4, "PhoneRecognizer"),
+    ]
+    assert found(text, hits) == [("DATE_OF_BIRTH", "03/15/1989")]
+
+
+def test_the_parts_of_an_address_are_one() -> None:
+    text = "to 12 Elm Street,\nSpringfield, IL 62704 by May"
+    hits = [
+        hit(text, "12 Elm Street", "STREET_ADDRESS"),
+        hit(text, "Springfield", "LOCATION"),
+        hit(text, "IL 62704", "LOCATION"),
+    ]
+    assert found(text, hits) == [("STREET_ADDRESS", "12 Elm Street,\nSpringfield, IL 62704")]
+
+
+def test_places_without_a_street_are_no_address() -> None:
+    text = "from Paris, France"
+    assert found(text, [hit(text, "Paris", "LOCATION"), hit(text, "France", "LOCATION")]) == [
+        ("LOCATION", "Paris"),
+        ("LOCATION", "France"),
+    ]
+
+
+def test_nothing_is_merged_across_a_token() -> None:
+    text = "Ana       Diaz"
+    hits = [hit(text, "Ana", "PERSON"), hit(text, "Diaz", "PERSON")]
+    assert len(resolve(text, hits, tokens=[(4, 9, "PERSON")])) == 2
+
+
+# ---- a user's rules ----
+
+
+def test_thresholds_by_type_and_detector() -> None:
+    by = rules("  thresholds: {US_SSN: 0.5, US_SSN/Weak: 0.3, '*/Noisy': 0.9}", threshold=0.35)
+    text = "111 222 333 444"
+    hits = [
+        hit(text, "111", "US_SSN", 0.4, "Other"),
+        hit(text, "222", "US_SSN", 0.3, "Weak"),
+        hit(text, "333", "URL", 0.8, "Noisy"),
+        hit(text, "444", "URL", 0.35, "Other"),
+    ]
+    assert found(text, hits, by) == [("US_SSN", "222"), ("URL", "444")]
+    assert by.floor == 0.3
+
+
+def test_allowed_values_and_their_parts_are_no_findings() -> None:
+    text = "support@example.com or ana@example.com"
+    hits = [
+        hit(text, "support@example.com", "EMAIL_ADDRESS", 1.0),
+        Span(8, 19, "URL", 0.5, "d"),
+        hit(text, "ana@example.com", "EMAIL_ADDRESS", 1.0),
+    ]
+    kept = [("EMAIL_ADDRESS", "ana@example.com")]
+    assert found(text, hits, rules("  allow: [{of: [EMAIL_ADDRESS], values: [Support@Example.com]}]")) == kept
+    assert found(text, hits, rules("  allow: [{patterns: ['support@.*']}]")) == kept
+    digest = hashed("SUPPORT@example.com", SALT)
+    listed = f"  allow: [{{hashed: {{salt: '{SALT}', words: 3, digests: ['{digest}']}}}}]"
+    assert found(text, hits, rules(listed)) == kept
+    # A list for one type says nothing of another.
+    assert len(found(text, hits, rules("  allow: [{of: [PERSON], values: [support@example.com]}]"))) == 2
+
+
+def test_denied_values_are_found_anywhere_and_beat_everything() -> None:
+    text = "About BLUE-falcon, and its pilot Ana; code 77-X."
+    person = [hit(text, "Ana", "PERSON", 0.9, "rampart")]
+    expected = [("PROJECT", "BLUE-falcon"), ("PROJECT", "Ana")]
+    assert found(text, person, rules("  deny: [{entity_type: PROJECT, values: [Blue Falcon, ana]}]")) == expected
+    assert found(text, [], rules("  deny: [{entity_type: CODE, patterns: ['\\d{2}-x']}]")) == [("CODE", "77-X")]
+    digests = [hashed("blue falcon", SALT), hashed("ana", SALT)]
+    listed = f"  deny: [{{entity_type: PROJECT, hashed: {{salt: '{SALT}', words: 2, digests: {digests}}}}}]"
+    assert found(text, person, rules(listed)) == expected
+    both = "  allow: [{values: [ana]}]\n  deny: [{entity_type: PROJECT, values: [ana]}]"
+    assert found(text, person, rules(both)) == [("PROJECT", "Ana")]
+
+
+def test_the_longest_denied_value_at_a_place_wins() -> None:
+    by = rules("  deny: [{entity_type: P, values: [Blue, Blue Falcon Two, Falcon]}]")
+    assert found("the blue falcon two and blue", [], by) == [("P", "blue falcon two"), ("P", "blue")]
+
+
+def test_hot_words_raise_a_score() -> None:
+    text = "payroll 521449382 and far away, more than fifty characters on, 521449383"
+    hits = [hit(text, "521449382", "US_SSN", 0.1), hit(text, "521449383", "US_SSN", 0.1)]
+    to = rules("  hot_words: [{of: [US_SSN], words: [payroll], raise_to: 0.9}]")
+    (span,) = resolve(text, hits, rules=to)
+    assert (span.start, span.score) == (8, 0.9)
+    assert found(text, hits, rules("  hot_words: [{of: [US_SSN], words: [pay*], raise_by: 0.3}]")) == [
+        ("US_SSN", "521449382")
+    ]
+    assert not found(text, hits, rules("  hot_words: [{of: [US_SSN], words: [payroll], raise_to: 0.9, side: behind}]"))
+    assert not found(text, hits, rules("  hot_words: [{of: [US_SSN], words: [pay], raise_to: 0.9}]"))
+
+
+def test_exclusion_words_lower_a_score_or_drop_the_hit() -> None:
+    text = "order no 2125550147"
+    hits = [hit(text, "2125550147", "PHONE_NUMBER", 0.6)]
+    assert not found(text, hits, rules("  exclusion_words: [{of: [PHONE_NUMBER], words: [order no], window: 10}]"))
+    assert not found(text, hits, rules("  exclusion_words: [{of: ['*'], words: [order no], lower_by: 0.3}]"))
+    (span,) = resolve(text, hits, rules=rules("  exclusion_words: [{of: ['*'], words: [order no], lower_by: 0.2}]"))
+    assert span.score == 0.4
+    assert found(text, hits, rules("  exclusion_words: [{of: [US_SSN], words: [order no]}]"))
+
+
+def test_nonsense_and_precedence_of_ones_own_and_packaged_ones_taken_away() -> None:
+    text = "version 1.2.3.4 and 26.4111111111111111"
+    hits = [hit(text, "1.2.3.4", "IP_ADDRESS"), hit(text, "4111111111111111", "CREDIT_CARD", 1.0)]
+    assert found(text, hits) == [("IP_ADDRESS", "1.2.3.4")]
+    by = rules("  nonsense: {Version: {of: [IP_ADDRESS], before: 'version '}, CardInFraction: null}")
+    assert found(text, hits, by) == [("CREDIT_CARD", "4111111111111111")]
+    both = [hit(text, "1.2.3.4", "IP_ADDRESS"), hit(text, "1.2.3.4", "URL", 0.9)]
+    assert found(text, both, rules("  precedence: {URL: 150}")) == [("URL", "1.2.3.4")]
+
+
+def test_a_merge_of_ones_own() -> None:
+    text = "A12 B34"
+    hits = [hit(text, "A12", "CODE"), hit(text, "B34", "TAX_ID")]
+    merge = "  merge: {{Codes: {{of: [CODE, TAX_ID], into: {}, between: ' '}}}}"
+    assert found(text, hits, rules(merge.format("TAX_ID"))) == [("TAX_ID", "A12 B34")]
+    assert found(text, hits, rules(merge.format("first"))) == [("CODE", "A12 B34")]
+
+
+# ---- with an engine ----
+
+
+def test_hot_words_reach_hits_that_the_engine_would_not_report() -> None:
+    text = "payroll 521449382"
+    files = [RulesFile("r", "resolution: {hot_words: [{of: [US_SSN], words: [payroll], raise_to: 0.8}]}")]
+    plain, hot = load_engine(ner=None), load_engine(ner=None, detectors=files)
+    assert not look(plain, [text])[0].spans
+    assert {span.entity_type for span in look(hot, [text])[0].spans} == {"US_SSN"}
+    # Nothing else is found for that.
+    quiet = "some 521449382 and 11.11.11 or 12345678"
+    assert look(plain, [quiet])[0].spans == look(hot, [quiet])[0].spans
+    assert plain.digest != hot.digest
+
+
+def test_a_users_types_are_the_engines() -> None:
+    engine = load_engine(ner=None, detectors=[RulesFile("r", "resolution: {deny: [{entity_type: X1, values: [y]}]}")])
+    assert "X1" in engine.entity_types
+    # A text that holds the redaction of such a type holds nothing more to find.
+    assert look(engine, ["it is [X1]"])[0].spans == ()
+
+
+# ---- wrong files ----
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("resolution: {treshold: {}}", "resolution.treshold"),
+        ("resolution: {thresholds: {US_SSN: 2}}", "resolution.thresholds.US_SSN"),
+        ("resolution: {thresholds: {us ssn: 0.5}}", "resolution.thresholds.us ssn"),
+        ("resolution: {allow: [{of: [PERSON]}]}", "resolution.allow.0"),
+        ("resolution: {allow: [{patterns: ['canary(']}]}", "resolution.allow.0.patterns.0"),
+        ("resolution: {deny: [{values: [canary]}]}", "resolution.deny.0.entity_type"),
+        ("resolution: {deny: [{entity_type: X, values: ['--canary', '--']}]}", "resolution.deny.0"),
+        (
+            "resolution: {deny: [{entity_type: X, hashed: {salt: canary, digests: []}}]}",
+            "resolution.deny.0.hashed.salt",
+        ),
+        ("resolution: {hot_words: [{of: [X], words: [a], raise_by: 0.1, raise_to: 0.2}]}", "resolution.hot_words.0"),
+        ("resolution: {exclusion_words: [{of: [X], words: []}]}", "resolution.exclusion_words.0.words"),
+        ("resolution: {nonsense: {A: {of: [X]}}}", "resolution.nonsense.A"),
+        ("resolution: {merge: {A: {of: [X], into: x, between: ' '}}}", "resolution.merge.A.into"),
+        ("resolution: [canary]", "resolution"),
+        ("resolutions: {}", "no resolution"),
+        ("resolution: {allow: [canary", "line 1"),
+        ("resolution: {thresholds: {A: 0.1, A: 0.2}}", "not valid YAML"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_place_and_without_its_values(text: str, told: str) -> None:
+    with pytest.raises(UsageError) as error:
+        load_resolution([RulesFile("ours.yaml", text)])
+    assert told in error.value.message and "ours.yaml" in error.value.message
+    assert "canary" not in str(error.value) and error.value.hint
+    assert error.value.__context__ is None
