@@ -34,6 +34,8 @@ from clearance.errors import DetectionError
 TIMEOUT = 60
 #: So much before a hit is shown to a rule of nonsense.
 _BEFORE = 40
+#: They spell what nobody sees: characters without width, tags, variation selectors.
+_INVISIBLE = regex.compile(r"[\u200b\u200c\u2060-\u2064\ufeff\U000E0000-\U000E01EF]{4}")
 #: Wider gaps are never merged: what was blanked, a token or a redaction, is wider.
 _WIDEST_GAP = 4
 
@@ -232,12 +234,12 @@ class _Taken:
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    """Without blanks at the ends; empty when there is neither letter nor digit."""
+    """Without blanks at the ends; empty when there is neither letter nor digit, and no row of invisible characters."""
     while start < end and text[start].isspace():
         start += 1
     while start < end and text[end - 1].isspace():
         end -= 1
-    if not any(character.isalnum() for character in text[start:end]):
+    if not any(character.isalnum() for character in text[start:end]) and not _INVISIBLE.search(text, start, end):
         return start, start
     return start, end
 

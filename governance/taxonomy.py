@@ -3,7 +3,8 @@ about.
 
 Only the keys, to tell a typo from a category: a misspelt category in a rule would be a rule that never
 applies. A policy may add its own keys under ``taxonomy``. A key covers everything below it:
-``user.contact`` covers ``user.contact.email``.
+``user.contact`` covers ``user.contact.email``. One key is our own: Fideslang has none for what is no one's data, and
+must not be given to a model all the same.
 """
 
 #: What data is.
@@ -11,6 +12,7 @@ CATEGORIES = frozenset(
     {
         "system",
         "system.authentication",
+        "system.injected_instructions",  # our own
         "system.operations",
         "user",
         "user.account",

@@ -14,7 +14,7 @@ from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import ColumnReport
 from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.reports import reports_of
-from clearance.classifiers.subleaves import MAX_KEYS, MAX_LEAVES
+from clearance.classifiers.subleaves import MAX_KEYS
 from clearance.paths import parse_path
 
 SALT = b"0123456789abcdef"
