@@ -43,6 +43,12 @@ def _share(finding: Mapping[str, Any]) -> str:
     return f"{share:.0%}" if share >= 0.01 or share == 0 else "<1%"
 
 
+def _turns(finding: Mapping[str, Any]) -> str:
+    """Who says it, in a chat."""
+    turns = finding.get("turns", {})
+    return f" ({', '.join(f'{role} {rows:,}' for role, rows in turns.items())})" if turns else ""
+
+
 def print_scan(scan: Mapping[str, Any]) -> None:
     """Columns with what was found in them, and the dataset's label."""
     click.echo(f"{click.style(scan['dataset'], bold=True)}  {scan['rows']:,} rows  {level(scan['label']['level'])}")
@@ -52,7 +58,7 @@ def print_scan(scan: Mapping[str, Any]) -> None:
     rows = []
     for column in scan["columns"]:
         found = [
-            f"{f['entity_type']}{' (token)' if f['form'] == 'token' else ''} {_share(f)}"
+            f"{f['entity_type']}{' (token)' if f['form'] == 'token' else ''} {_share(f)}{_turns(f)}"
             for f in column["findings"][:6]
         ]
         if len(column["findings"]) > 6:
