@@ -14,6 +14,7 @@ from clearance.governance.policy import load_policy
 from clearance.jobs.check import check, find_solutions
 from clearance.jobs.datasets import Reference, from_frame
 from clearance.jobs.desk import open_desk
+from clearance.jobs.extent import Extent
 from clearance.jobs.session import get_session, is_connect
 from clearance.jobs.settings import Detection
 from clearance.jobs.staging import Target
@@ -46,6 +47,16 @@ frame = spark.createDataFrame([({"e.mail x": ["mara@mail.com"]},)], "user struct
 nested = protect(spark, from_frame(frame, "nested"), Target("out/nested"), desk)
 told["nested"] = [leaf.path for leaf in nested.plan.changed]
 write_to_table(spark, Reference("out/nested"), desk, nested.label)
+
+# Some of the rows, and those that came later.
+mails = spark.range(200).selectExpr("id", "concat('u', id, '@mail.com') as email")
+mails.write.format("delta").save("out/numbers")
+some = scan(spark, Reference("out/numbers"), desk, extent=Extent("sample", 0.1, 0.9)).scan
+told["some"] = [some.coverage.rows_read, some.coverage.reason, some.columns[1].entity_type]
+scan(spark, Reference("out/numbers"), desk)
+mails.limit(3).write.format("delta").mode("append").save("out/numbers")
+added = scan(spark, Reference("out/numbers"), desk, extent=Extent("incremental")).scan
+told["added"] = [added.coverage.mode, added.coverage.rows_read, added.rows]
 print("TOLD " + json.dumps(told))
 brought.stop()
 """
@@ -87,3 +98,5 @@ def test_scan_protect_and_check_on_a_connect_session(project, write_csv):
     assert told["same"] and told["joined"] == 40
     assert told["metadata"]["clearance.entity_type"] == "EMAIL_ADDRESS"
     assert told["nested"] == ["user.`e.mail x`[]"]
+    assert told["some"] == [22, "", "EMAIL_ADDRESS"]
+    assert told["added"] == ["incremental", 3, 203]
