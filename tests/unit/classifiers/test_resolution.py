@@ -167,10 +167,10 @@ def test_exclusion_words_lower_a_score_or_drop_the_hit() -> None:
 
 
 def test_nonsense_and_precedence_of_ones_own_and_packaged_ones_taken_away() -> None:
-    text = "version 1.2.3.4 and 26.4111111111111111"
+    text = "spring 1.2.3.4 and 26.4111111111111111"
     hits = [hit(text, "1.2.3.4", "IP_ADDRESS"), hit(text, "4111111111111111", "CREDIT_CARD", 1.0)]
     assert found(text, hits) == [("IP_ADDRESS", "1.2.3.4")]
-    by = rules("  nonsense: {Version: {of: [IP_ADDRESS], before: 'version '}, CardInFraction: null}")
+    by = rules("  nonsense: {Version: {of: [IP_ADDRESS], before: 'spring '}, CardInFraction: null}")
     assert found(text, hits, by) == [("CREDIT_CARD", "4111111111111111")]
     both = [hit(text, "1.2.3.4", "IP_ADDRESS"), hit(text, "1.2.3.4", "URL", 0.9)]
     assert found(text, both, rules("  precedence: {URL: 150}")) == [("URL", "1.2.3.4")]
