@@ -1,27 +1,31 @@
-"""The token's bytes, for a whole batch at once: base32 text and the keyed check, on numpy arrays.
+"""Base32 text of a whole batch at once, on numpy arrays: RFC 4648 section 6 in lower case without padding.
 
-Base32 is RFC 4648 section 6 in lower case without padding. The check is AES-256-CMAC (RFC 4493, NIST SP
-800-38B) over one complete block; for such a message CMAC is one AES call on ``message XOR K1``, so a batch is
-one OpenSSL call. ``tests/unit/tokenization`` compares each function with the library's scalar one.
+Eight characters or five bytes are one 64-bit number, and all eight are worked on at a time ("SWAR"): a table would be
+looked into once for each character. ``tests/unit/tokenization`` compares with the standard library.
 """
 
 from typing import Any, TypeAlias
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
-Booleans: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+from clearance.tokenization.rows import Booleans, Bytes, Integers, within
 
-_ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", dtype=np.uint8)
-_VALUES = np.full(256, 255, dtype=np.uint8)
-_VALUES[_ALPHABET] = np.arange(32, dtype=np.uint8)
-_SHIFTS = np.arange(35, -5, -5, dtype=np.uint64)
-# Two characters at a time: the table is small enough for the cache, and the work is halved.
-_PAIRS = np.stack([np.repeat(_ALPHABET, 32), np.tile(_ALPHABET, 32)], axis=1).view(np.uint16).ravel()
-_PAIR_SHIFTS = np.arange(30, -10, -10, dtype=np.uint64)
+_Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
+
+# (shift, which bits move up by it, which stay): 40 bits become 2 x 20, 4 x 10, 8 x 5, each in a lane of its own.
+_STEPS = tuple(
+    (np.uint64(shift), np.uint64(moves), np.uint64(stays))
+    for shift, moves, stays in (
+        (12, 0x000FFFFF00000000, 0x00000000000FFFFF),
+        (6, 0x03FF000003FF0000, 0x000003FF000003FF),
+        (3, 0x1F001F001F001F00, 0x001F001F001F001F),
+    )
+)
+
+
+def _each(octet: int) -> np.uint64:
+    """The same octet in all eight lanes."""
+    return np.uint64(octet * 0x0101010101010101)
 
 
 def base32_encode(data: Bytes) -> Bytes:
@@ -29,37 +33,54 @@ def base32_encode(data: Bytes) -> Bytes:
     rows, width = data.shape
     groups = np.zeros((rows * width // 5, 8), dtype=np.uint8)
     groups[:, 3:] = data.reshape(-1, 5)
-    numbers = groups.view(">u8").astype(np.uint64)
-    pairs = (numbers >> _PAIR_SHIFTS) & np.uint64(1023)
-    characters: Bytes = _PAIRS[pairs].view(np.uint8).reshape(rows, width // 5 * 8)
-    return characters
-
-
-def is_base32(text: Bytes) -> Booleans:
-    """For each row of characters, whether all of them belong to the alphabet."""
-    return np.asarray((_VALUES[text] < 32).all(axis=1), dtype=np.bool_)
+    numbers = groups.view(">u8").ravel().astype(np.uint64)
+    for shift, moves, stays in _STEPS:
+        low = numbers & stays
+        numbers <<= shift
+        numbers &= moves
+        numbers |= low
+    # 0 to 25 are a to z, 26 to 31 are 2 to 7: where adding 102 sets the highest bit, 73 less.
+    digits = numbers + _each(128 - 26)
+    digits &= _each(128)
+    digits >>= np.uint64(7)
+    digits *= np.uint64(ord("a") + 26 - ord("2"))
+    numbers += _each(ord("a"))
+    numbers -= digits
+    return numbers.astype(">u8").view(np.uint8).reshape(rows, width // 5 * 8)
 
 
 def base32_decode(text: Bytes) -> Bytes:
-    """(n, 8k) ASCII characters of the base32 alphabet (the caller's pattern made sure) -> (n, 5k) bytes."""
+    """(n, 8k) ASCII characters -> (n, 5k) bytes. What is no base32 gives bytes that encode to another text."""
     rows, width = text.shape
-    numbers = (_VALUES[text].reshape(-1, 8).astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64)
+    numbers = np.ascontiguousarray(text).view(">u8").ravel().astype(np.uint64)
+    letters = numbers >> np.uint64(6)
+    letters &= _each(1)
+    letters *= np.uint64(ord("a") + 26 - ord("2"))
+    numbers -= letters
+    numbers -= _each(ord("2") - 26)
+    numbers &= _each(31)
+    for shift, moves, stays in reversed(_STEPS):
+        low = numbers & stays
+        numbers &= moves
+        numbers >>= shift
+        numbers |= low
     octets = numbers.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 3:]
     return np.ascontiguousarray(octets).reshape(rows, width // 8 * 5)
 
 
-def check_characters(key: bytes, blocks: Bytes) -> Bytes:
-    """AES-256-CMAC of each row of ``blocks`` (n, 16), its first 30 bits as (n, 6) base32 characters."""
-    # ECB is the raw block cipher here, the building block CMAC is defined on; no data is encrypted with it.
-    encryptor = Cipher(AES(key), ECB()).encryptor()  # noqa: S305
-    subkey = np.frombuffer(_double(encryptor.update(bytes(16))), dtype=np.uint8)
-    macs = np.frombuffer(encryptor.update((blocks ^ subkey).tobytes()), dtype=np.uint8).reshape(-1, 16)
-    return base32_encode(np.ascontiguousarray(macs[:, :5]))[:, :6]
+def encoded_length(lengths: Integers) -> Integers:
+    """Characters that this many bytes are written in."""
+    return (lengths * 8 + 4) // 5
 
 
-def _double(block: bytes) -> bytes:
-    """Multiplication by x in GF(2^128), RFC 4493 section 2.3: the subkey K1 from the encrypted zero block."""
-    number = int.from_bytes(block, "big") << 1
-    if number >> 128:
-        number = (number & ((1 << 128) - 1)) ^ 0x87
-    return number.to_bytes(16, "big")
+def decode_rows(text: Bytes, lengths: Integers) -> tuple[Bytes, Integers, Booleans]:
+    """(n, 8k) characters, each row up to its length -> bytes (n, 5k), zero behind their lengths; those lengths; and
+    whether the row is base32 as ``base32_encode`` would write it. Where it is not, the bytes mean nothing.
+    """
+    characters = np.where(within(text.shape[1], lengths), text, np.uint8(ord("a")))
+    octets = base32_decode(characters)
+    sizes = lengths * 5 // 8
+    octets *= within(octets.shape[1], sizes)
+    # Bits beyond the last byte must be zero, or one body would have several spellings.
+    same = base32_encode(octets).view(np.uint64) == characters.view(np.uint64)
+    return octets, sizes, same.all(axis=1) & (encoded_length(sizes) == lengths)

@@ -82,8 +82,10 @@ class KeyRing:
         """Ids of all keys that can read."""
         return frozenset(self.__roots)
 
-    def derive(self, purpose: str, domain: str, entity_type: str, kid: str | None = None) -> bytes:
-        """32 bytes for one use: HKDF over (token version, purpose, key id, domain, entity type).
+    def derive(
+        self, purpose: str, domain: str, entity_type: str, kid: str | None = None, *, length: int = ROOT_BYTES
+    ) -> bytes:
+        """``length`` bytes for one use: HKDF over (token version, purpose, key id, domain, entity type).
 
         Raises ``KeyUnavailableError`` for a key id that the ring does not hold.
         """
@@ -95,7 +97,7 @@ class KeyRing:
                 hint="use the key file that this data was protected with",
             )
         info = encode_info(_VERSION, purpose, kid, domain, entity_type)
-        return hkdf_sha256(root, salt=_SALT, info=info, length=32)
+        return hkdf_sha256(root, salt=_SALT, info=info, length=length)
 
     def writing_with(self, kid: str) -> "KeyRing":
         """The same ring with ``kid`` as the writing key, so that a run keeps its key while others rotate."""

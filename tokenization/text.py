@@ -3,6 +3,9 @@
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
+from clearance.tokenization.canonical import texts_of
 from clearance.tokenization.methods import Method, mask_text, redaction
 from clearance.tokenization.tokens import Tokenizer
 
@@ -15,9 +18,9 @@ def replace_spans(text: str, spans: Sequence[Span], methods: Mapping[str, Method
 
     Where spans overlap, the longest keeps its extent (of two equal ones the first given) and the others
     protect what sticks out: every found character is covered, blanks at cut ends apart. A type without a
-    method is redacted, and ``suppress`` redacts too: inside a text a gap would change what is said. ``keep``
-    never shields another span. Tokens of the tokenizer's domain and the redaction constants stay, so that
-    protecting a protected text changes nothing.
+    method is redacted, and ``suppress`` redacts too: inside a text a gap would change what is said.
+    ``format_preserving`` makes a reversible token. ``keep`` never shields another span. Tokens of the
+    tokenizer's domain and the redaction constants stay, so that protecting a protected text changes nothing.
     """
     chosen = [
         (max(start, 0), min(end, len(text)), entity_type)
@@ -37,9 +40,28 @@ def replace_spans(text: str, spans: Sequence[Span], methods: Mapping[str, Method
     return "".join(parts)
 
 
+def reverse_tokens(text: str, tokenizer: Tokenizer) -> str:
+    """``text`` with each reversible token of the tokenizer's domain replaced by the value inside it, exactly.
+
+    One-way, foreign and forged tokens stay.
+    """
+    spans = tokenizer.verified_spans(text)
+    opened = tokenizer.reverse(pa.array([text[start:end] for start, end, _ in spans], pa.string()))
+    values = iter(texts_of(opened.drop_null()))
+    parts = []
+    position = 0
+    for (start, end, _), reversible in zip(spans, opened.is_valid().to_pylist(), strict=True):
+        parts += [text[position:start], next(values) if reversible else text[start:end]]
+        position = end
+    return "".join([*parts, text[position:]])
+
+
 def _replace(value: str, entity_type: str, method: Method, tokenizer: Tokenizer) -> str:
     if method.name == "token":
         return tokenizer.token(value, entity_type)
+    # In a text nothing records what was encrypted in its format: the next run would do it again.
+    if method.name in ("reversible", "format_preserving"):
+        return tokenizer.reversible_token(value, entity_type)
     if method.name == "mask":
         return mask_text(method, value)
     return redaction(entity_type)

@@ -1,5 +1,8 @@
 """One fixed key ring for all tests of this folder; never a key for data."""
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -19,3 +22,12 @@ def ring() -> KeyRing:
 @pytest.fixture(scope="session")
 def tokenizer(ring: KeyRing) -> Tokenizer:
     return Tokenizer(ring)
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of published vectors (Wycheproof, ACVP, pyca); where it is absent the literals in the tests remain."""
+    path = Path(os.environ.get("CLEARANCE_VECTORS") or Path(__file__).resolve().parents[4] / "shared" / "vectors")
+    if not path.is_dir():
+        pytest.skip("CLEARANCE_VECTORS names no folder of published vectors")
+    return path

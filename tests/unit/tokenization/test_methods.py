@@ -12,7 +12,9 @@ from clearance.tokenization.tokens import Tokenizer
 TOKENS = Tokenizer(KeyRing({"golden": bytes(range(32))}, "golden"))
 keeps = st.integers(min_value=0, max_value=64)
 masks = st.builds(lambda first, last, char: Method("mask", first, last, char), keeps, keeps, st.sampled_from("*#•·"))
-methods = st.one_of(masks, st.sampled_from([Method(name) for name in ("token", "redact", "suppress", "keep")]))
+methods = st.one_of(
+    masks, st.sampled_from([Method(name) for name in ("token", "reversible", "redact", "suppress", "keep")])
+)
 columns = st.lists(st.one_of(st.none(), st.text(max_size=40)), max_size=12)
 
 
@@ -52,7 +54,7 @@ def test_masks_of_short_empty_and_combined_characters() -> None:
 
 def test_no_method_but_keep_lets_a_cell_through() -> None:
     values = pa.array(["jane@example.com", "x", " ", "\0", "tk1h_", "[PERSON", "***a"])
-    for method in (Method("token"), Method("mask"), Method("redact"), Method("suppress")):
+    for method in (Method("token"), Method("reversible"), Method("mask"), Method("redact"), Method("suppress")):
         out = apply(method, values, "PERSON", TOKENS)
         assert not pc.any(pc.fill_null(pc.equal(out, values), False)).as_py()
         assert not pc.any(is_protected(method, values, "PERSON", TOKENS)).as_py()
@@ -62,6 +64,12 @@ def test_the_proof_of_a_token_is_its_check_and_not_its_look() -> None:
     token = TOKENS.token("x", "PERSON")
     cells = pa.array([token, token[:-1] + ("a" if token[-1] != "a" else "b"), None, "x"])
     assert is_protected(Method("token"), cells, "PERSON", TOKENS).to_pylist() == [True, False, True, False]
+
+
+def test_a_reversible_token_is_no_proof_of_a_one_way_one() -> None:
+    cells = pa.array([TOKENS.reversible_token("x", "PERSON"), TOKENS.token("x", "PERSON"), None, "x"])
+    assert is_protected(Method("token"), cells, "PERSON", TOKENS).to_pylist() == [False, True, True, False]
+    assert is_protected(Method("reversible"), cells, "PERSON", TOKENS).to_pylist() == [True, True, True, False]
 
 
 def test_redaction_replaces_what_is_empty_and_keeps_null() -> None:
@@ -88,6 +96,9 @@ def test_redaction_replaces_what_is_empty_and_keeps_null() -> None:
         {"name": "mask", "char": None},
         {"name": "token", "keep_last": 4},
         {"name": "redact", "char": "#"},
+        {"name": "reversible", "alphabet": "upper"},
+        {"name": "mask", "malformed": "redact"},
+        {"name": "token", "min_length": 9},
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_before_any_data(parameters: dict[str, object]) -> None:
@@ -98,7 +109,7 @@ def test_parameters_that_make_no_sense_are_refused_before_any_data(parameters: d
 
 def test_large_cells() -> None:
     values = pa.array(["x" * 10**6, "y" * (10**6 - 1)])
-    for name in ("token", "mask", "redact", "suppress", "keep"):
+    for name in ("token", "reversible", "mask", "redact", "suppress", "keep"):
         assert len(apply(Method(name), values, "PERSON", TOKENS)) == 2  # type: ignore[arg-type]
 
 

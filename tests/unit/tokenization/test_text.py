@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.methods import Method
-from clearance.tokenization.text import Span, replace_spans
+from clearance.tokenization.text import Span, replace_spans, reverse_tokens
 from clearance.tokenization.tokens import Tokenizer
 from clearance.values import to_text
 
@@ -172,3 +172,23 @@ def test_a_text_of_a_million_characters_with_many_spans() -> None:
     out = replace_spans(text, found, METHODS, TOKENS)
     assert out.count(TOKENS.token("jane", "PERSON")) == 50_000
     assert replace_spans(out, [(i, i + 4, "PERSON") for i in range(0, 10**5, 3)], METHODS, TOKENS)
+
+
+@given(st.lists(st.tuples(st.text(max_size=8), st.text(min_size=1, max_size=12)), max_size=4), st.text(max_size=8))
+def test_text_comes_back_exactly_from_reversible_tokens(pieces: list[tuple[str, str]], end: str) -> None:
+    text, spans = "", []
+    for before, value in pieces:
+        text += before
+        spans.append((len(text), len(text) + len(value), "PERSON"))
+        text += value
+    text += end
+    out = replace_spans(text, spans, {"PERSON": Method("reversible")}, TOKENS)
+    assert reverse_tokens(out, TOKENS) == text
+
+
+def test_what_can_t_be_reversed_stays_in_the_text() -> None:
+    one_way, foreign = TOKENS.token("x", "X"), Tokenizer(KeyRing({"golden": bytes(32)}, "golden"))
+    text = f"a {one_way} b {foreign.reversible_token('x', 'X')} c"
+    assert reverse_tokens(text, TOKENS) == text
+    token = TOKENS.reversible_token("é😀", "X")
+    assert reverse_tokens(f"{token.upper()}{token}.{one_way}", TOKENS) == f"é😀é😀.{one_way}"
