@@ -67,21 +67,25 @@ def weighed(text: str, hits: Iterable[Span], rules: Resolution) -> list[Span]:
 
 def _weighed(text: str, hits: Iterable[Span], rules: Resolution) -> list[Span]:
     kept: list[Span] = []
-    allowed: list[Span] = []
+    #: By a list or a word: someone said that this is no finding.
+    excluded: list[Span] = []
     for hit in hits:
         pair = rules.of(hit.entity_type, hit.detector)
         span = hit if pair.plain else _scored(text, hit, pair)
-        if span.score < pair.threshold or span.score <= 0:
+        if span.score <= 0:
+            excluded.append(hit)
+            continue
+        if span.score < pair.threshold:
             continue
         if not pair.plain:
             if any(_is_nonsense(text, span, rule) for rule in pair.nonsense):
                 continue
             if pair.allow and any(values.holds(text[span.start : span.end]) for values in pair.allow):
-                allowed.append(span)
+                excluded.append(span)
                 continue
         kept.append(span)
-    if allowed:
-        kept = [span for span in kept if not any(_loses_inside(span, other, rules) for other in allowed)]
+    if excluded:
+        kept = [span for span in kept if not any(_loses_inside(span, other, rules) for other in excluded)]
     for entity_type, values in rules.deny:
         kept += [Span(start, end, entity_type, 1.0, DENY_DETECTOR) for start, end in values.places(text)]
     return kept
@@ -129,10 +133,10 @@ def _finds_nothing(pattern: regex.Pattern[str]) -> bool:
     return pattern.search("") is not None
 
 
-def _loses_inside(span: Span, allowed: Span, rules: Resolution) -> bool:
-    """Whether a hit would have been nothing but a part of an allowed one: an address' domain is allowed with it."""
-    inside = allowed.start <= span.start and span.end <= allowed.end
-    return inside and _order(span, rules) > _order(allowed, rules)
+def _loses_inside(span: Span, excluded: Span, rules: Resolution) -> bool:
+    """Whether a hit would have been nothing but a part of an excluded one: the domain of an allowed address."""
+    inside = excluded.start <= span.start and span.end <= excluded.end
+    return inside and _order(span, rules) > _order(excluded, rules)
 
 
 def settled(

@@ -4,17 +4,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.classifiers.findings import Span
-from clearance.classifiers.resolve import blank_tokens, resolve
+from clearance.classifiers.resolution import load_resolution
+from clearance.classifiers.resolve import blank_tokens, resolve, settled, weighed
 
-TYPES = ["EMAIL_ADDRESS", "URL", "PERSON", "PHONE_NUMBER", "DATE_TIME", "LOCATION", "TAX_ID"]
+TYPES = ["EMAIL_ADDRESS", "URL", "PERSON", "PHONE_NUMBER", "DATE_TIME", "LOCATION", "STREET_ADDRESS", "TAX_ID"]
 
 
-def _spans(draws: list[tuple[int, int, str, float]]) -> list[Span]:
-    return [Span(start, start + length, kind, score, "d") for start, length, kind, score in draws]
+def _spans(draws: list[tuple[int, int, str, float, str]]) -> list[Span]:
+    return [Span(start, start + length, kind, score, detector) for start, length, kind, score, detector in draws]
 
 
 DRAWS = st.lists(
-    st.tuples(st.integers(0, 30), st.integers(1, 12), st.sampled_from(TYPES), st.sampled_from([0.4, 0.6, 1.0])),
+    st.tuples(
+        st.integers(0, 30),
+        st.integers(1, 12),
+        st.sampled_from(TYPES),
+        st.sampled_from([0.4, 0.6, 1.0]),
+        st.sampled_from(["d", "rampart", "PhoneRecognizer", "WrittenDate"]),
+    ),
     max_size=8,
 )
 TEXT = "ab1 cd2,ef3 gh4.ij5 kl6-mn7 op8 qr9 st0 uv1 wx2"
@@ -37,9 +44,12 @@ def test_longer_wins_then_higher_score() -> None:
 
 
 @given(draws=DRAWS)
-def test_everything_covered_stays_covered_without_overlaps(draws: list[tuple[int, int, str, float]]) -> None:
-    hits = _spans(draws)
-    kept = resolve(TEXT, hits)
+def test_everything_that_counts_stays_covered_without_overlaps(draws: list[tuple[int, int, str, float, str]]) -> None:
+    rules = load_resolution()
+    hits = weighed(TEXT, _spans(draws), rules)
+    assert set(hits) <= set(_spans(draws))
+    kept = settled(TEXT, hits, rules)
+    assert kept == resolve(TEXT, _spans(draws))
     covered = {i for s in hits for i in range(s.start, min(s.end, len(TEXT))) if TEXT[i].isalnum()}
     places = [i for s in kept for i in range(s.start, s.end)]
     assert len(places) == len(set(places))
@@ -48,7 +58,7 @@ def test_everything_covered_stays_covered_without_overlaps(draws: list[tuple[int
 
 
 @given(draws=DRAWS, seed=st.randoms(use_true_random=False))
-def test_order_of_hits_does_not_matter(draws: list[tuple[int, int, str, float]], seed: object) -> None:
+def test_order_of_hits_does_not_matter(draws: list[tuple[int, int, str, float, str]], seed: object) -> None:
     hits = _spans(draws)
     turned = list(hits)
     seed.shuffle(turned)  # type: ignore[attr-defined]
