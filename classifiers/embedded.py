@@ -55,12 +55,17 @@ def may_be_documents(values: pa.Array) -> npt.NDArray[np.bool_]:
     octets, offsets = octets_of(values)
     starts, lengths = offsets[:-1], np.diff(offsets)
     found = np.zeros(len(starts), dtype=np.bool_)
+    short = lengths <= 4 * LONGEST
+    if not short.all():
+        # Not one look at a huge value: a position for each of its characters would not fit into memory.
+        found[short] = may_be_documents(values.filter(pa.array(short)))
+        return found
     filled = lengths > 0
     found[filled] = np.isin(octets[starts[filled]], _OPENING)
     equals = np.flatnonzero(octets == _EQUALS)
     if len(equals):
         found[np.unique(np.searchsorted(offsets, equals, side="right") - 1)] = True
-    return found & (lengths <= 4 * LONGEST)
+    return found
 
 
 def replaced(text: str, places: Mapping[Place, str] | Sequence[tuple[Place, str]]) -> str:

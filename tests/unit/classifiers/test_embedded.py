@@ -179,3 +179,5 @@ def test_the_quick_look_sees_a_slice() -> None:
     array = pa.array(["{}", "plain", "a=1&b=2", " <a/>"])
     assert may_be_documents(array).tolist() == [True, False, True, True]
     assert may_be_documents(array.slice(1, 2)).tolist() == [False, True]
+    huge = pa.array(["{}", "=" * (4 * LONGEST + 1), "a=1&b=2"])
+    assert may_be_documents(huge).tolist() == [True, False, True]
