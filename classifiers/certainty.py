@@ -14,26 +14,27 @@ from dataclasses import replace
 from clearance.classifiers.columns import finish
 from clearance.classifiers.findings import ColumnReport, Interval
 from clearance.classifiers.profile import LeafProfile, TypeCounts
+from clearance.classifiers.surroundings import ALONE, Surroundings
 from clearance.paths import format_path
 
 
-def unsure(profile: LeafProfile, *, name: str, dtype: str) -> bool:
+def unsure(profile: LeafProfile, *, name: str, dtype: str, around: Surroundings = ALONE) -> bool:
     """Whether a leaf's kind or type, or what else is reported in it, hangs on which rows were drawn.
 
     A type that was found stays found: that another draw might have missed it is no doubt. The same is asked of each
-    leaf inside its strings. ``name`` and ``dtype`` as for :func:`clearance.classifiers.columns.finish`.
+    leaf inside its strings. ``name``, ``dtype`` and ``around`` as for :func:`clearance.classifiers.columns.finish`.
     """
-    if _is_unsure(profile, name, dtype):
+    if _is_unsure(profile, name, dtype, around):
         return True
     below = profile.inside.leaves() if profile.inside is not None else ()
     return any(unsure(inner, name=name + format_path(steps), dtype=dtype) for steps, inner in below)
 
 
-def _is_unsure(profile: LeafProfile, name: str, dtype: str) -> bool:
-    found = finish(profile, name=name, dtype=dtype)
+def _is_unsure(profile: LeafProfile, name: str, dtype: str, around: Surroundings) -> bool:
+    found = finish(profile, name=name, dtype=dtype, around=around)
     types = _types(found)
     for other in _variants(profile):
-        report = finish(other, name=name, dtype=dtype)
+        report = finish(other, name=name, dtype=dtype, around=around)
         if (report.kind, report.entity_type) != (found.kind, found.entity_type) or _types(report) - types:
             return True
     return False

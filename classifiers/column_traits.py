@@ -19,14 +19,18 @@ import pyarrow.compute as pc
 from clearance.classifiers.checks import vin_check_digit_fits
 from clearance.classifiers.traits import (
     AGE_RANGE,
+    BIC,
     CARD_GROUPS,
     DATE,
+    EPOCH,
     FLAGS,
     GENDERS,
+    HASH,
     HOUSED,
     INTEGER,
     IPISH,
     LONG,
+    MAC,
     NAME_WORD,
     NUMBER,
     STREET,
@@ -156,11 +160,13 @@ def _facts(texts: _ShortTexts) -> tuple[dict[str, Mask], Mask]:
         | texts.match(f"(?i)^(?:{AGE_RANGE.pattern})$", (digits > 0) & (digits <= 6) & (length <= 11) & ~integer),
         "date": texts.match(DATE, (digits >= 3) & (length >= 6) & (length <= 40)),
         "ip": texts.match(IPISH, (texts.count["points"] >= 3) | (texts.count["colons"] >= 2)),
+        "mac": texts.match(MAC, (length == 14) | (length == 17)),
         "at": texts.count["ats"] > 0,
         "gender_word": texts.are_in(GENDERS),
         "addressish": (letters >= 2) & ((digits > 0) | (blanks > 0)),
         "secretish": (blanks == 0) & (length >= 4),
         "long_secret": (blanks == 0) & (length >= 16) & (letters > 0) & (digits > 0),
+        "handle": (blanks == 0) & (length >= 3) & (length <= 32) & (letters > 0) & _none_of(texts, "ats", "colons"),
         "wordish": (letters > 0) & (digits == 0),
         **_number_facts(texts, integer),
         **_name_facts(texts),
@@ -186,6 +192,7 @@ def _number_facts(texts: _ShortTexts, integer: Mask) -> dict[str, Mask]:
         "phone": phone,
         "phone_formatted": phone & separated,
         "account": number & (digits >= 5) & (digits <= 17),
+        "epoch": texts.match(rf"^[+-]*{EPOCH.pattern}$", number & ~separated & ((digits == 10) | (digits == 13))),
     }
 
 
@@ -210,12 +217,21 @@ def _code_facts(texts: _ShortTexts) -> dict[str, Mask]:
     bare = texts.length - texts.count["separators"]
     code = (digits + texts.count["letters"] == bare) & (bare > 0)
     vin = code & (texts.length == 17) & (bare == 17) & (digits >= 3)
+    length, letters = texts.length, texts.count["letters"]
     return {
         "code": code & (bare >= 4) & (bare <= 20) & (digits >= 3),
+        "plate": code & (bare >= 4) & (bare <= 10) & (digits > 0) & (letters > 0),
+        "bic": texts.match(BIC, (letters >= 6) & ((length == 8) | (length == 11))),
+        "hash": texts.match(HASH, (length == 32) | (length == 40) | (length == 64)),
         "iban": texts.match(_IBAN, code & (bare >= 15) & (bare <= 34)),
         "vin": vin,
         "vin_checked": texts.test(vin_check_digit_fits, vin),
     }
+
+
+def _none_of(texts: _ShortTexts, *classes: str) -> Mask:
+    mask: Mask = sum(texts.count[name] for name in classes) == 0  # type: ignore[assignment]
+    return mask
 
 
 def _parts(offsets: Counts) -> Iterator[Counts]:

@@ -9,6 +9,9 @@ from typing import Any, Literal, NamedTuple, cast
 
 Kind = Literal["structured", "text", "mixed", "empty", "unknown"]
 Form = Literal["raw", "token"]
+#: What a column tells of a person, in the words of ISO/IEC 20889: who it is (direct), who it may be together with other
+#: columns (quasi, an indirect identifier), something worth protecting about them (sensitive), or nothing of these.
+Role = Literal["direct", "quasi", "sensitive", "none", "unknown"]
 
 #: Two-sided 95 % quantile of the normal distribution.
 _Z = 1.959963984540054
@@ -22,6 +25,18 @@ class Span(NamedTuple):
     entity_type: str
     score: float
     detector: str
+
+
+class Term(NamedTuple):
+    """A piece of evidence for or against a column's type: its name, its weight in log-odds, and the same in words."""
+
+    evidence: str
+    weight: float
+    why: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return self._asdict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +72,8 @@ class Interval:
 class Finding:
     """One entity type at one leaf.
 
-    ``rows_matched`` counts rows that hold it at least once, of the rows that are not null.
+    ``rows_matched`` counts rows that hold it at least once, of the rows that are not null. ``score`` is, for the type
+    of a structured column, the probability that the column is of this type; else the mean score of the hits.
     ``form`` is ``token`` where the matches are our own tokens with a verified keyed check.
     ``detectors`` starts with the one that matched most rows; ``name`` among them is the column's name. ``turns`` are
     the rows by the role of who speaks, in a chat's messages; a role is one of ``chat.ROLES``.
@@ -107,7 +123,9 @@ class ColumnReport:
     ``kind``: ``structured`` (at most one entity type), ``text`` (findings are spans), ``mixed`` (short values
     with sensitive parts: treat like text), ``empty`` (nothing but nulls and blanks), ``unknown`` (could not be
     looked at). ``rows`` includes nulls; for a leaf inside an array or map it counts the elements.
-    ``evidence`` says in words why the type was chosen.
+    ``evidence`` says in words why the type was chosen, ``terms`` what each piece of it counted: their sum, calibrated,
+    is the score of its finding. ``role`` says what the column tells of a person, ``attribute`` what it is about
+    where that is known, such as ``POSTAL_CODE``; it may have a role and an attribute without an entity type.
     """
 
     path: str
@@ -119,6 +137,9 @@ class ColumnReport:
     entity_type: str | None
     findings: tuple[Finding, ...] = ()
     evidence: tuple[str, ...] = field(default=())
+    terms: tuple[Term, ...] = ()
+    role: Role = "unknown"
+    attribute: str | None = None
 
     @classmethod
     def unknown(cls, path: str, dtype: str, *, rows: int = 0, reason: str = "unsupported type") -> ColumnReport:
@@ -137,6 +158,9 @@ class ColumnReport:
             "entity_type": self.entity_type,
             "findings": [finding.to_dict() for finding in self.findings],
             "evidence": list(self.evidence),
+            "terms": [term.to_dict() for term in self.terms],
+            "role": self.role,
+            "attribute": self.attribute,
         }
 
     @classmethod
@@ -152,4 +176,7 @@ class ColumnReport:
             entity_type=data["entity_type"],
             findings=tuple(Finding.from_dict(item) for item in data["findings"]),
             evidence=tuple(data.get("evidence", ())),
+            terms=tuple(Term(**term) for term in data.get("terms", ())),
+            role=cast(Role, data.get("role", "unknown")),
+            attribute=data.get("attribute"),
         )

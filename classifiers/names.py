@@ -1,23 +1,35 @@
-"""What a column's name says: rules from ``names.yaml`` over the words of a column path."""
+"""What a column's name says: rules from ``names.yaml`` over the words of a column path or comment."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import yaml
 
 # The form of what a string holds, as in payload{json}.user, names nothing.
 _SEGMENT = re.compile(r"`((?:[^`]|``)*)`|\{(?:json|xml|query|kv)\}|([^.`\[\]{}]+)")
-_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = r"A-Za-z\u00df-\u024f"
+_WORD = re.compile(rf"[{_LATIN}]+|(?:(?![{_LATIN}])[^\W\d_])+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+#: Scripts written without spaces: a phrase may stand inside what looks like one word.
+_UNSPACED = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 #: Segments that name nothing by themselves: the parent's name speaks.
 _HOLLOW = frozenset(["value", "key", "element", "item", "entry", "text", "val", "data", "string"])
 #: Segments that say only how the parent is written down: phone.number, emails[].address.
 _HALF_HOLLOW = frozenset(["address", "number", "no", "num", "nr"])
+#: Words of phrases are looked for inside a word written without marks only if they have so many letters.
+_LEAST_GLUED = 4
+#: Words so long are taken apart.
+_GLUED = range(6, 41)
+_COMMENT_WORDS = 40
+
+Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,98 +37,227 @@ class NameRule:
     """One rule: which names it fits, and the trait that ``share`` of the filled values must have."""
 
     entity_type: str
-    phrases: tuple[tuple[str, ...], ...]
+    phrases: tuple[Words, ...]
     exact: frozenset[str]
     unless: frozenset[str]
     unless_parent: frozenset[str]
     trait: str
     share: float
 
-    def fits(self, words: tuple[str, ...], parents: frozenset[str]) -> bool:
-        """Whether the rule fits the words of a name."""
+    def coverage(self, words: Words, parents: frozenset[str] = frozenset()) -> float:
+        """Share of a name's letters that the longest fitting phrase accounts for; 0 where the rule does not fit."""
         if self.unless & (set(words) | parents) or self.unless_parent & parents:
-            return False
+            return 0.0
         if len(words) == 1 and words[0] in self.exact:
-            return True
-        return any(_contains(words, phrase) for phrase in self.phrases)
+            return 1.0
+        return _coverage(words, self.phrases)
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatch:
+    """A rule that fits, and the share of the name, in (0, 1], that speaks for it.
+
+    ``in_parent``: only together with the name of what it stands in.
+    """
+
+    rule: NameRule
+    coverage: float
+    in_parent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """``names.yaml``, read."""
+
+    rules: tuple[NameRule, ...]
+    aspects: frozenset[str]
+    look_alikes: Mapping[str, tuple[Words, ...]]
+    vocabulary: frozenset[str]
+    whole: frozenset[str]
 
 
 @lru_cache(maxsize=1)
-def name_rules() -> tuple[NameRule, ...]:
-    """The packaged rules, in order."""
+def _names() -> _Names:
     text = resources.files("clearance.classifiers").joinpath("names.yaml").read_text(encoding="utf-8")
-    return tuple(
-        NameRule(
-            entity_type=rule["entity_type"],
-            phrases=tuple(tuple(phrase.split()) for phrase in rule["phrases"]),
-            exact=frozenset(rule.get("exact", ())),
-            unless=frozenset(rule["unless"]),
-            unless_parent=frozenset(rule.get("unless_parent", ())),
-            trait=rule["trait"],
-            share=float(rule["share"]),
-        )
-        for rule in yaml.safe_load(text)["rules"]
+    content = yaml.safe_load(text)
+    rules = tuple(_rule(rule) for rule in content["rules"])
+    aspects, whole = _plain(content["aspects"]), _plain(content["whole"])
+    parts = {word for rule in rules for phrase in rule.phrases for word in phrase}
+    parts |= {word for rule in rules for word in rule.unless} | aspects
+    return _Names(
+        rules=rules,
+        aspects=aspects,
+        look_alikes={what: _phrases(phrases) for what, phrases in content["look_alikes"].items()},
+        vocabulary=frozenset(word for word in parts if len(word) >= _LEAST_GLUED) | _plain(content["glue"]) | whole,
+        whole=whole,
     )
 
 
+def _rule(rule: Mapping[str, Any]) -> NameRule:
+    return NameRule(
+        entity_type=rule["entity_type"],
+        phrases=_phrases(phrase for phrases in rule["phrases"].values() for phrase in phrases),
+        exact=_plain(rule.get("exact", ())),
+        unless=_plain(rule["unless"]),
+        unless_parent=_plain(rule.get("unless_parent", ())),
+        trait=rule["trait"],
+        share=float(rule["share"]),
+    )
+
+
+def _phrases(phrases: Iterable[str]) -> tuple[Words, ...]:
+    return tuple(dict.fromkeys(_marked_words(phrase) for phrase in phrases))
+
+
+def _plain(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for text in words for word in _marked_words(text))
+
+
 @lru_cache(maxsize=4096)
-def fitting_rules(path: str) -> tuple[NameRule, ...]:
-    """Rules that fit a column path, the likeliest first."""
-    segments = [words for words in map(name_words, _segments(path)) if words]
-    while len(segments) > 1 and set(segments[-1]) <= _HOLLOW:
-        segments.pop()
+def name_matches(path: str) -> tuple[NameMatch, ...]:
+    """Rules that fit a column path, in the order of ``names.yaml``."""
+    segments = _speaking(path)
     if not segments:
         return ()
     last = segments[-1]
     parents = frozenset(word for segment in segments[:-1] for word in segment)
-    rules = [rule for rule in name_rules() if rule.fits(last, parents)]
-    if not rules and len(segments) > 1:
+    matches = [NameMatch(rule, share) for rule in _names().rules if (share := rule.coverage(last, parents))]
+    if not matches and len(segments) > 1:
         # name.first, phone.number: the parent's words help, but can't speak for address.city alone.
-        both = segments[-2] + last
-        turned = last + segments[-2]
-        rules = [
-            rule
-            for rule in name_rules()
+        both, turned = segments[-2] + last, last + segments[-2]
+        matches = [
+            NameMatch(rule, 1.0, in_parent=True)
+            for rule in _names().rules
             if not rule.unless & set(both)
             and any(
-                _contains(order, phrase) and (set(phrase) & set(last) or set(last) <= _HALF_HOLLOW)
+                _found(order, phrase) and (set(phrase) & set(last) or set(last) <= _HALF_HOLLOW)
                 for phrase in rule.phrases
                 for order in (both, turned)
             )
         ]
-    return tuple(rules)
+    return tuple(matches)
+
+
+def fitting_rules(path: str) -> tuple[NameRule, ...]:
+    """Rules that fit a column path, in the order of ``names.yaml``."""
+    return tuple(match.rule for match in name_matches(path))
 
 
 def name_evidence(path: str) -> str | None:
-    """Entity type that a column path's name speaks for, or None. The values have yet to agree."""
-    rules = fitting_rules(path)
-    return rules[0].entity_type if rules else None
+    """Entity type that a column path's name speaks for most plainly, or None. The values have yet to agree."""
+    best = max(name_matches(path), key=lambda match: match.coverage, default=None)
+    return best.rule.entity_type if best is not None else None
 
 
-def name_words(name: str) -> tuple[str, ...]:
-    """Words of one name: split at case changes, digits and marks; lower case, accents and plural s removed."""
+@lru_cache(maxsize=4096)
+def comment_rules(comment: str) -> tuple[NameRule, ...]:
+    """Rules that fit the beginning of a column's comment. Single common words such as "name" say nothing there."""
+    words = name_words(comment)[:_COMMENT_WORDS]
+    return tuple(rule for rule in _names().rules if not rule.unless & set(words) and _coverage(words, rule.phrases))
+
+
+@lru_cache(maxsize=4096)
+def look_alike(path: str) -> str | None:
+    """What a column path names, if that is no personal data: "order and document numbers", "times", ..."""
+    words = last_words(path)
+    found = {what: _coverage(words, phrases) for what, phrases in _names().look_alikes.items()}
+    best = max(found, key=lambda what: found[what])
+    return best if found[best] else None
+
+
+@lru_cache(maxsize=4096)
+def names_an_aspect(path: str) -> bool:
+    """Whether a name is about a thing rather than the thing: email_sent, address_type."""
+    words = last_words(path)
+    return len(words) > 1 and bool(_names().aspects & set(words))
+
+
+def last_words(path: str) -> Words:
+    """Words of what a column path names in the end."""
+    segments = _speaking(path)
+    return segments[-1] if segments else ()
+
+
+def name_words(name: str) -> Words:
+    """Words of one name: split at case changes, digits, marks and scripts, and between words that were glued together.
+
+    Lower case, accents and plural s removed.
+    """
+    return tuple(part for word in _marked_words(name) for part in _unglued(word))
+
+
+def name_coverage(path: str, phrases: tuple[Words, ...]) -> float:
+    """Share of the letters of a column path's own name that the longest of some phrases in it accounts for."""
+    return _coverage(last_words(path), phrases)
+
+
+def _marked_words(name: str) -> Words:
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    words = []
-    for part in _WORD.findall(plain):
-        words += [_singular(word.lower()) for word in _CAMEL.split(part)]
-    return tuple(words)
+    return tuple(_singular(word.lower()) for part in _WORD.findall(plain) for word in _CAMEL.split(part))
 
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
 
 
+@lru_cache(maxsize=4096)
+def _unglued(word: str) -> Words:
+    """The fewest words of the vocabulary that a word is made of; the word itself where it is one, or is not made of
+    such words from end to end."""
+    vocabulary = _names().vocabulary
+    if word in vocabulary or len(word) not in _GLUED or not word.isascii():
+        return (word,)
+    best: list[Words | None] = [()] + [None] * len(word)
+    for end in range(2, len(word) + 1):
+        for start in range(end - 1):
+            before, part = best[start], _singular(word[start:end])
+            if before is None or (part not in vocabulary and word[start:end] not in vocabulary):
+                continue
+            known = best[end]
+            if known is None or len(before) + 1 < len(known):
+                best[end] = (*before, part)
+    return best[len(word)] or (word,)
+
+
+def _speaking(path: str) -> list[Words]:
+    """The words of each segment of a path, without what names nothing at its end."""
+    segments = [words for words in map(name_words, _segments(path)) if words]
+    while len(segments) > 1 and set(segments[-1]) <= _HOLLOW:
+        segments.pop()
+    return segments
+
+
 def _segments(path: str) -> list[str]:
-    found = []
-    for quoted, plain in _SEGMENT.findall(path):
-        found.append(quoted.replace("``", "`") if quoted else plain)
-    return found
+    return [quoted.replace("``", "`") if quoted else plain for quoted, plain in _SEGMENT.findall(path)]
 
 
-def _contains(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
+def _coverage(words: Words, phrases: Iterable[Words]) -> float:
+    found = max((sum(map(len, phrase)) for phrase in phrases if _found(words, phrase)), default=0)
+    return min(1.0, found / sum(map(len, words))) if found else 0.0
+
+
+def _found(words: Words, phrase: Words) -> bool:
     """Whether the phrase's words occur in a row, or glued together as one word."""
     size = len(phrase)
     if any(words[i : i + size] == phrase for i in range(len(words) - size + 1)):
         return True
     glued = "".join(phrase)
-    return size > 1 and (glued in words or "".join(words) == glued)
+    if size > 1:
+        return (glued in words or "".join(words) == glued) and glued not in _names().whole
+    return _UNSPACED.match(glued) is not None and any(glued in word for word in words)
+
+
+__all__ = [
+    "NameMatch",
+    "NameRule",
+    "Words",
+    "comment_rules",
+    "fitting_rules",
+    "last_words",
+    "look_alike",
+    "name_coverage",
+    "name_evidence",
+    "name_matches",
+    "name_words",
+    "names_an_aspect",
+]

@@ -10,6 +10,7 @@ from clearance.classifiers.chat import ROLES
 from clearance.classifiers.columns import finish
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.classifiers.profile import LeafProfile
+from clearance.classifiers.surroundings import ALONE, Surroundings
 from clearance.paths import FORMS, Step, format_path
 
 #: Share of the filled values that must be documents of a form for its leaves to be listed whatever is in them.
@@ -21,13 +22,15 @@ MAX_SILENT = 100
 _CALLED = {"json": "JSON", "xml": "XML", "query": "query strings", "kv": "key=value pairs"}
 
 
-def reports_of(profile: LeafProfile, steps: Sequence[Step], dtype: str) -> list[ColumnReport]:
+def reports_of(
+    profile: LeafProfile, steps: Sequence[Step], dtype: str, around: Surroundings = ALONE
+) -> list[ColumnReport]:
     """The report of a leaf, then those of the leaves inside its strings, by path.
 
     What is found inside is a finding of the leaf itself as well, so that its label covers all that it holds. A pure
     function of the merged profile: the same on any number of partitions.
     """
-    own = _with_turns(finish(profile, name=format_path(steps), dtype=dtype), profile)
+    own = _with_turns(finish(profile, name=format_path(steps), dtype=dtype, around=around), profile)
     below = list(_below(profile, steps))
     return [_covering(own, profile, below), *below]
 

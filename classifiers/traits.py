@@ -27,6 +27,13 @@ CARD_GROUPS = re.compile(
 )
 # A street with its house number, behind it as in most of Europe or before it; only where the column's name says street.
 HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
+MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}", re.ASCII)
+#: Bank, country, place and branch (ISO 9362); many a word in capitals looks like it too.
+BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", re.ASCII)
+#: Seconds or milliseconds since 1970, of the years 2001 to 2033.
+EPOCH = re.compile(r"1\d{9}(?:\d{3})?", re.ASCII)
+#: As long as MD5, SHA-1, SHA-256 and SHA-512 in hexadecimal.
+HASH = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}", re.ASCII)
 NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
 _STREET_WORDS = (
     r"\b(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
@@ -40,7 +47,9 @@ _BEFORE_STREET_WORD = re.compile(r".{0,40}(?:[\w\-/]*\d|\bxob ?\.?o ?\.?p)", re.
 FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
 _GENDER_WORDS = (
     "male female man woman boy girl men women non-binary nonbinary genderqueer genderfluid agender bigender polygender"
-    " transgender trans intersex"
+    " transgender trans intersex männlich maennlich weiblich divers mann frau homme femme masculin féminin feminin"
+    " hombre mujer masculino femenino homem mulher feminino maschio femmina uomo donna vrouw kvinna kvinde kvinne"
+    " mężczyzna kobieta erkek kadın мужской женский 男 女 男性 女性 남 여 남성 여성"
 )
 GENDERS = frozenset(_GENDER_WORDS.split())
 #: Longer values have only the traits ``texty`` and ``long``.
@@ -117,6 +126,8 @@ def traits(value: str) -> list[str]:
         found.append("date")
     if IPISH.fullmatch(text):
         found.append("ip")
+    if MAC.fullmatch(text):
+        found.append("mac")
     if "@" in text:
         found.append("at")
     if lower in GENDERS:
@@ -145,6 +156,8 @@ def _number_traits(bare: str, *, separated: bool, written: bool) -> list[str]:
             found.append("phone_formatted")
     if 5 <= length <= 17:
         found.append("account")
+    if not separated and EPOCH.fullmatch(bare):
+        found.append("epoch")
     return found
 
 
@@ -165,6 +178,12 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
         found.append("housed")
     if bare.isalnum() and 4 <= len(bare) <= 20 and digits >= 3:
         found.append("code")
+    if bare.isalnum() and 4 <= len(bare) <= 10 and digits and letters:
+        found.append("plate")
+    if BIC.fullmatch(text):
+        found.append("bic")
+    if HASH.fullmatch(text):
+        found.append("hash")
     if bare.isalnum() and 15 <= len(bare) <= 34 and bare[:2].isalpha() and bare[2:4].isdigit():
         found.append("iban")
     if len(text) == 17 and text.isalnum() and digits >= 3:
@@ -175,6 +194,8 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
         found.append("secretish")
         if len(text) >= 16 and letters and digits:
             found.append("long_secret")
+    if len(words) == 1 and 3 <= len(text) <= 32 and letters and "@" not in text and ":" not in text:
+        found.append("handle")
     if letters and not digits:
         found.append("wordish")
     return found

@@ -18,6 +18,7 @@ from clearance.classifiers.findings import Interval, Span
 from clearance.classifiers.labelled import LabelledText, TypeNames, read_conll, read_json, read_truth
 from clearance.classifiers.presidio_ruler import PresidioRuler
 from clearance.classifiers.rulers import Compared, SpanRuler, StrictRuler, compare_column
+from clearance.classifiers.surroundings import ALONE, Surroundings, surroundings
 from clearance.errors import UsageError
 from clearance.leaves import Leaf, leaves, read_leaf
 from clearance.values import to_text
@@ -216,7 +217,7 @@ def column_type(engine: "Engine", column: "Column") -> str | None:
     # Only the estimate of distinct values hangs on the salt, and that salt guards what leaves a worker.
     profile = LeafProfile(column.path, column.dtype, salt=bytes(16))
     profile.update(column.values, engine)
-    return finish(profile, name=column.path, dtype=column.dtype).entity_type
+    return finish(profile, name=column.path, dtype=column.dtype, around=column.around).entity_type
 
 
 def compare_tables(
@@ -253,12 +254,13 @@ def compare_tables(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Column:
-    """One leaf of a table: its name in a truth, its path, its type, and its values in text form."""
+    """One leaf of a table: its name in a truth, its path, its type, its values in text form, what stands around it."""
 
     name: str
     path: str
     dtype: str
     values: pa.Array
+    around: Surroundings = ALONE
 
 
 def read_columns(path: Path, rows: int) -> list[Column]:
@@ -268,7 +270,9 @@ def read_columns(path: Path, rows: int) -> list[Column]:
     """
     try:
         table = _read_table(path, rows)
-        return [_column(table, leaf) for leaf in leaves(table.schema) if leaf.readable]
+        readable = [leaf for leaf in leaves(table.schema) if leaf.readable]
+        around = surroundings([leaf.path for leaf in readable])
+        return [_column(table, leaf, around[leaf.path]) for leaf in readable]
     except Exception as error:  # its text may quote the data
         failed = type(error).__name__
     raise UsageError(f"{path} can't be read ({failed})", hint="give CSV with a header, Parquet or Delta")
@@ -291,7 +295,7 @@ def _read_table(path: Path, rows: int) -> pa.Table:
     return pa.table([pa.array(column, pa.string()) for column in columns], names=header)
 
 
-def _column(table: pa.Table, leaf: Leaf) -> Column:
+def _column(table: pa.Table, leaf: Leaf, around: Surroundings) -> Column:
     values, _ = read_leaf(table.column(leaf.steps[0].name).combine_chunks(), leaf.steps[1:])
     name = leaf.steps[0].name if len(leaf.steps) == 1 else leaf.path
-    return Column(name, leaf.path, str(leaf.type), to_text(values))
+    return Column(name, leaf.path, str(leaf.type), to_text(values), around)

@@ -35,6 +35,9 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
             "findings": found.get(path, {}).get("findings", []),
             "findings_in_source": before.get(path, {}).get("findings", []),
             "evidence": found.get(path, {}).get("evidence", []),
+            "terms": found.get(path, {}).get("terms", []),
+            "role": found.get(path, {}).get("role", "unknown"),
+            "attribute": found.get(path, {}).get("attribute"),
             "rules": why.get(path, []),
         }
         for path in paths

@@ -29,7 +29,7 @@ from clearance.jobs.datasets import Dataset
 from clearance.jobs.extent import Extent, smallest_found
 from clearance.jobs.failures import value_free
 from clearance.jobs.scan import Looked, Scan, leaves_to_scan, look_at, scan_of
-from clearance.jobs.schema import SparkLeaf
+from clearance.jobs.schema import SparkLeaf, surroundings_of
 from clearance.jobs.settings import Detection, Tokens
 from clearance.paths import sql_name
 
@@ -85,10 +85,12 @@ def scan_sample(dataset: Dataset, detection: Detection, tokens: Tokens | None, e
 
 def _doubtful(leaves: Sequence[SparkLeaf], looked: Looked) -> set[str]:
     """The columns with a leaf whose verdict may be another one in other rows."""
+    around = surroundings_of(leaves)
     return {
         leaf.column
         for leaf in leaves
-        if leaf.readable and unsure(looked.profiles[leaf.path], name=leaf.path, dtype=leaf.type)
+        if leaf.readable
+        and unsure(looked.profiles[leaf.path], name=leaf.path, dtype=leaf.type, around=around[leaf.path])
     }
 
 

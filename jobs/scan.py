@@ -20,7 +20,7 @@ from clearance.errors import DatasetError, DetectionError
 from clearance.governance.coverage import Coverage
 from clearance.jobs.datasets import CORRUPT, Dataset
 from clearance.jobs.failures import value_free
-from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame
+from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame, surroundings_of
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.workers import Batches, in_even_batches, map_batches, worker_engine
 from clearance.paths import Step
@@ -192,11 +192,12 @@ def scan_of(dataset: Dataset, leaves: tuple[SparkLeaf, ...], looked: Looked, cov
     """The verdict on each leaf of a dataset from what was seen of it."""
     # Before the reports are made: they use the profiles up.
     record = records_of(looked.profiles) if coverage.complete else None
+    around = surroundings_of(leaves)
     reports = [
         report
         for leaf in leaves
         for report in (
-            reports_of(looked.profiles[leaf.path], leaf.steps, leaf.type)
+            reports_of(looked.profiles[leaf.path], leaf.steps, leaf.type, around[leaf.path])
             if leaf.readable
             else [ColumnReport.unknown(leaf.path, leaf.type, rows=coverage.rows, reason=_UNSEEN.format(leaf.type))]
         )

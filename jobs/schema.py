@@ -4,10 +4,11 @@ Types that Arrow can't carry (intervals, variants) are read as their text; where
 the column can't be looked at, and unknown is restricted.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clearance.classifiers.surroundings import Surroundings, surroundings
 from clearance.errors import DatasetError
 from clearance.paths import ITEM, KEY, VALUE, Step, format_path, sql_name
 
@@ -40,13 +41,14 @@ _AS_TEXT = ("YearMonthIntervalType", "DayTimeIntervalType", "CalendarIntervalTyp
 
 @dataclass(frozen=True, slots=True)
 class SparkLeaf:
-    """A leaf of a Spark schema: its path, the steps to it, its SQL type, and whether it can be looked at."""
+    """A leaf of a Spark schema: its path, the steps to it, its SQL type, whether it can be looked at, its comment."""
 
     path: str
     steps: tuple[Step, ...]
     type: str
     readable: bool
     nullable: bool
+    comment: str = ""
 
     @property
     def column(self) -> str:
@@ -78,6 +80,11 @@ def leaves_of(schema: "StructType") -> list[SparkLeaf]:
     return found
 
 
+def surroundings_of(leaves: Sequence[SparkLeaf]) -> dict[str, Surroundings]:
+    """What stands around each leaf of a dataset, by path."""
+    return surroundings([leaf.path for leaf in leaves], {leaf.path: leaf.comment for leaf in leaves})
+
+
 def require_record_columns(frame: "DataFrame", levels: Iterable[str], entity_types: Iterable[str]) -> None:
     """Raises ``DatasetError`` when record columns hold anything but levels and entity types.
 
@@ -104,25 +111,29 @@ def require_record_columns(frame: "DataFrame", levels: Iterable[str], entity_typ
 def _of_column(field: "StructField") -> Iterator[SparkLeaf]:
     steps = (Step("name", field.name),)
     if _carried(field.dataType) or type(field.dataType).__name__ in _AS_TEXT:
-        yield from _below(field.dataType, steps, field.nullable)
+        yield from _below(field.dataType, steps, field.nullable, _comment(field))
     else:
         # One part that Arrow can't carry keeps the whole column from crossing: it is one leaf that no one saw.
         yield SparkLeaf(format_path(steps), steps, field.dataType.simpleString(), False, field.nullable)
 
 
-def _below(kind: "DataType", steps: tuple[Step, ...], nullable: bool) -> Iterator[SparkLeaf]:
+def _comment(field: "StructField") -> str:
+    return str((field.metadata or {}).get("comment", ""))
+
+
+def _below(kind: "DataType", steps: tuple[Step, ...], nullable: bool, comment: str) -> Iterator[SparkLeaf]:
     name = type(kind).__name__
     if name == "StructType" and kind.fields:  # type: ignore[attr-defined]
         for field in kind.fields:  # type: ignore[attr-defined]
-            yield from _below(field.dataType, (*steps, Step("name", field.name)), field.nullable)
+            yield from _below(field.dataType, (*steps, Step("name", field.name)), field.nullable, _comment(field))
     elif name == "ArrayType":
-        yield from _below(kind.elementType, (*steps, ITEM), True)  # type: ignore[attr-defined]
+        yield from _below(kind.elementType, (*steps, ITEM), True, comment)  # type: ignore[attr-defined]
     elif name == "MapType":
-        yield from _below(kind.keyType, (*steps, KEY), False)  # type: ignore[attr-defined]
-        yield from _below(kind.valueType, (*steps, VALUE), True)  # type: ignore[attr-defined]
+        yield from _below(kind.keyType, (*steps, KEY), False, comment)  # type: ignore[attr-defined]
+        yield from _below(kind.valueType, (*steps, VALUE), True, comment)  # type: ignore[attr-defined]
     else:
         readable = name in _READABLE or (name in _AS_TEXT and len(steps) == 1)
-        yield SparkLeaf(format_path(steps), steps, kind.simpleString(), readable, nullable)
+        yield SparkLeaf(format_path(steps), steps, kind.simpleString(), readable, nullable, comment)
 
 
 def readable_frame(frame: "DataFrame") -> "DataFrame":
@@ -158,4 +169,4 @@ def _carried(kind: "DataType") -> bool:
     return name in _READABLE or name == "BinaryType"
 
 
-__all__ = ["RECORD_ENTITIES", "RECORD_LEVEL", "SparkLeaf", "leaves_of", "readable_frame"]
+__all__ = ["RECORD_ENTITIES", "RECORD_LEVEL", "SparkLeaf", "leaves_of", "readable_frame", "surroundings_of"]

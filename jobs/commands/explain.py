@@ -7,6 +7,9 @@ import click
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, level
 
+#: Roles in the words of ISO/IEC 20889.
+_ROLES = {"direct": "direct identifier", "quasi": "quasi-identifier", "sensitive": "sensitive attribute"}
+
 
 @click.command("explain")
 @click.argument("dataset", metavar="DATASET[#COLUMN]")
@@ -42,10 +45,24 @@ def _print(told: Any) -> None:
                 f"({share['estimate']:.1%}, {share['low']:.1%} to {share['high']:.1%}) "
                 f"by {', '.join(finding['detectors'])}{shapes}"
             )
-        for line in column["evidence"]:
-            click.echo(f"    because {line}")
+        _print_evidence(column)
         for reason in column["rules"]:
             if told["kind"] == "protected":
                 click.echo(f"    done    {reason['text']} ({reason['rule']})")
             else:
                 click.echo(f"    rule    {reason['rule']}: {reason['text']}")
+
+
+def _print_evidence(column: Any) -> None:
+    """What was weighed to tell the type, in log-odds; words alone where a kind of column needs no weighing."""
+    if not column["terms"]:
+        for line in column["evidence"]:
+            click.echo(f"    because {line}")
+    for term in column["terms"]:
+        click.echo(f"    {'because' if term['weight'] > 0 else 'despite'} {term['why']} ({term['weight']:+.2f})")
+    if column["terms"] and column["findings"]:
+        total = sum(term["weight"] for term in column["terms"])
+        click.echo(f"    in all  {total:+.2f}, a probability of {column['findings'][0]['score']:.1%}")
+    if column["role"] in _ROLES:
+        about = f" ({column['attribute']})" if column["attribute"] else ""
+        click.echo(f"    role    {_ROLES[column['role']]}{about}")

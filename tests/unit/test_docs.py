@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from clearance.classifiers.findings import ColumnReport, Finding, Interval, Span
+from clearance.classifiers.findings import ColumnReport, Finding, Interval, Span, Term
 from clearance.classifiers.yaml_files import RulesFile
 from clearance.errors import ClearanceError, ExitCode
 from clearance.governance.decisions import Conflict, Verdict
@@ -286,7 +286,8 @@ def example(title: str) -> Any:
 
 def column() -> ColumnReport:
     finding = Finding("EMAIL_ADDRESS", 1, Interval.wilson(1, 1), 1.0, ("EmailRecognizer",), ("A@A.A",))
-    return ColumnReport("email", "string", "structured", 1, 0, 1, "EMAIL_ADDRESS", (finding,), ("column name",))
+    terms = (Term("name", 4.0, "column name"),)
+    return ColumnReport("email", "string", "structured", 1, 0, 1, "EMAIL_ADDRESS", (finding,), ("column name",), terms)
 
 
 def checked() -> Checked:
