@@ -1,9 +1,6 @@
 """What is in the data: values go in, value-free findings come out. No session, no storage, no policy.
 
-    from clearance.classifiers import load_engine
-
-    engine = load_engine(ner=None)
-    engine.spans(["write to ana@example.org"])  # [[Span(9, 24, 'EMAIL_ADDRESS', 1.0, 'EmailRecognizer'), ...]]
+``load_engine(ner=None).spans(["write to ana@example.org"])`` gives the places in each text.
 """
 
 from typing import TYPE_CHECKING, Any

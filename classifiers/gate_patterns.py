@@ -119,7 +119,8 @@ class _Writer:
         if op is sre.BRANCH:
             return "(?:" + "|".join(self._part(branch) for branch in argument[1]) + ")"
         if op is sre.SUBPATTERN:
-            return self._group(argument[0], argument[3])
+            number, added, _, inner = argument
+            return self._group(number, inner, caseless=bool(added & re.IGNORECASE))
         if op is sre.ATOMIC_GROUP:
             return "(?:" + self._sequence(argument) + ")"
         if op in _REPEATS:
@@ -137,8 +138,8 @@ class _Writer:
         # In texts of ASCII only, nothing folds to OTHER: a class of none of their characters can't match there.
         return _bytes_class(_ascii_set(items) or {OTHER} if self._ascii_rows else _folded_set(items))
 
-    def _group(self, number: int | None, inner: Sequence[Node]) -> str:
-        written = "(?:" + self._sequence(inner) + ")"
+    def _group(self, number: int | None, inner: Sequence[Node], *, caseless: bool) -> str:
+        written = ("(?i:" if caseless else "(?:") + self._sequence(inner) + ")"
         if number is not None:
             self._groups[number] = written
         return written
