@@ -213,7 +213,8 @@ def test_types_of_every_kind(spark, looked_at, people):
     assert kinds["bytes"] == kinds["hidden"] == kinds["boxed"] == ("unknown", None)
     assert kinds["nothing"][0] == kinds["void_"][0] == "empty"
     assert "EMAIL_ADDRESS" in [f.entity_type for f in reports["variant_"].findings]
-    assert len(reports) == 15
+    assert kinds["variant_{json}.e"] == ("structured", "EMAIL_ADDRESS")
+    assert len(reports) == 16
 
 
 def test_what_could_not_be_looked_at_is_restricted(spark, desk):
