@@ -22,6 +22,8 @@ from clearance.errors import DetectionError
 
 #: Seconds that one pattern may take on one text before the scan is void.
 TIMEOUT = 60
+#: Even a pattern that tries all ways ends on so few characters; starting its clock would take longer than matching.
+UNTIMED = 24
 #: Characters before and after a match in which context and exclusion words are looked for.
 WINDOW = 50
 #: No context or exclusion word is longer; one that begins inside the window is seen to its end.
@@ -58,7 +60,7 @@ class Detector:
     def spans(self, text: str) -> Iterator[Span]:
         """Spans in order of their start. Raises DetectionError when the pattern runs out of time."""
         try:
-            for match in self.pattern.finditer(text, timeout=TIMEOUT):
+            for match in self.pattern.finditer(text, timeout=TIMEOUT if len(text) > UNTIMED else None):
                 start, end = match.span(self.group)
                 if end <= start or (self.validate is not None and not self.validate(text[start:end])):
                     continue

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import regex
 
-from clearance.classifiers.detectors import is_near
+from clearance.classifiers.detectors import UNTIMED, is_near
 from clearance.classifiers.findings import Span
 from clearance.classifiers.resolution import (
     DENY_DETECTOR,
@@ -118,7 +118,8 @@ def _is_nonsense(text: str, span: Span, rule: NonsenseRule) -> bool:
             return False
     if rule.behind is not None and end == len(text) and not _finds(rule.behind, ""):
         return False
-    return (rule.value is None or rule.value.fullmatch(text, start, end, timeout=TIMEOUT) is not None) and (
+    timeout = TIMEOUT if end - start > UNTIMED else None
+    return (rule.value is None or rule.value.fullmatch(text, start, end, timeout=timeout) is not None) and (
         rule.behind is None or rule.behind.match(text, end, timeout=TIMEOUT) is not None
     )
 
