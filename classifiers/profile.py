@@ -189,9 +189,10 @@ class LeafProfile:
             if inside:
                 for token_type in {token_type for _, _, token_type in inside}:
                     self._count_token(token_type, number, whole=False)
-            if len(raw) == 1 and not inside and _is_all(text, raw[0]):
+            alone = _alone(text, raw) if raw and not inside else None
+            if alone is not None:
                 # The usual hit of a structured column: nothing competes with it, so equal ones are counted together.
-                covered[raw[0], reads, shape(text.strip())] += number
+                covered[alone, reads, shape(text.strip())] += number
             elif raw:
                 self._count(text, number, reads, raw, settled(text, raw, engine.resolution, tokens=inside))
         for (span, reads, form), number in covered.items():
@@ -353,6 +354,18 @@ class LeafProfile:
 
 def _inside(salt: bytes, nesting: int) -> SubLeaves | None:
     return SubLeaves(lambda: LeafProfile("", "", salt=salt, nesting=nesting - 1)) if nesting else None
+
+
+def _alone(text: str, hits: Sequence[Span]) -> Span | None:
+    """The best of hits that all are the whole value and of one type; None if there are others."""
+    for hit in hits:
+        if hit.entity_type != hits[0].entity_type or not _is_all(text, hit):
+            return None
+    return max(hits, key=_score) if len(hits) > 1 else hits[0]
+
+
+def _score(hit: Span) -> float:
+    return hit.score
 
 
 def _is_all(text: str, span: Span) -> bool:
