@@ -12,27 +12,16 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 
+from clearance.alphabets import LONGEST, SMALLEST_DOMAIN
 from clearance.errors import PolicyError, ProtectionError
 from clearance.tokenization.cmac import BlockCipher, xor
 from clearance.tokenization.rows import BLOCK, Bytes
 
 Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
-SMALLEST_DOMAIN = 10**6
-LONGEST = 4096
-"""Texts of more symbols are refused: the arithmetic on halves is quadratic."""
-
 _ROUNDS = 10
 _BATCHED = 1 << 32
 """The largest domain of half a text whose arithmetic stays within 64 bits."""
-
-
-def fewest_symbols(radix: int) -> int:
-    """The length from which on an alphabet of ``radix`` symbols spans a domain of a million texts."""
-    length = 2
-    while radix**length < SMALLEST_DOMAIN:
-        length += 1
-    return length
 
 
 class _Shape(NamedTuple):

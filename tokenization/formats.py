@@ -8,33 +8,15 @@ What it leaks: equality, length and layout, the kept symbols. Nothing tells a re
 would encrypt it again: only a record of what was done can prevent that.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 
-from clearance.errors import PolicyError
-from clearance.tokenization.ff1 import LONGEST, Ff1, fewest_symbols
+from clearance.alphabets import ALPHABETS, LONGEST, check_format, check_format_of_type, fewest_symbols
+from clearance.tokenization.ff1 import Ff1
 from clearance.tokenization.rows import Bytes, Integers, flat
-
-_DIGITS, _LOWER, _UPPER = "0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-ALPHABETS: Mapping[str, str] = MappingProxyType(
-    {
-        "digits": _DIGITS,
-        "hexadecimal": _DIGITS + "abcdef",
-        "lower": _LOWER,
-        "upper": _UPPER,
-        "lower_alphanumeric": _DIGITS + _LOWER,
-        "upper_alphanumeric": _DIGITS + _UPPER,
-    }
-)
-"""Names a policy can use. Lower- and upper-case letters are different symbols."""
-
-_USUAL_SYMBOLS = MappingProxyType({"CREDIT_CARD": 16, "US_SSN": 9, "US_ITIN": 9, "ABA_ROUTING_NUMBER": 9, "US_NPI": 10})
-"""Symbols in a whole value of a type: what is kept of a card must leave enough of the 16 digits most cards have."""
 
 _FOREIGN, _SEPARATOR = 255, 254
 _ROWS = 1 << 12
@@ -56,22 +38,11 @@ class Format:
     min_length: int = 0
 
     def __post_init__(self) -> None:
-        if self.alphabet not in ALPHABETS:
-            raise PolicyError(f"{self.alphabet!r} is not an alphabet", hint=f"use one of {', '.join(ALPHABETS)}")
-        if not (self.separators.isascii() and self.separators.isprintable()) or any(map(str.isalnum, self.separators)):
-            raise PolicyError("separators must be ASCII punctuation or blanks", hint="use characters such as - or .")
-        for name in ("keep_first", "keep_last", "min_length"):
-            number = getattr(self, name)
-            if type(number) is not int or not 0 <= number <= LONGEST:
-                raise PolicyError(f"{name} must be a whole number from 0 to {LONGEST}", hint="use a small number")
-        if self.min_length:
-            self._refuse_few(self.min_length, f"values of {self.min_length} characters")
+        check_format(self.alphabet, self.separators, self.keep_first, self.keep_last, self.min_length)
 
     def check_type(self, entity_type: str) -> None:
         """Raises ``PolicyError`` when what is kept leaves too few free symbols in usual values of this type."""
-        usual = _USUAL_SYMBOLS.get(entity_type)
-        if usual is not None:
-            self._refuse_few(usual, f"a {entity_type} of {usual} characters")
+        check_format_of_type(self.alphabet, self.keep_first, self.keep_last, entity_type)
 
     @property
     def symbols(self) -> str:
@@ -82,15 +53,6 @@ class Format:
     def fewest(self) -> int:
         """Symbols of the shortest value that is well-formed."""
         return max(self.min_length, self.keep_first + self.keep_last + fewest_symbols(len(self.symbols)))
-
-    def _refuse_few(self, length: int, whose: str) -> None:
-        free, needed = length - self.keep_first - self.keep_last, fewest_symbols(len(self.symbols))
-        if free < needed:
-            raise PolicyError(
-                f"format-preserving encryption would change {max(free, 0)} characters of {whose} and needs {needed}: "
-                "with fewer than a million possible values all of them can be tried",
-                hint="keep fewer characters, or use a token or a mask",
-            )
 
     @cached_property
     def _numerals(self) -> Bytes:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearance.alphabets import fewest_symbols
 from clearance.errors import PolicyError, ProtectionError
 from clearance.tokenization import ff1
-from clearance.tokenization.ff1 import Ff1, fewest_symbols
+from clearance.tokenization.ff1 import Ff1
 
 BASE_36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 KEY_128 = "2b7e151628aed2a6abf7158809cf4f3c"
