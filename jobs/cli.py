@@ -23,7 +23,7 @@ COMMANDS = {
     "lineage": "Show what the runs recorded.",
     "audit": "Show or verify the audit trail.",
     "registry": "Show what is on record.",
-    "keys": "Show the keys (never their contents).",
+    "keys": "Show, make, rotate and destroy keys (never their contents).",
 }
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearance.errors import ClearanceError
+from clearance.errors import ClearanceError, UsageError
 from clearance.governance.audit import Audit
 from clearance.governance.lineage import LineageRun, ParentRun, fail_dead_runs
 from clearance.governance.lineage_spool import LineageSpool
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clearance.governance.lineage_facets import LineageDataset
+    from clearance.tokenization.keys import KeysetProvider
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Desk:
     policy_path: str
     registry: Registry
     detection: Detection = field(default_factory=Detection)
-    key_file: str | None = None
+    keys: str | None = None
     domain: str = "default"
     parent: ParentRun | None = None
 
@@ -61,19 +62,22 @@ class Desk:
         """Where lineage events are written first."""
         return LineageSpool.for_home(self.registry.home)
 
+    def key_provider(self) -> "KeysetProvider":
+        """Where the keys are. Raises ``UsageError`` for a URI that nobody knows."""
+        from clearance.tokenization.keys import open_keys
+
+        return open_keys(self.keys)
+
     def tokens(self) -> Tokens:
         """The key to make and verify tokens with. Raises ``KeyUnavailableError`` when there is none."""
-        from clearance.tokenization.keys import FileKeyProvider, default_key_path
-
-        path = Path(self.key_file) if self.key_file else default_key_path()
-        return Tokens(FileKeyProvider(path).reference(), self.domain, self.detection.phone_region)
+        tokens = Tokens(self.key_provider().reference(), self.domain, self.detection.phone_region)
+        # Now, and not when the first worker wants it: nothing has been read yet.
+        tokens.key.open().require(self.domain)
+        return tokens
 
     def tokens_if_any(self) -> Tokens | None:
-        """The same, or None where no key file exists; a file that is there but unusable is an error all the same."""
-        from clearance.tokenization.keys import default_key_path
-
-        path = Path(self.key_file) if self.key_file else default_key_path()
-        return self.tokens() if path.exists() else None
+        """The same, or None where no keys exist; such that are there but unusable are an error all the same."""
+        return self.tokens() if self.key_provider().exists() else None
 
     def under(self, run: JobRun) -> "Desk":
         """The same desk for runs that belong to ``run``."""
@@ -131,20 +135,24 @@ def open_desk(
     home: str | Path | None = None,
     detection: Detection | None = None,
     key_file: str | Path | None = None,
+    keys: str | None = None,
     domain: str = "default",
 ) -> Desk:
     """The desk of a project.
 
     ``policy``: a file, else ``$CLEARANCE_POLICY``, else ``./policy.yaml`` if there is one, else the packaged
-    default. ``home``: the registry's, else ``$CLEARANCE_HOME``, else ``./.clearance``. Raises ``PolicyError``.
+    default. ``home``: the registry's, else ``$CLEARANCE_HOME``, else ``./.clearance``. ``keys``: the URI of a key
+    provider, or ``key_file`` a path; else ``$CLEARANCE_KEYS``, else the key file. Raises ``PolicyError``.
     """
+    if keys and key_file:
+        raise UsageError("keys and a key file are named: there is one place for keys", hint="leave one out")
     chosen = policy or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
     return Desk(
         load_policy(chosen),
         str(chosen) if chosen else "default",
         Registry(home),
         detection or Detection(),
-        str(key_file) if key_file else None,
+        keys or (str(key_file) if key_file else None),
         domain,
         ParentRun.from_environment(),
     )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote, unquote
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -84,6 +85,7 @@ class PlanFile(Strict):
     solutions: Text
     home: Text | None = None
     key_file: Text | None = None
+    keys: Text | None = None
     domain: Text = "default"
     output: Text = "protected"
     output_format: Literal["delta", "parquet"] = "delta"
@@ -106,6 +108,8 @@ def load_plan(path: str | Path) -> PlanFile:
         if entry.version is not None and entry.timestamp is not None:
             place = where(marks, ("datasets", index))
             raise PolicyError(f"{place}: a dataset is read at a version or at a timestamp, not both")
+    if plan.keys is not None and plan.key_file is not None:
+        raise PolicyError(f"{where(marks, ('keys',))}: keys are named by `keys` or by `key_file`, not by both")
     base = file.resolve().parent
     return plan.model_copy(
         update={
@@ -113,6 +117,7 @@ def load_plan(path: str | Path) -> PlanFile:
             "solutions": _beside(base, plan.solutions),
             "home": _beside(base, plan.home),
             "key_file": _beside(base, plan.key_file),
+            "keys": _keys(base, plan.keys),
             "output": _beside(base, plan.output),
             "verdicts": _beside(base, plan.verdicts),
             "detection": _looking(base, plan.detection),
@@ -137,6 +142,17 @@ def _looking(base: Path, detection: DetectionPlan) -> DetectionPlan:
 
 def _beside(base: Path, path: str | None) -> str | None:
     return path if path is None or "://" in path else str(base / Path(path).expanduser())
+
+
+def _keys(base: Path, uri: str | None) -> str | None:
+    """A key URI whose keyset is found from anywhere."""
+    if uri is None or "://" not in uri:
+        return _beside(base, uri)
+    before, named, rest = uri.partition("keyset=")
+    if not named:
+        return uri
+    path, ampersand, after = rest.partition("&")
+    return f"{before}{named}{quote(str(base / Path(unquote(path)).expanduser()))}{ampersand}{after}"
 
 
 def _dataset(base: Path, reference: str | None) -> str | None:

@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +47,201 @@ def _own_surroundings(
 ) -> None:
     """No test reads or writes the user's registry, keys, policy, or lineage configuration."""
     for name in list(os.environ):
-        if name.startswith("OPENLINEAGE") or name in ("CLEARANCE_POLICY", "CLEARANCE_SOLUTIONS", "CLEARANCE_MASTER"):
+        if name.startswith("OPENLINEAGE") or name in (
+            "CLEARANCE_POLICY",
+            "CLEARANCE_SOLUTIONS",
+            "CLEARANCE_MASTER",
+            "CLEARANCE_KEYS",
+        ):
             monkeypatch.delenv(name)
     base = tmp_path_factory.getbasetemp()
     monkeypatch.setenv("CLEARANCE_HOME", str(base / "unused-home"))
     monkeypatch.setenv("CLEARANCE_KEY_FILE", str(base / "no-such-keys.json"))
+
+
+@dataclass(frozen=True)
+class KeyService:
+    """A key service on this machine: ``uri`` with a keyset to name, and what a client needs in its environment."""
+
+    base: str
+    env: dict[str, str]
+    secrets: tuple[str, ...] = ()
+
+    def uri(self, keyset: Path) -> str:
+        """The URI of a keyset wrapped by this service."""
+        return f"{self.base}{'&' if '?' in self.base else '?'}keyset={keyset}"
+
+
+@pytest.fixture(scope="session")
+def openbao() -> "Iterator[OpenBao]":
+    """A real OpenBao server with a transit key, stopped when the session ends."""
+    server = OpenBao()
+    yield server
+    server.stop()
+
+
+class OpenBao:
+    """A development server in memory on a free port; ``root`` is its first token."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.root = f"s.{random.SystemRandom().getrandbits(96):024x}"
+        bao = Path(sys.executable).with_name("bao")
+        options = ["-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{self.port}"]
+        # By the environment: an argument is for all to see.
+        env = {**os.environ, "BAO_DEV_ROOT_TOKEN_ID": self.root, "HOME": "/nonexistent"}
+        self.process = subprocess.Popen(
+            [bao, "server", *options], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 60
+        while not self._up():
+            assert self.process.poll() is None and time.monotonic() < deadline, "OpenBao did not start"
+            time.sleep(0.1)
+        self("POST", "sys/mounts/transit", {"type": "transit"})
+        self("POST", "transit/keys/clearance", {})
+
+    def _up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v1/sys/health", timeout=2) as answer:
+                return bool(json.load(answer)["initialized"])
+        except OSError:
+            return False
+
+    def __call__(self, method: str, path: str, body: Any) -> Any:
+        """One request to the server's interface, as root."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/v1/{path}",
+            method=method,
+            data=json.dumps(body).encode(),
+            headers={"X-Vault-Token": self.root},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def token(self, rules: str, **options: Any) -> str:
+        """A token under a policy of its own."""
+        name = f"p{random.SystemRandom().getrandbits(40):x}"
+        self("PUT", f"sys/policies/acl/{name}", {"policy": rules})
+        made = self("POST", "auth/token/create", {"policies": [name], "no_default_policy": True, **options})
+        return str(made["auth"]["client_token"])
+
+    @property
+    def service(self) -> KeyService:
+        """As its clients see it."""
+        return KeyService(
+            f"vault+http://127.0.0.1:{self.port}/transit/clearance", {"VAULT_TOKEN": self.root}, (self.root,)
+        )
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def new_openbao() -> "Iterator[OpenBao]":
+    """A server of a test's own, to be killed."""
+    server = OpenBao()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def aws_kms() -> Iterator[KeyService]:
+    """AWS KMS as moto imitates it, over HTTP."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    secret = f"{random.SystemRandom().getrandbits(120):030x}"
+    env = {
+        "AWS_ENDPOINT_URL_KMS": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    client = boto3.client(
+        "kms", "eu-west-1", endpoint_url=env["AWS_ENDPOINT_URL_KMS"], aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    key = client.create_key()["KeyMetadata"]["KeyId"]
+    client.create_alias(AliasName="alias/clearance", TargetKeyId=key)
+    yield KeyService("awskms://alias/clearance?region=eu-west-1", env, (secret,))
+    server.stop()
+
+
+GCP_KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/clearance"
+
+
+@pytest.fixture(scope="session")
+def gcp_kms() -> Iterator[KeyService]:
+    """Encrypt and Decrypt of Cloud KMS over gRPC, for the real client: AES-GCM, checksums and status codes."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import grpc
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from google.cloud import kms
+
+    from clearance.tokenization.providers.gcp import crc32c
+
+    cipher = AESGCM(os.urandom(32))
+
+    def checked(request: Any, context: Any, field: str) -> None:
+        if request.name != GCP_KEY:
+            denied = request.name.endswith("denied")
+            context.abort(grpc.StatusCode.PERMISSION_DENIED if denied else grpc.StatusCode.NOT_FOUND, "no")
+        for name in (field, "additional_authenticated_data"):
+            if getattr(request, f"{name}_crc32c") != crc32c(getattr(request, name)):
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "checksum")
+
+    def encrypt(request: Any, context: Any) -> Any:
+        checked(request, context, "plaintext")
+        nonce = os.urandom(12)
+        sealed = nonce + cipher.encrypt(nonce, request.plaintext, request.additional_authenticated_data)
+        return kms.EncryptResponse(
+            name=GCP_KEY, ciphertext=sealed, ciphertext_crc32c=crc32c(sealed), verified_plaintext_crc32c=True
+        )
+
+    def decrypt(request: Any, context: Any) -> Any:
+        checked(request, context, "ciphertext")
+        sealed = request.ciphertext
+        try:
+            plain = cipher.decrypt(sealed[:12], sealed[12:], request.additional_authenticated_data)
+        except (InvalidTag, ValueError):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "decryption failed")
+        return kms.DecryptResponse(plaintext=plain, plaintext_crc32c=crc32c(plain))
+
+    methods = {
+        "Encrypt": grpc.unary_unary_rpc_method_handler(
+            encrypt, kms.EncryptRequest.deserialize, kms.EncryptResponse.serialize
+        ),
+        "Decrypt": grpc.unary_unary_rpc_method_handler(
+            decrypt, kms.DecryptRequest.deserialize, kms.DecryptResponse.serialize
+        ),
+    }
+    server = grpc.server(ThreadPoolExecutor(4))
+    name = "google.cloud.kms.v1.KeyManagementService"
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield KeyService(f"gcpkms://{GCP_KEY}?emulator=127.0.0.1:{port}", {})
+    server.stop(None)
+
+
+@pytest.fixture(params=["openbao", "aws_kms", "gcp_kms"])
+def key_service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> KeyService:
+    """Each of the key services in turn, its credentials in the environment."""
+    found = request.getfixturevalue(request.param)
+    service = found.service if isinstance(found, OpenBao) else found
+    for name, value in service.env.items():
+        monkeypatch.setenv(name, value)
+    assert isinstance(service, KeyService)
+    return service
 
 
 def luhn(body: str) -> str:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 
 from clearance.errors import UsageError
 from clearance.tokenization.canonical import message, messages
-from clearance.tokenization.keys import KeyRing
+from clearance.tokenization.keys import KeyRing, check_domain
 from clearance.tokenization.regions import REGIONS
 from clearance.tokenization.rows import Bytes, Integers, binary_of, in_order, in_rows
 from clearance.tokenization.siv import TAG_BYTES
@@ -45,7 +45,6 @@ from clearance.tokenization.token_format import (
 )
 from clearance.tokenization.type_keys import TypeKeys
 
-_DOMAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_CACHED_KEYS = 4096
 _AS_WRITTEN = b"\0"
 """In front of what SIV encrypts: the name of the normalisation rule, which is empty, and NUL."""
@@ -70,11 +69,7 @@ class Tokenizer:
     """
 
     def __init__(self, keyring: KeyRing, domain: str = "default", *, region: str = "US") -> None:
-        if not _DOMAIN.fullmatch(domain):
-            raise UsageError(
-                f"{domain!r} can't be the name of a token domain",
-                hint="use 1 to 64 of a-z, 0-9, dot, dash and underscore, a letter or digit first",
-            )
+        check_domain(domain)
         if region not in REGIONS:
             raise UsageError(f"{region!r} is not a region for phone numbers", hint="use a code such as US, GB or DE")
         self._keyring = keyring

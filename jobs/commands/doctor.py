@@ -15,12 +15,12 @@ from clearance.jobs.commands.output import emit, table
 @options.home
 @options.key_file
 @click.option("--spark", is_flag=True, help="Also start Spark and read and write a small Delta table.")
-def command(output: str, home: str | None, key_file: str | None, spark: bool) -> int:
-    """Check Java, the model, the key file and the registry, and say what to do about what is missing."""
+def command(output: str, home: str | None, key_file: str | None, keys: str | None, spark: bool) -> int:
+    """Check Java, the model, the keys and the registry, and say what to do about what is missing."""
     checks: list[tuple[str, Callable[[], str]]] = [
         ("java", _java),
         ("model", _model),
-        ("key file", lambda: _keys(key_file)),
+        ("keys", lambda: _keys(options.key_uri(key_file, keys))),
         ("registry", lambda: _registry(home)),
     ]
     if spark:
@@ -56,14 +56,17 @@ def _model() -> str:
     return f"detectors load; digest {load_engine().digest[:12]}"
 
 
-def _keys(key_file: str | None) -> str:
-    from pathlib import Path
+def _keys(uri: str | None) -> str:
+    from clearance.tokenization.keys import open_keys
 
-    from clearance.tokenization.keys import FileKeyProvider, default_key_path
-
-    path = Path(key_file) if key_file else default_key_path()
-    FileKeyProvider(path).load()
-    return f"{path} is readable by you alone"
+    provider = open_keys(uri)
+    ring = provider.load()
+    for domain in provider.keyset().domains - {"*"}:
+        ring.require(domain)
+    ring.require("")
+    if provider.private:
+        return f"{provider.path} is readable by you alone, and its {len(ring.kids)} key(s) open"
+    return f"{provider.uri} unwraps {len(ring.kids)} key(s) of {provider.path}"
 
 
 def _registry(home: str | None) -> str:

@@ -37,18 +37,19 @@ extends: default
 @options.key_file
 @options.home
 @click.option("--starter", is_flag=True, help="Also write solutions.yaml and policy.yaml to begin with.")
-def command(key_file: str | None, home: str | None, starter: bool) -> int:
+def command(key_file: str | None, keys: str | None, home: str | None, starter: bool) -> int:
     """Create the key file (readable by you alone) and the project's home. Nothing that exists is changed."""
     from clearance.governance.registry import clearance_home
-    from clearance.tokenization.keys import FileKeyProvider, default_key_path
+    from clearance.tokenization.keys import open_keys
 
-    key = Path(key_file) if key_file else default_key_path()
-    if key.exists():
-        FileKeyProvider(key).load()
-        click.echo(f"key file       {key} (was there)")
+    provider = open_keys(options.key_uri(key_file, keys))
+    if provider.exists():
+        provider.load()
+        click.echo(f"key file       {provider.path} (was there)")
     else:
-        FileKeyProvider(key).create()
-        click.echo(f"key file       {key} (created, readable by you alone: back it up, tokens depend on it)")
+        provider.create()
+        told = "readable by you alone" if provider.private else "its keys wrapped by the service"
+        click.echo(f"key file       {provider.path} (created, {told}: back it up, tokens depend on it)")
     place = home or clearance_home()
     if "://" not in place:
         folder = Path(place)

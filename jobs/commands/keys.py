@@ -1,28 +1,263 @@
 """``clearance keys``."""
 
-from pathlib import Path
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearance.errors import UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, table
 
+if TYPE_CHECKING:
+    from datetime import timedelta
 
-@click.command("keys")
+    from clearance.tokenization.keys import KeysetProvider
+    from clearance.tokenization.keyset import Keyset
+
+reason = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
+changing = options.stacked(reason, options.key_file, options.home, options.output)
+domains = click.option(
+    "--domain", "domains", multiple=True, metavar="NAME", help="Join scope to make a root for. May be repeated."
+)
+with_passphrase = click.option(
+    "--with-passphrase",
+    is_flag=True,
+    help="Encrypt the key file: asks, or reads the file of CLEARANCE_PASSPHRASE_FILE.",
+)
+
+
+@click.group("keys", invoke_without_command=True)
 @options.key_file
 @options.output
-def command(key_file: str | None, output: str) -> int:
-    """Show which keys the key file holds: ids and which one writes, never their contents."""
-    from clearance.tokenization.keys import FileKeyProvider, default_key_path
-
-    path = Path(key_file) if key_file else default_key_path()
-    ring = FileKeyProvider(path).load()
-    found = {"key_file": str(path), "keys": [{"kid": kid, "writes": kid == ring.primary} for kid in sorted(ring.kids)]}
-    emit(
-        found,
-        output,
-        lambda told: table(
-            ["key id", "use"], [[k["kid"], "writes and reads" if k["writes"] else "reads"] for k in told["keys"]]
-        ),
-    )
+@click.pass_context
+def command(context: click.Context, key_file: str | None, keys: str | None, output: str) -> int:
+    """Show which keys there are: ids, states and which one writes, never their contents."""
+    if context.invoked_subcommand is None:
+        return _list(key_file, keys, output)
+    if key_file or keys or output != "table":
+        raise UsageError(
+            "options stand behind the command they are for", hint=f"clearance keys {context.invoked_subcommand} --help"
+        )
     return 0
+
+
+@command.command("list")
+@options.key_file
+@options.output
+def list_(key_file: str | None, keys: str | None, output: str) -> int:
+    """All keys of the keyset: ids, states, domains and which one writes, never their contents."""
+    return _list(key_file, keys, output)
+
+
+@command.command("create")
+@domains
+@with_passphrase
+@options.key_file
+@options.home
+@options.output
+def create(
+    domains: tuple[str, ...],
+    with_passphrase: bool,
+    key_file: str | None,
+    keys: str | None,
+    home: str | None,
+    output: str,
+) -> int:
+    """Make a keyset with one random key, or roots for further domains in one that is there.
+
+    A key service wraps one root a domain. A key file has one for all. Nothing that exists is replaced.
+    """
+    from clearance.tokenization import lifecycle
+    from clearance.tokenization.keys import check_domain
+
+    for name in domains:
+        check_domain(name)
+    provider = _provider(key_file, keys, with_passphrase)
+    if provider.exists():
+        if not domains or with_passphrase:
+            raise UsageError(f"there are keys at {provider.path} already", hint="clearance keys list, or rotate")
+        return _change("create", provider, home, output, None, lambda k, kek: lifecycle.add_domains(k, kek, domains))
+    named = domains or (("*",) if provider.private else ("default",))
+
+    def make() -> "Keyset":
+        provider.create(named)
+        return provider.keyset()
+
+    return _told(provider, _audited(home, "create", provider, make, domains=sorted(named)), output)
+
+
+@command.command("rotate")
+@changing
+def rotate(reason: str, key_file: str | None, keys: str | None, home: str | None, output: str) -> int:
+    """Make a new key that writes from now on. All others still read; tokens that exist stay."""
+    from clearance.tokenization import lifecycle
+
+    return _change("rotate", _provider(key_file, keys), home, output, reason, lifecycle.rotate)
+
+
+@command.command("rewrap")
+@click.option("--to", metavar="URI", help="Move the keys to this provider; the old keyset stays until you delete it.")
+@with_passphrase
+@changing
+def rewrap(
+    to: str | None,
+    with_passphrase: bool,
+    reason: str,
+    key_file: str | None,
+    keys: str | None,
+    home: str | None,
+    output: str,
+) -> int:
+    """Wrap the same keys anew: by the service key's newest version, or by another provider. Tokens stay."""
+    from clearance.tokenization import lifecycle
+
+    provider = _provider(key_file, keys)
+    if to is None:
+        if provider.private:
+            raise UsageError("a key file is moved, not wrapped anew", hint="name the new place with --to URI")
+        return _change("rewrap", provider, home, output, reason, lambda k, kek: lifecycle.rewrap(k, kek, kek))
+    target = _provider(None, to, with_passphrase, confirm=True)
+
+    def move() -> "Keyset":
+        keyset = provider.keyset()
+        target.write(lifecycle.rewrap(keyset, provider.kek(keyset), target.kek()))
+        return target.keyset()
+
+    return _told(target, _audited(home, "rewrap", provider, move, to=target.uri, reason=reason), output)
+
+
+@command.command("disable")
+@click.argument("kid")
+@changing
+def disable(kid: str, reason: str, key_file: str | None, keys: str | None, home: str | None, output: str) -> int:
+    """Stop the key KID from reading, until it is enabled."""
+    from clearance.tokenization import lifecycle
+
+    provider = _provider(key_file, keys)
+    return _change("disable", provider, home, output, reason, lambda k, _: lifecycle.disable(k, kid), kid=kid)
+
+
+@command.command("enable")
+@click.argument("kid")
+@changing
+def enable(kid: str, reason: str, key_file: str | None, keys: str | None, home: str | None, output: str) -> int:
+    """Let the key KID read again; takes back a destruction that is not yet done."""
+    from clearance.tokenization import lifecycle
+
+    provider = _provider(key_file, keys)
+    return _change("enable", provider, home, output, reason, lambda k, _: lifecycle.enable(k, kid), kid=kid)
+
+
+@command.command("destroy")
+@click.argument("kid")
+@click.option("--after", default="7d", metavar="TIME", show_default=True, help="Delay before the second call: 7d, 36h.")
+@changing
+def destroy(
+    kid: str, after: str, reason: str, key_file: str | None, keys: str | None, home: str | None, output: str
+) -> int:
+    """Destroy the key KID: the first call disables it and sets a date, a second one after it removes it for good.
+
+    Tells which datasets on record it wrote, and which of their columns nobody can reverse without it.
+    """
+    from datetime import UTC, datetime
+
+    from clearance.governance.registry import Registry
+    from clearance.jobs.keyring import datasets_of
+    from clearance.tokenization import lifecycle
+
+    delay = _delay(after)
+    affected = datasets_of(Registry(home), kid)
+    return _change(
+        "destroy",
+        _provider(key_file, keys),
+        home,
+        output,
+        reason,
+        lambda k, _: lifecycle.destroy(k, kid, now=datetime.now(UTC), after=delay),
+        more={"datasets": affected},
+        kid=kid,
+        datasets=len(affected),
+    )
+
+
+def _list(key_file: str | None, keys: str | None, output: str) -> int:
+    provider = _provider(key_file, keys)
+    keyset = provider.keyset()
+    provider.kek(keyset)
+    return _told(provider, keyset, output)
+
+
+def _provider(
+    key_file: str | None, keys: str | None, with_passphrase: bool = False, confirm: bool = False
+) -> "KeysetProvider":
+    from clearance.tokenization.keys import open_keys
+
+    def ask() -> bytes:
+        import os
+
+        from clearance.tokenization.kek import passphrase_from_environment
+
+        variable = "CLEARANCE_PASSPHRASE_FILE"
+        if confirm and os.environ.get("CLEARANCE_NEW_PASSPHRASE_FILE"):
+            variable = "CLEARANCE_NEW_PASSPHRASE_FILE"
+        if os.environ.get(variable) or not click.get_text_stream("stdin").isatty():
+            return passphrase_from_environment(variable)
+        text = click.prompt("passphrase", hide_input=True, confirmation_prompt=with_passphrase, err=True)
+        return str(text).encode()
+
+    return open_keys(options.key_uri(key_file, keys), with_passphrase=with_passphrase, passphrase=ask)
+
+
+def _audited(home: str | None, action: str, provider: "KeysetProvider", work: Any, **facts: Any) -> "Keyset":
+    from clearance.governance.registry import Registry
+    from clearance.jobs.keyring import audited
+
+    return audited(Registry(home), action, provider, work, **facts)
+
+
+def _change(
+    action: str,
+    provider: "KeysetProvider",
+    home: str | None,
+    output: str,
+    reason: str | None,
+    work: "Callable[[Keyset, Any], Keyset]",
+    *,
+    more: dict[str, Any] | None = None,
+    **facts: Any,
+) -> int:
+    provider.keyset()  # what is not there or can't be read is told before anything is announced
+    keyset = _audited(home, action, provider, lambda: provider.change(work), reason=reason, **facts)
+    return _told(provider, keyset, output, **(more or {}))
+
+
+def _told(provider: "KeysetProvider", keyset: "Keyset", output: str, **more: Any) -> int:
+    from clearance.tokenization.lifecycle import described
+
+    found = {"keys_uri": provider.uri, "key_file": str(provider.path), "keys": described(keyset), **more}
+    emit(found, output, _print)
+    return 0
+
+
+def _print(told: Any) -> None:
+    rows = []
+    for key in told["keys"]:
+        use = {"enabled": "writes and reads" if key["writes"] else "reads", "pending": f"destroyed after {key['due']}"}
+        scope = "all domains" if key["domains"] == ["*"] else ", ".join(key["domains"]) or "-"
+        rows.append([key["kid"], use.get(key["state"], key["state"]), key["created"][:10], scope])
+    table(["key id", "use", "created", "domains"], rows)
+    for entry in told.get("datasets", ()):
+        lost = ", ".join(entry["irreversible"])
+        means = f"never reversible again: {lost}" if lost else "tokens can't be recomputed or joined by new data"
+        click.echo(f"  {entry['dataset']}  {means}")
+
+
+def _delay(text: str) -> "timedelta":
+    import re
+    from datetime import timedelta
+
+    match = re.fullmatch(r"(\d{1,5})([dh])", text)
+    if match is None:
+        raise UsageError(f"--after {text!r} is no time", hint="write 7d or 36h")
+    return timedelta(**{"days" if match[2] == "d" else "hours": int(match[1])})

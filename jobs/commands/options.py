@@ -34,10 +34,17 @@ policy = click.option(
     help="Policy file. [default: $CLEARANCE_POLICY, else ./policy.yaml, else the packaged one]",
 )
 home = click.option("--home", metavar="DIR", help="The registry's home. [default: $CLEARANCE_HOME, else ./.clearance]")
-key_file = click.option(
-    "--key-file",
-    metavar="FILE",
-    help="Key file. [default: $CLEARANCE_KEY_FILE, else ~/.config/clearance/keys.json]",
+key_file = stacked(
+    click.option(
+        "--key-file",
+        metavar="FILE",
+        help="Key file. [default: $CLEARANCE_KEY_FILE, else ~/.config/clearance/keys.json]",
+    ),
+    click.option(
+        "--keys",
+        metavar="URI",
+        help="Key provider: file, awskms, vault or gcpkms. [default: $CLEARANCE_KEYS, else the key file]",
+    ),
 )
 domain = click.option("--domain", default="default", metavar="NAME", show_default=True, help="Join scope of tokens.")
 solutions = click.option(
@@ -177,6 +184,13 @@ def detection_of(options: Mapping[str, Any]) -> "Detection":
     )
 
 
+def key_uri(key_file: str | None, keys: str | None) -> str | None:
+    """Where the keys are by the two options; None means the environment's. Raises ``UsageError`` for both."""
+    if keys and key_file:
+        raise UsageError("--keys and --key-file are given: there is one place for keys", hint="leave one out")
+    return keys or key_file
+
+
 def desk(options: Mapping[str, Any]) -> "Desk":
     """The desk that the shared options describe."""
     from clearance.jobs.desk import open_desk
@@ -186,5 +200,6 @@ def desk(options: Mapping[str, Any]) -> "Desk":
         home=options.get("home"),
         detection=detection_of(options),
         key_file=options.get("key_file"),
+        keys=options.get("keys"),
         domain=options.get("domain") or "default",
     )

@@ -67,8 +67,10 @@ def command(
         raise
     if parallel:
         plan = plan.model_copy(update={"parallel": parallel})
-    for key in ("policy", "home", "key_file"):
+    for key in ("policy", "home"):
         given[key] = given[key] or getattr(plan, key)
+    if not given["keys"] and not given["key_file"]:
+        given["keys"], given["key_file"] = plan.keys, plan.key_file
     given["domain"] = plan.domain if is_plan else given["domain"]
     return _run(plan, given, Path(verdicts or plan.verdicts or _default_verdicts(given)), output, log_format)
 

@@ -380,11 +380,11 @@ def test_protected_copies_hold_only_what_the_policy_keeps(left):
 
 
 def test_the_key_is_left_nowhere(left):
-    from clearance.tokenization.keyfile import read_key_file
+    from clearance.tokenization.keys import open_keys
 
-    _, roots = read_key_file(left.key_file)
+    keyset = open_keys(left.key_file).keyset()
     needles = []
-    for secret in roots.values():
+    for secret in [base64.b64decode(root) for key in keyset.keys for root in key.roots.values()]:
         coded = base64.b64encode(secret)
         needles += [secret, secret.hex().encode(), secret.hex().upper().encode(), coded.rstrip(b"=")]
         needles.append(base64.urlsafe_b64encode(secret).rstrip(b"="))

@@ -1,0 +1,53 @@
+"""Changes to keys, on record: announced in the audit with a reason, done, and their outcome said."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from clearance.governance.audit import Audit
+from clearance.governance.registry import Registry
+from clearance.governance.runs import new_run_id
+
+if TYPE_CHECKING:
+    from clearance.tokenization.keys import KeysetProvider
+    from clearance.tokenization.keyset import Keyset
+
+_IRREVERSIBLE = frozenset({"reversible", "format_preserving"})
+
+
+def audited(
+    registry: Registry, action: str, provider: "KeysetProvider", work: Callable[[], "Keyset"], **facts: Any
+) -> "Keyset":
+    """Does ``work`` between its announcement and its outcome; when it can't be announced, it does not happen."""
+    audit = Audit(registry)
+    told = {"keys": provider.uri, **{name: fact for name, fact in facts.items() if fact is not None}}
+    intent = audit.intent(f"keys.{action}", run_id=new_run_id(), facts=told)
+    try:
+        keyset = work()
+    except BaseException:
+        audit.outcome(intent, "failed")
+        raise
+    audit.outcome(intent, "done", facts={"primary": keyset.primary})
+    return keyset
+
+
+def datasets_of(registry: Registry, kid: str) -> list[dict[str, Any]]:
+    """The protected datasets on record that a key wrote, and what its end means for each.
+
+    ``irreversible``: columns that nobody can open without it. The rest keeps its tokens, but they can't be
+    recomputed, verified, or joined by new data.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row in registry.rows("protections"):
+        if kid not in key_ids(row):
+            continue
+        lost = {c["path"] for c in row["columns"] or () if (c.get("method") or {}).get("name") in _IRREVERSIBLE}
+        entry = found.setdefault(row["dataset"], {"dataset": row["dataset"], "irreversible": set()})
+        entry["irreversible"] |= lost
+    return [{**entry, "irreversible": sorted(entry["irreversible"])} for _, entry in sorted(found.items())]
+
+
+def key_ids(row: Mapping[str, Any]) -> frozenset[str]:
+    """Ids of the keys that a protection on record was made with."""
+    named = (row.get("statement") or {}).get("key_ids") or ()
+    signature = str(row.get("signature") or "").split("_")
+    return frozenset([*map(str, named), *signature[1:2]])
