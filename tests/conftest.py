@@ -87,7 +87,7 @@ class OpenBao:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.root = f"s.{random.SystemRandom().getrandbits(96):024x}"
+        self.root = f"root-{random.SystemRandom().getrandbits(96):024x}"
         bao = Path(sys.executable).with_name("bao")
         options = ["-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{self.port}"]
         # By the environment: an argument is for all to see.

@@ -195,13 +195,14 @@ def _provider(
 
     def ask() -> bytes:
         import os
+        import sys
 
         from clearance.tokenization.kek import passphrase_from_environment
 
         variable = "CLEARANCE_PASSPHRASE_FILE"
         if confirm and os.environ.get("CLEARANCE_NEW_PASSPHRASE_FILE"):
             variable = "CLEARANCE_NEW_PASSPHRASE_FILE"
-        if os.environ.get(variable) or not click.get_text_stream("stdin").isatty():
+        if os.environ.get(variable) or not sys.stdin.isatty():
             return passphrase_from_environment(variable)
         text = click.prompt("passphrase", hide_input=True, confirmation_prompt=with_passphrase, err=True)
         return str(text).encode()

@@ -81,7 +81,7 @@ class VaultTransit:
             return "there is no such key", f"vault write -f {self._mount}/keys/{self._key}"
         if "associated data" in told or "not supported" in told:
             return "the transit key is of a kind without associated data", "make one of type aes256-gcm96"
-        if "version is too old" in told or "min_decryption_version" in told:
+        if "too old" in told:
             return "the version of the key that wrapped it is no longer allowed", "lower its min_decryption_version"
         return calls.ALTERED, calls.ALTERED_HINT
 
