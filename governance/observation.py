@@ -175,7 +175,7 @@ def without_metadata(node: Any, *, keep: str | None = None) -> Any:
 
 
 def _observe_files(location: str) -> Observation:
-    listing = sorted(_remote_files(location) if "://" in location else _local_files(Path(location)))
+    listing = data_files(location)
     if not listing:
         raise DatasetError(f"No data files at {location}.", hint="Check the path and the format.")
     digest = hashlib.sha256()
@@ -186,6 +186,11 @@ def _observe_files(location: str) -> Observation:
     return Observation(
         "files", f"sha256:{digest.hexdigest()}", files=len(listing), size=sum(size for _, size, _ in listing)
     )
+
+
+def data_files(location: str) -> list[tuple[str, int, int]]:
+    """Name, size and time of each file that a reader of this path or URI would read. Raises ``DatasetError``."""
+    return sorted(_remote_files(location) if "://" in location else _local_files(Path(location)))
 
 
 def _hidden(name: str) -> bool:

@@ -109,12 +109,15 @@ _ALL = (
             "source_version": "str",
             "statement": "json",
             "signature": "str",
+            "envelope": "json",  # the statement as others check it: DSSE, Ed25519
             "policy_digest": "str",
             "engine_digest": "str",
             "rows": "int",
         },
         "dataset",
     ),
+    # Whose signatures are believed here: public keys.
+    _table("signers", {"key_id": "str", "public_key": "str"}, {}, "key_id"),
     # The hash chain; see audit.py.
     _table(
         "audit",

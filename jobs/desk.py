@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from clearance.governance.lineage_facets import LineageDataset
     from clearance.tokenization.keys import KeysetProvider
+    from clearance.tokenization.signing_key import SigningKey
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Desk:
     keys: str | None = None
     domain: str = "default"
     parent: ParentRun | None = None
+    signing_key_file: str | None = None
 
     @property
     def audit(self) -> Audit:
@@ -78,6 +80,12 @@ class Desk:
     def tokens_if_any(self) -> Tokens | None:
         """The same, or None where no keys exist; such that are there but unusable are an error all the same."""
         return self.tokens() if self.key_provider().exists() else None
+
+    def signing_key(self) -> "SigningKey":
+        """The key that signs statements. Raises ``KeyUnavailableError`` when there is none."""
+        from clearance.tokenization.signing_key import default_signing_path, load_signing_key
+
+        return load_signing_key(Path(self.signing_key_file) if self.signing_key_file else default_signing_path())
 
     def under(self, run: JobRun) -> "Desk":
         """The same desk for runs that belong to ``run``."""

@@ -160,13 +160,24 @@ def _leaf_failures(leaf: LeafPlan, report: ColumnReport, counts: Counter[tuple[s
 
 
 def statement(
-    *, source: Mapping[str, Any], target: str, plan: ProtectionPlan, proof: Proof, digests: Mapping[str, str]
+    *,
+    source: Mapping[str, Any],
+    target: Mapping[str, Any],
+    plan: ProtectionPlan,
+    proof: Proof,
+    keys: Mapping[str, Any],
+    policy: Mapping[str, Any],
+    detectors: Mapping[str, Any],
+    digests: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The record of a protection: data, plan, proof and digests. Signed by whoever holds the key ring."""
+    """The record of a protection: data, plan, policy, keys' ids, detectors and proof. Signed by who made it."""
     return {
         "source": dict(source),
-        "target": target,
+        "target": dict(target),
         "columns": [leaf.to_dict() for leaf in plan.leaves],
+        "policy": dict(policy),
+        "keys": dict(keys),
+        "detectors": dict(detectors),
         "proof": proof.to_dict(),
         "digests": dict(digests),
     }

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
 from clearance.errors import DatasetError, PublishError
 from clearance.governance.audit import row_digest
+from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
 from clearance.governance.observation import Observation, observe
@@ -20,9 +22,11 @@ from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, state
 from clearance.jobs.protect import protected_frame
 from clearance.jobs.scan_task import Scanned, as_proved, require_unchanged, scan
 from clearance.jobs.settings import Tokens
+from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.staging import RUN_PROPERTY, STAGING, Staged, Target, publish
 from clearance.jobs.tags import column_properties, table_properties
 from clearance.paths import sql_name
+from clearance.tokenization.signing_key import SigningKey
 from clearance.version import __version__
 
 if TYPE_CHECKING:
@@ -42,6 +46,7 @@ class Protected:
     plan: ProtectionPlan
     proof: Proof
     run_id: str
+    envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -68,6 +73,7 @@ class _Work:
     plan: ProtectionPlan
     desk: Desk
     tokens: Tokens
+    signer: SigningKey
     partitions: tuple[str, ...]
 
     @property
@@ -92,7 +98,7 @@ def protect(
     published in one step with its labels. Raises what made it impossible; the target is as it was then.
     """
     target.check_writable()
-    tokens = desk.tokens()
+    tokens, signer = desk.tokens(), desk.signing_key()
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     _require_apart(dataset.reference, target)
     target.require_ours(spark)
@@ -103,7 +109,7 @@ def protect(
     partitions = () if unpartitioned else dataset.partitions
     reports = scanned.scan.columns if only_label else as_proved(scanned.scan, desk)
     plan = plan_protection(scanned.scan.leaves, reports, desk.policy, partitions=partitions, protect=not only_label)
-    work = _Work(spark, dataset, scanned, target, plan, desk, tokens, partitions)
+    work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)
     planned = records.protected_output(target.text, dataset.reference.identity, plan)
     job = "label" if only_label else "protect"
     with desk.run(job, target.key, spark=spark, inputs=[records.source_of(dataset)], outputs=[planned]) as run:
@@ -165,16 +171,22 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
         audit.outcome(intent, "failed")
         raise
     observed = _observe(target, version)
+    content = published_content(work.spark, target, observed)
     record = statement(
         source={"dataset": source.key, "version": found.version},
-        target=target.key,
+        target={"dataset": target.key, **content},
         plan=plan,
         proof=proof,
+        keys={"domain": work.tokens.domain, "ids": [work.tokens.key.open().primary]},
+        policy={"name": desk.policy.name, "digest": desk.policy.digest},
+        detectors={**records.looked_with(desk.detection, found), "digest": found.engine_digest},
         digests=digests,
     )
-    record["observation"] = observed.to_dict()
+    record |= {"observation": observed.to_dict(), "run_id": run.run_id, "at": datetime.now(UTC).isoformat()}
     schema = _schema(work.spark, target)
-    rows = _rows(work, record, observed, schema)
+    enrol(desk.registry, audit, work.signer, run_id=run.run_id)
+    envelope = seal(target.key, content["sha256"], record, work.signer.sign, work.signer.public_pem)
+    rows = _rows(work, record, envelope, observed, schema)
     for table, row in rows:
         desk.registry.append(table, [row], run_id=run.run_id)
     # The digests are of the rows as they were filed, so that the audit stands for them.
@@ -188,7 +200,7 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     ]
     run.label = label.to_dict()
     run.facts = {"rows": proof.rows, "proof": proof.to_dict()}
-    return Protected(source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id)
+    return Protected(source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id, envelope)
 
 
 def _not_null(work: _Work) -> dict[str, str]:
@@ -203,7 +215,7 @@ def _not_null(work: _Work) -> dict[str, str]:
 
 
 def _rows(
-    work: _Work, record: dict[str, Any], observed: Observation, schema: Mapping[str, Any]
+    work: _Work, record: dict[str, Any], envelope: dict[str, Any], observed: Observation, schema: Mapping[str, Any]
 ) -> list[tuple[str, dict[str, Any]]]:
     """What the registry says of a published dataset. The label comes last: without the rest there is none."""
     found, desk, plan, target = work.scanned.scan, work.desk, work.plan, work.target
@@ -239,6 +251,7 @@ def _rows(
         "columns": [leaf.to_dict() for leaf in plan.leaves],
         "statement": record,
         "signature": work.tokens.key.open().sign(SIGNED, canonical(record)),
+        "envelope": envelope,
         "policy_digest": desk.policy.digest,
         "engine_digest": found.engine_digest,
         "rows": record["proof"]["rows"],

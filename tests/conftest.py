@@ -41,6 +41,18 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def signing_key_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One signing key for the whole session, where jobs of this process look for it."""
+    from clearance.tokenization.signing_key import create_signing_key
+
+    path = tmp_path_factory.mktemp("signing") / "signing.pem"
+    create_signing_key(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEARANCE_SIGNING_KEY_FILE", str(path))
+        yield path
+
+
 @pytest.fixture(autouse=True)
 def _own_surroundings(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -371,7 +383,13 @@ def make_project(path: Path, key_file: Path) -> Project:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENLINEAGE", "CLEARANCE_", "SPARK_", "PYSPARK"))}
     if cache := os.environ.get("CLEARANCE_CACHE"):
         kept["CLEARANCE_CACHE"] = cache
-    env = {**kept, "CLEARANCE_HOME": str(path / "home"), "CLEARANCE_KEY_FILE": str(key_file), "NO_COLOR": "1"}
+    env = {
+        **kept,
+        "CLEARANCE_HOME": str(path / "home"),
+        "CLEARANCE_KEY_FILE": str(key_file),
+        "CLEARANCE_SIGNING_KEY_FILE": os.environ["CLEARANCE_SIGNING_KEY_FILE"],
+        "NO_COLOR": "1",
+    }
     project = Project(path, env)
     project.write("solutions.yaml", SOLUTIONS)
     return project

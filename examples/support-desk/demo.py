@@ -147,6 +147,7 @@ def set_up() -> Path:
         del os.environ[name]
     key = default_key_path().with_name("support-desk-demo.json")
     os.environ["CLEARANCE_KEY_FILE"] = str(key)
+    os.environ["CLEARANCE_SIGNING_KEY_FILE"] = str(key.with_name("support-desk-demo-signing.pem"))
     os.environ["CLEARANCE_HOME"] = str(HERE / "out" / "home")
     os.environ["CLEARANCE_POLICY"] = str(HERE / "policy.yaml")
     os.environ["CLEARANCE_SOLUTIONS"] = str(HERE / "solutions.yaml")

@@ -38,9 +38,15 @@ extends: default
 @options.home
 @click.option("--starter", is_flag=True, help="Also write solutions.yaml and policy.yaml to begin with.")
 def command(key_file: str | None, keys: str | None, home: str | None, starter: bool) -> int:
-    """Create the key file (readable by you alone) and the project's home. Nothing that exists is changed."""
+    """Create the key file, the signing key (readable by you alone) and the home. Nothing that exists is changed."""
     from clearance.governance.registry import clearance_home
     from clearance.tokenization.keys import open_keys
+    from clearance.tokenization.signing_key import (
+        create_signing_key,
+        default_signing_path,
+        load_signing_key,
+        public_path,
+    )
 
     provider = open_keys(options.key_uri(key_file, keys))
     if provider.exists():
@@ -50,6 +56,13 @@ def command(key_file: str | None, keys: str | None, home: str | None, starter: b
         provider.create()
         told = "readable by you alone" if provider.private else "its keys wrapped by the service"
         click.echo(f"key file       {provider.path} (created, {told}: back it up, tokens depend on it)")
+    signing = default_signing_path()
+    if signing.exists():
+        load_signing_key(signing)
+        click.echo(f"signing key    {signing} (was there)")
+    else:
+        create_signing_key(signing)
+        click.echo(f"signing key    {signing} (created; give {public_path(signing).name} to who checks statements)")
     place = home or clearance_home()
     if "://" not in place:
         folder = Path(place)

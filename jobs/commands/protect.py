@@ -1,5 +1,6 @@
 """``clearance protect``."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from clearance.jobs.commands.progress import Progress
     "--to-format", type=click.Choice(["delta", "parquet"]), default="delta", show_default=True, help="Its format."
 )
 @click.option("--unpartitioned", is_flag=True, help="Write the copy without the source's partitions.")
+@click.option("--statement", metavar="FILE", help="Also write the signed statement to this file.")
 @options.output
 @options.policy
 @options.facts
@@ -26,13 +28,21 @@ from clearance.jobs.commands.progress import Progress
 @options.detection
 @options.log_format
 def command(
-    dataset: str, to: str, to_format: str, unpartitioned: bool, output: str, log_format: str, **given: Any
+    dataset: str,
+    to: str,
+    to_format: str,
+    unpartitioned: bool,
+    statement: str | None,
+    output: str,
+    log_format: str,
+    **given: Any,
 ) -> int:
     """Write a copy of DATASET in which what was found is protected by policy, and prove it.
 
     The copy appears in one step with its labels, or not at all. The source is only read.
     """
     from clearance.jobs.session import get_session
+    from clearance.jobs.signed import write_statement
     from clearance.jobs.staging import Target
     from clearance.jobs.tasks import protect, scan
 
@@ -41,6 +51,7 @@ def command(
     target = Target(to, to_format)
     target.check_writable()
     desk.tokens()  # a missing key is told before Spark starts
+    desk.signing_key()
     reference = options.reference(dataset, given)
     reference.check()
     facts = options.declared(given["facts"])
@@ -51,5 +62,7 @@ def command(
     progress.say("protecting", dataset=dataset, rows=scanned.scan.rows)
     done = protect(spark, reference, target, desk, scanned=scanned, unpartitioned=unpartitioned)
     progress.say("published", dataset=to, version=done.version)
+    if statement:
+        write_statement(Path(statement), done.envelope)
     emit(done.to_dict(), output, print_protected)
     return 0
