@@ -52,7 +52,8 @@ class Facts(Strict):
 class Conflict:
     """What stands between a dataset and a solution, and what would resolve it.
 
-    ``definite`` is false when a fact is missing rather than wrong; then ``facts["missing"]`` names it.
+    ``definite`` is false when a fact is missing rather than wrong; then ``facts["missing"]`` names it. ``where`` is
+    the policy's file and line that objects ("policy.yaml:12"), empty where no line of a policy does.
     """
 
     rule: str
@@ -60,10 +61,18 @@ class Conflict:
     facts: dict[str, Any] = field(hash=False)
     remedy: str
     definite: bool = True
+    where: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: rule, column, facts, remedy."""
-        return {"rule": self.rule, "column": self.column, "facts": self.facts, "remedy": self.remedy}
+        """JSON-ready: rule, column, facts, remedy, where, definite."""
+        return {
+            "rule": self.rule,
+            "column": self.column,
+            "facts": self.facts,
+            "remedy": self.remedy,
+            "where": self.where,
+            "definite": self.definite,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +165,7 @@ def _level(case: _Case) -> Iterator[Conflict]:
         names = case.types.get(path, ())
         if names:
             facts["entity_types"] = list(names)
-        yield Conflict("level", path, facts, _lowering(case, path, names, clearance))
+        yield Conflict("level", path, facts, _lowering(case, path, names, clearance), where=_where_level(case, names))
     if not over and case.policy.levels.exceeds(case.label.level, clearance):
         facts = {"level": case.label.level, "clearance": clearance}
         yield Conflict("level", None, facts, f"protect the dataset, or use a solution cleared for {case.label.level}")
@@ -171,18 +180,18 @@ def _hosting(case: _Case) -> Iterator[Conflict]:
         level = case.policy.levels.highest([case.label.level, *levels.values()])
         facts = {"hosting": hosting, "maximum": maximum, "level": level, "columns": over}
         remedy = f"protect the dataset down to {maximum}, or use a solution that is hosted more closely"
-        yield Conflict("hosting", None, facts, remedy)
+        yield Conflict("hosting", None, facts, remedy, where=case.policy.where("rules", "hosting", hosting))
 
 
 def _regimes(case: _Case) -> Iterator[Conflict]:
     if not case.policy.rules.regimes:
         return
     holders = _holders({path: column.regimes for path, column in case.columns.items()}, case.label.regimes)
-    allowed = case.solution.regimes
+    allowed, where = case.solution.regimes, case.policy.where("rules", "regimes")
     if holders and allowed is None:
         facts = {"missing": "regimes of the solution", "regimes": sorted(holders)}
         remedy = "declare in the solution's profile which regimes it is allowed to process data under"
-        yield Conflict("regime", None, facts, remedy, definite=False)
+        yield Conflict("regime", None, facts, remedy, definite=False, where=where)
         return
     for regime in sorted(holders.keys() - (allowed or frozenset())):
         facts = {"regime": regime, "allowed": sorted(allowed or ()), "columns": holders[regime]}
@@ -190,7 +199,7 @@ def _regimes(case: _Case) -> Iterator[Conflict]:
         enough = [f"{rule.method} as in rule {name}" for name, rule in rules if regime in rule.drops.regimes]
         ways = ", ".join(["redact or suppress", *enough])
         remedy = f"{ways} what falls under {regime}, or use a solution allowed to process it"
-        yield Conflict("regime", None, facts, remedy)
+        yield Conflict("regime", None, facts, remedy, where=where)
 
 
 def _usage(case: _Case) -> Iterator[Conflict]:
@@ -202,30 +211,38 @@ def _usage(case: _Case) -> Iterator[Conflict]:
                 columns = sorted({path for category in hit for path in holders[category]})
                 facts = {"usage": usage, "forbidden": forbidden, "categories": hit, "columns": columns}
                 remedy = f"redact or suppress {', '.join(hit)}; the policy does not let it be used for {usage}"
-                yield Conflict("usage", None, facts, remedy)
+                yield Conflict("usage", None, facts, remedy, where=case.policy.where("rules", "usage", usage))
 
 
 def _purposes(case: _Case) -> Iterator[Conflict]:
     if case.policy.rules.purposes:
         remedy = "use a solution with a purpose the data may be used for, or have the owner allow this one"
-        yield from _within("purpose", "purposes", case.facts.purposes, case.solution.purposes, remedy, ".")
+        yield from _within(case, "purpose", "purposes", case.facts.purposes, case.solution.purposes, remedy, ".")
 
 
 def _regions(case: _Case) -> Iterator[Conflict]:
     if case.policy.rules.regions:
         remedy = "use a solution that processes data in the allowed regions only"
-        yield from _within("region", "regions", case.facts.regions, case.solution.regions, remedy, "-")
+        yield from _within(case, "region", "regions", case.facts.regions, case.solution.regions, remedy, "-")
 
 
 def _within(
-    rule: str, fact: str, allowed: frozenset[str] | None, wanted: frozenset[str] | None, remedy: str, separator: str
+    case: _Case,
+    rule: str,
+    fact: str,
+    allowed: frozenset[str] | None,
+    wanted: frozenset[str] | None,
+    remedy: str,
+    separator: str,
 ) -> Iterator[Conflict]:
     """All that the solution wants must be allowed for the data; a name allows what is below it."""
+    where = case.policy.where("rules", fact)
     # A solution that names nothing has not said that it wants nothing.
     missing = [f"{fact} of the dataset"] if allowed is None else []
     missing += [f"{fact} of the solution"] if not wanted else []
     if missing:
-        yield Conflict(rule, None, {"missing": ", ".join(missing)}, f"declare {' and '.join(missing)}", definite=False)
+        told = f"declare {' and '.join(missing)}"
+        yield Conflict(rule, None, {"missing": ", ".join(missing)}, told, definite=False, where=where)
         return
     outside = sorted(
         name
@@ -233,7 +250,7 @@ def _within(
         if not any(name == key or name.startswith(key + separator) for key in allowed or ())
     )
     if outside:
-        yield Conflict(rule, None, {"not_allowed": outside, "allowed": sorted(allowed or ())}, remedy)
+        yield Conflict(rule, None, {"not_allowed": outside, "allowed": sorted(allowed or ())}, remedy, where=where)
 
 
 def _environments(case: _Case) -> Iterator[Conflict]:
@@ -247,19 +264,27 @@ def _environments(case: _Case) -> Iterator[Conflict]:
         missing.append(f"a rule for data of the environment '{data}' in the policy")
     if missing:
         remedy = f"declare {' and '.join(missing)}"
-        yield Conflict("environment", None, {"missing": ", ".join(missing)}, remedy, definite=False)
+        where = case.policy.where("rules", "environments")
+        yield Conflict("environment", None, {"missing": ", ".join(missing)}, remedy, definite=False, where=where)
     elif data is not None and solution not in table[data]:
         facts = {"dataset": data, "solution": solution, "allowed": sorted(table[data])}
         remedy = (
             f"use data of the environment {solution}, or a solution that runs in {' or '.join(sorted(table[data]))}"
         )
-        yield Conflict("environment", None, facts, remedy)
+        yield Conflict("environment", None, facts, remedy, where=case.policy.where("rules", "environments", data))
 
 
 def _holders(columns: Mapping[str, frozenset[str]], dataset: frozenset[str]) -> dict[str, list[str]]:
     """Each name of the dataset's or a column's label, with the sorted paths of the columns that have it."""
     names = dataset.union(*columns.values())
     return {name: sorted(path for path, has in columns.items() if name in has) for name in names}
+
+
+def _where_level(case: _Case, types: Iterable[str]) -> str:
+    """The line that gives a column its level: that of its most sensitive entity type."""
+    policy = case.policy
+    ranked = sorted(types, key=lambda name: -policy.levels.rank(policy.label_of(name).level))
+    return policy.where_type(ranked[0]) if ranked else ""
 
 
 def _lowering(case: _Case, path: str, types: Iterable[str], clearance: str) -> str:

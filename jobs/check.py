@@ -54,6 +54,11 @@ class Checked:
 
 def find_solutions(path: str | Path | None = None) -> Solutions:
     """The solutions in ``path``, else ``$CLEARANCE_SOLUTIONS``, else ``./solutions.yaml`` or ``./solutions/``."""
+    return load_solutions(solutions_path(path))
+
+
+def solutions_path(path: str | Path | None = None) -> Path:
+    """Where :func:`find_solutions` looks. Raises ``PolicyError`` where nothing is."""
     chosen = path or os.environ.get("CLEARANCE_SOLUTIONS")
     if not chosen:
         chosen = (
@@ -64,7 +69,7 @@ def find_solutions(path: str | Path | None = None) -> Solutions:
                 "there are no solution profiles here",
                 hint="clearance init --starter writes some; or name them with --solutions or CLEARANCE_SOLUTIONS",
             )
-    return load_solutions(chosen)
+    return Path(chosen)
 
 
 def check(

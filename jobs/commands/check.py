@@ -1,45 +1,101 @@
 """``clearance check``."""
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearance.errors import UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, print_check
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clearance.jobs.check import Checked
+
 
 @click.command("check")
-@click.argument("dataset")
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
 @click.option(
     "--solution", "names", multiple=True, required=True, metavar="NAME", help="Who wants it. May be repeated."
 )
 @options.solutions
-@options.output
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["table", "json", "sarif", "junit", "markdown"]),
+    default="table",
+    show_default=True,
+    help="Output.",
+)
+@click.option(
+    "--baseline", metavar="FILE", help="An earlier SARIF log: say what is new, unchanged or gone (with --format sarif)."
+)
+@click.option(
+    "--suggest",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write a plan, and the policy it needs, that make a version the solutions may have.",
+)
 @options.policy
 @options.facts
 @options.home
 def command(
-    dataset: str, names: tuple[str, ...], solutions: str | None, output: str, policy: str | None, home: str | None,
-    facts: tuple[str, ...],
+    datasets: tuple[str, ...], names: tuple[str, ...], solutions: str | None, output: str, baseline: str | None,
+    suggest: Path | None, policy: str | None, home: str | None, facts: tuple[str, ...],
 ) -> int:  # fmt: skip
-    """Decide from the registry whether DATASET may be given to a solution. Starts no Spark.
+    """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
 
-    Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several solutions, the worst.
+    Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several verdicts, the worst.
     """
     import os
-    from pathlib import Path
 
     from clearance.governance.policy import load_policy
     from clearance.governance.registry import Registry
-    from clearance.jobs.check import check, find_solutions
+    from clearance.jobs.check import check, find_solutions, solutions_path
 
+    if baseline is not None and output != "sarif":
+        raise UsageError("only a SARIF log is compared with a baseline", hint="add --format sarif")
     known = find_solutions(solutions)
     chosen = policy or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
     rules = load_policy(chosen)
     declared: dict[str, Any] = options.declared(facts)
     profiles = [known[name] for name in names]
-    results = [check(dataset, profile, rules, Registry(home), facts=declared) for profile in profiles]
-    for result in results:
-        emit(result.to_dict(), output, print_check)
+    earlier = None
+    if baseline is not None:
+        from clearance.jobs.verdict_sarif import read_baseline
+
+        earlier = read_baseline(baseline)
+    registry = Registry(home)
+    results = [check(dataset, profile, rules, registry, facts=declared) for dataset in datasets for profile in profiles]
     codes = [int(result.exit_code) for result in results]
-    return next((code for code in (5, 3, 4) if code in codes), 0)
+    code = next((code for code in (5, 3, 4) if code in codes), 0)
+    if suggest is not None:
+        from clearance.jobs.suggest import write_suggestion
+
+        plan, left = write_suggestion(suggest, datasets, profiles, solutions_path(solutions), rules, chosen, registry)
+        click.echo(f"suggested: {plan}; to do it: clearance run {plan}", err=True)
+        for line in left:
+            click.echo(f"not by protection alone: {line}", err=True)
+    _print(results, output, code, earlier)
+    return code
+
+
+def _print(results: "Sequence[Checked]", output: str, code: int, baseline: dict[str, Any] | None) -> None:
+    if output == "sarif":
+        from clearance.jobs.verdict_sarif import sarif
+
+        click.echo(json.dumps(sarif(results, code, baseline), ensure_ascii=False, indent=2))
+    elif output == "junit":
+        from clearance.jobs.verdict_junit import junit
+
+        click.echo(junit(results), nl=False)
+    elif output == "markdown":
+        from clearance.jobs.verdict_markdown import markdown
+
+        click.echo(markdown(results), nl=False)
+    else:
+        for result in results:
+            emit(result.to_dict(), output, print_check)

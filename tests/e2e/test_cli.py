@@ -72,13 +72,26 @@ def test_check_says_no_before_and_yes_after(shop):
     project, _ = shop
     before = project("check", "in/people.csv", "--solution", "public-bot", "--format", "json").ended(3).json
     assert before["verdict"] == "conflict"
-    assert {"rule", "column", "facts", "remedy"} == set(before["conflicts"][0])
+    assert {"rule", "column", "facts", "remedy", "where", "definite"} == set(before["conflicts"][0])
     assert {"email", "card", "phone"} <= {c["column"] for c in before["conflicts"]}
     after = project("check", "protected/people", "--solution", "public-bot", "--format", "json").ended(0).json
     assert (after["verdict"], after["conflicts"]) == ("clear", [])
     project("check", "in/people.csv", "--solution", "private-model").ended(0)
     shown = project("check", "in/people.csv", "--solution", "public-bot", "--solution", "private-model").ended(3).out
     assert "remedy" in shown and "clear" in shown
+
+
+def test_what_check_suggests_clears_when_it_is_run(shop):
+    project, _ = shop
+    said = project("check", "in/people.csv", "--solution", "public-bot", "--suggest", "fix", "--format", "sarif").ended(
+        3
+    )
+    assert "clearance run fix/plan.yml" in said.err
+    assert {r["kind"] for r in said.json["runs"][0]["results"]} == {"fail"}
+    project("run", "fix/plan.yml").ended(0)
+    project("check", "fix/protected/people", "--solution", "public-bot", "--policy", "fix/policy.yaml").ended(0)
+    again = project("check", "in/people.csv", "--solution", "public-bot", "--suggest", "fix").failed(5)
+    assert "is there already" in again.err
 
 
 def test_check_refuses_what_it_can_not_know(shop):

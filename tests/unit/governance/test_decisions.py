@@ -297,7 +297,7 @@ def test_the_examples_in_the_documentation_load(tmp_path: Path) -> None:
 def test_the_json_contract() -> None:
     assert judge(YES[0]).to_dict() == {"verdict": "clear", "conflicts": []}
     [conflict] = judge(NO[0]).to_dict()["conflicts"]
-    assert sorted(conflict) == ["column", "facts", "remedy", "rule"]
+    assert sorted(conflict) == ["column", "definite", "facts", "remedy", "rule", "where"]
     assert conflict["facts"] == {"level": "internal", "clearance": "public"}
 
 

@@ -1,0 +1,112 @@
+"""``clearance check --suggest``: a plan that makes a version the solutions may have, and the policy it needs."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clearance.errors import PublishError, UsageError
+from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry
+from clearance.governance.solutions import Solution
+from clearance.governance.strict_yaml import parse, read_text
+from clearance.governance.suggestion import suggest_methods
+from clearance.jobs.check import scan_run
+
+PLAN, POLICY = "plan.yml", "policy.yaml"
+_USUAL = {"language": "en", "ner": "rampart"}
+
+
+def write_suggestion(
+    folder: Path,
+    datasets: Sequence[str],
+    solutions: Sequence[Solution],
+    solutions_path: Path,
+    policy: Policy,
+    policy_path: str | None,
+    registry: Registry,
+) -> tuple[Path, tuple[str, ...]]:
+    """Writes ``plan.yml`` and ``policy.yaml`` into ``folder``; returns the plan's path and what it will not clear.
+
+    The policy is the given one with a method for each column that its own does not bring far enough down. Raises
+    ``UsageError`` for a dataset whose findings are not on record, ``PublishError`` for files that are there already.
+    """
+    columns: dict[str, dict[str, Any]] = {}
+    left, entries = [], []
+    for dataset in datasets:
+        identity = dataset_identity(dataset)
+        row = _label_row(registry, identity)
+        found = suggest_methods(_reports(registry, identity, row), solutions, policy)
+        clash = sorted(path for path, method in found.columns.items() if columns.get(path, method) != method)
+        left += [f"{dataset}#{path}: no method of the policy brings it far enough down" for path in found.stuck]
+        left += [f"{dataset}#{path}: another dataset's column of this name needs another method" for path in clash]
+        columns |= found.columns
+        entry = {"dataset": _absolute(dataset, identity), "solutions": [each.name for each in solutions]}
+        looked = row.get("looked") or {}
+        # As it was looked at for what is on record: other detectors would find other things.
+        detection = {"language": looked.get("language", "en"), "ner": looked.get("ner", "rampart")}
+        entries.append(entry if detection == _USUAL else {**entry, "detection": detection})
+    plan = {
+        "version": 1,
+        "policy": POLICY,
+        "solutions": str(solutions_path.absolute()),
+        "home": registry.home if "://" in registry.home else str(Path(registry.home).absolute()),
+        "output": "protected",
+        "datasets": entries,
+    }
+    source = read_text(Path(policy_path)) if policy_path else "version: 1\nname: suggested\nextends: default\n"
+    _write(folder, {POLICY: _with_columns(source, policy_path or POLICY, columns), PLAN: _dumped(plan)})
+    return folder / PLAN, tuple(left)
+
+
+def _label_row(registry: Registry, identity: DatasetIdentity) -> dict[str, Any]:
+    row = registry.latest("labels", dataset=identity.key)
+    if row is None or row["kind"] != "source":
+        what = "has not been scanned" if row is None else "is a protected copy"
+        raise UsageError(
+            f"{identity.key} {what}", hint="suggest for a dataset that was scanned: clearance scan DATASET"
+        )
+    return row
+
+
+def _reports(registry: Registry, identity: DatasetIdentity, row: dict[str, Any]) -> list[dict[str, Any]]:
+    found = registry.rows("findings", ["column", "report"], dataset=identity.key, run_id=scan_run(row))
+    return [{**entry["report"], "path": entry["column"]} for entry in found]
+
+
+def _absolute(dataset: str, identity: DatasetIdentity) -> str:
+    return str(Path(dataset).absolute()) if identity.kind == "path" and "://" not in dataset else dataset
+
+
+def _with_columns(source: str, name: str, columns: dict[str, dict[str, Any]]) -> str:
+    """The policy's text with these columns in it; the rest of it stays as it is written."""
+    if not columns:
+        return source
+    own = parse(source, name)[0].get("columns") or {}
+    told = {path: {"method": method} for path, method in columns.items()}
+    if not own:
+        return source.rstrip("\n") + "\n# suggested by clearance check --suggest\n" + _dumped({"columns": told})
+    # A second key of this name is no YAML: the policy is written anew, without its comments.
+    data = parse(source, name)[0]
+    return _dumped({**data, "columns": {**own, **told}})
+
+
+def _dumped(content: dict[str, Any]) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            # Exclusive: what stands there may have been edited.
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+    except FileExistsError as error:
+        raise PublishError(f"{error.filename} is there already", hint="name a folder without it") from None
+    except OSError as error:
+        raise PublishError(f"{error.filename} can't be written: {error.strerror}", hint="name another folder") from None

@@ -1,0 +1,46 @@
+"""Verdicts as JUnit XML, which every build server shows: a suite a dataset, a case a solution."""
+
+import re
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from clearance.jobs.check import Checked
+from clearance.jobs.verdict_words import told
+
+# XML 1.0 section 2.2 has no place for these, escaped or not; a column's name may hold them.
+_UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(results: Sequence[Checked]) -> str:
+    """A conflict is a failure; what can't be decided is an error: neither lets a build pass."""
+    root = Element("testsuites", name="clearance", **_counts(results))
+    by_dataset: dict[str, list[Checked]] = {}
+    for checked in results:
+        by_dataset.setdefault(checked.dataset, []).append(checked)
+    for dataset, own in by_dataset.items():
+        suite = SubElement(root, "testsuite", name=_fit(dataset), **_counts(own))
+        for checked in own:
+            case = SubElement(suite, "testcase", classname=_fit(dataset), name=_fit(checked.solution), time="0")
+            kind = {"conflict": "failure", "clear": ""}.get(checked.verdict.verdict, "error")
+            if kind:
+                rules = ", ".join(sorted({conflict.rule for conflict in checked.verdict.conflicts}))
+                told_why = SubElement(case, kind, type=checked.verdict.verdict, message=_fit(f"not given: {rules}"))
+                lines = [f"{told(c)}\n  remedy: {c.remedy}{_where(c.where)}" for c in checked.verdict.conflicts]
+                told_why.text = _fit("\n".join(lines))
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _counts(results: Sequence[Checked]) -> dict[str, str]:
+    verdicts = [checked.verdict.verdict for checked in results]
+    failures = verdicts.count("conflict")
+    errors = len(verdicts) - failures - verdicts.count("clear")
+    return {"tests": str(len(verdicts)), "failures": str(failures), "errors": str(errors)}
+
+
+def _where(where: str) -> str:
+    return f"\n  policy: {where}" if where else ""
+
+
+def _fit(text: str) -> str:
+    return _UNFIT.sub("\ufffd", text)

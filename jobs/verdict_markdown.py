@@ -1,0 +1,40 @@
+"""Verdicts as Markdown, for the description of a pull request or a build's summary."""
+
+import re
+from collections.abc import Sequence
+
+from clearance.jobs.check import Checked
+from clearance.jobs.verdict_words import plain
+
+_MARKS = {"clear": "✅", "conflict": "⛔", "escalated": "⚠️", "undecidable": "❔"}
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def markdown(results: Sequence[Checked]) -> str:
+    """A table of verdicts, then one of objections for each dataset and solution that has any."""
+    lines = [
+        "## Clearance",
+        "",
+        "| dataset | solution | verdict | level | regimes |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for checked in results:
+        label, verdict = checked.label, checked.verdict.verdict
+        level, regimes = (label.level, plain(sorted(label.regimes))) if label else ("-", "")
+        cells = [_text(checked.dataset), _text(checked.solution), f"{_MARKS[verdict]} {verdict}", level, _text(regimes)]
+        lines.append(f"| {' | '.join(cells)} |")
+    for checked in results:
+        if not checked.verdict.conflicts:
+            continue
+        lines += ["", f"### {_text(checked.solution)}: {_text(checked.dataset)}", ""]
+        lines += ["| rule | column | facts | what would resolve it | policy |", "| --- | --- | --- | --- | --- |"]
+        for conflict in checked.verdict.conflicts:
+            facts = "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in conflict.facts.items())
+            cells = [conflict.rule, conflict.column or "", facts, conflict.remedy, conflict.where]
+            lines.append(f"| {' | '.join(map(_text, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """As it is read, whatever a name holds: no markup, no line breaks, no cell's end."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

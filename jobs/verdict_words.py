@@ -1,0 +1,43 @@
+"""What the formats for machines and reviewers say of a verdict, in one wording. Facts only: no value of the data."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from clearance.governance.decisions import Conflict
+from clearance.jobs.check import Checked
+
+RULES: Mapping[str, str] = {
+    "clear": "Every rule of the policy lets the solution have the dataset.",
+    "state": "A dataset needs a label that speaks for its present data.",
+    "level": "No column is more sensitive than the solution is cleared for.",
+    "hosting": "Data goes no further than its level allows for the solution's hosting.",
+    "regime": "A solution processes data under laws and standards it is allowed to.",
+    "usage": "Categories that the policy forbids for a usage are not used so.",
+    "purpose": "Data is used for the purposes its owner allows.",
+    "region": "Data is processed in the regions its owner allows.",
+    "environment": "Data of one environment is used in those that the policy names.",
+}
+
+
+def plain(value: Any) -> str:
+    """A fact as words."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def told(conflict: Conflict) -> str:
+    """A conflict in one line: its rule, where, the facts."""
+    place = f" at {conflict.column}" if conflict.column else ""
+    facts = "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in conflict.facts.items())
+    return f"{conflict.rule}{place}: {facts}"
+
+
+def fingerprint(checked: Checked, conflict: Conflict) -> str:
+    """The same for the same objection on another day: to this dataset, solution, rule, column and what is forbidden.
+
+    Levels, counts and the wording of remedies are left out. SHA-256, hex.
+    """
+    subject = [conflict.facts.get(key) for key in ("regime", "usage", "forbidden", "state")]
+    content = [checked.dataset, checked.solution, conflict.rule, conflict.column, subject]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()
