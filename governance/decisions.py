@@ -111,12 +111,14 @@ def decide(
     state: State = "current",
     column_labels: Mapping[str, Label] | None = None,
     column_types: Mapping[str, Iterable[str]] | None = None,
+    more: Iterable[Conflict] = (),
 ) -> Verdict:
     """The verdict on one dataset and one solution.
 
     ``label`` and ``column_labels`` (by path) are what the registry holds; ``column_types`` (entity types by
-    path) makes remedies more exact. ``facts`` are read by ``Facts``. Raises PolicyError for a fact that is not
-    known or of the wrong type, and for a clearance that is not a level of the policy.
+    path) makes remedies more exact. ``more`` are objections found elsewhere, such as those of a manifest.
+    ``facts`` are read by ``Facts``. Raises PolicyError for a fact that is not known or of the wrong type, and for a
+    clearance that is not a level of the policy.
     """
     facts = facts if isinstance(facts, Facts) else read_facts(facts)
     policy.levels.rank(solution.clearance)
@@ -128,6 +130,7 @@ def decide(
         found.append(Conflict("state", None, {"state": state, "missing": "current label"}, remedy, definite=False))
     if label is not None and (state in _LABEL_HOLDS):
         found += _judge(label, column_labels or {}, column_types or {}, facts, solution, policy)
+    found += more
     if any(conflict.definite for conflict in found):
         return Verdict("conflict", tuple(found))
     return Verdict("undecidable" if found else "clear", tuple(found))

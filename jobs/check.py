@@ -11,10 +11,12 @@ from typing import Any
 
 from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
 from clearance.governance.coverage import Coverage
-from clearance.governance.decisions import State, Verdict, decide, read_facts
+from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
+from clearance.governance.declarations import declaration_conflicts, with_declared
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labeling import label_column, label_dataset
 from clearance.governance.labels import Label
+from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
@@ -79,15 +81,17 @@ def check(
     registry: Registry,
     *,
     facts: Mapping[str, Any] | None = None,
+    manifest: Manifest | None = None,
     record: bool = True,
 ) -> Checked:
     """The verdict on one dataset and one solution, recorded in the registry if there is one.
 
-    ``facts`` add to those declared with the label. What can't be told is undecidable, and blocks.
+    ``facts`` add to those declared with the label. What ``manifest`` declares adds to the facts and to the label, and
+    what the data is beyond it objects. What can't be told is undecidable, and blocks.
     """
     identity = dataset if isinstance(dataset, DatasetIdentity) else dataset_identity(dataset)
     found = standing(registry, identity)
-    return judge(identity, found, solution, policy, registry, facts=facts, record=record)
+    return judge(identity, found, solution, policy, registry, facts=facts, manifest=manifest, record=record)
 
 
 def judge(
@@ -98,6 +102,7 @@ def judge(
     registry: Registry,
     *,
     facts: Mapping[str, Any] | None = None,
+    manifest: Manifest | None = None,
     record: bool = True,
 ) -> Checked:
     """The same for a standing that the caller knows, such as a DataFrame's straight after its scan."""
@@ -107,7 +112,7 @@ def judge(
     columns = {
         path: Label.from_dict({k: v for k, v in own.items() if k != "entity_types"}) for path, own in stored.items()
     }
-    declared = _facts(row.get("facts") or {}, facts or {})
+    declared = _facts(row.get("facts") or {}, {**(manifest.facts() if manifest else {}), **(facts or {})})
     state: State = found.state
     reason = found.reason
     if state == "current" and row.get("policy_digest") != policy.digest:
@@ -120,6 +125,11 @@ def judge(
         state, reason = "sampled", sampled
     if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
         state, reason = "overlooked", overlooked
+    types = {path: tuple(own.get("entity_types", ())) for path, own in stored.items()}
+    beyond: list[Conflict] = []
+    if manifest is not None and label is not None:
+        beyond = declaration_conflicts(manifest, columns, types, label, policy)
+        columns, label = with_declared(manifest, columns, label, policy)
     verdict = decide(
         label,
         read_facts(declared),
@@ -127,7 +137,8 @@ def judge(
         policy,
         state=state,
         column_labels=columns,
-        column_types={path: own.get("entity_types", ()) for path, own in stored.items()},
+        column_types=types,
+        more=beyond,
     )
     reason = reason or _overlooked(row) or _sampled(row)
     checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason)

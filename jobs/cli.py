@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Do all of it for many datasets and solutions.",
     "evaluate": "Measure how well detection does on labelled data.",
     "detectors": "List, try and explain what looks for sensitive data.",
+    "manifest": "Draft, check and compare what an owner declares of a dataset.",
     "explain": "Say why a dataset or column has its label.",
     "lineage": "Show what the runs recorded.",
     "audit": "Show or verify the audit trail.",

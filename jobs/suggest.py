@@ -85,13 +85,12 @@ def _with_columns(source: str, name: str, columns: dict[str, dict[str, Any]]) ->
     """The policy's text with these columns in it; the rest of it stays as it is written."""
     if not columns:
         return source
-    own = parse(source, name)[0].get("columns") or {}
+    data = parse(source, name)[0]
     told = {path: {"method": method} for path, method in columns.items()}
-    if not own:
+    if "columns" not in data:
         return source.rstrip("\n") + "\n# suggested by clearance check --suggest\n" + _dumped({"columns": told})
     # A second key of this name is no YAML: the policy is written anew, without its comments.
-    data = parse(source, name)[0]
-    return _dumped({**data, "columns": {**own, **told}})
+    return _dumped({**data, "columns": {**(data["columns"] or {}), **told}})
 
 
 def _dumped(content: dict[str, Any]) -> str:

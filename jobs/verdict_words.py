@@ -17,6 +17,7 @@ RULES: Mapping[str, str] = {
     "usage": "Categories that the policy forbids for a usage are not used so.",
     "purpose": "Data is used for the purposes its owner allows.",
     "region": "Data is processed in the regions its owner allows.",
+    "declaration": "The data is no more than its owner declares.",
     "environment": "Data of one environment is used in those that the policy names.",
 }
 
@@ -38,6 +39,6 @@ def fingerprint(checked: Checked, conflict: Conflict) -> str:
 
     Levels, counts and the wording of remedies are left out. SHA-256, hex.
     """
-    subject = [conflict.facts.get(key) for key in ("regime", "usage", "forbidden", "state")]
+    subject = [conflict.facts.get(key) for key in ("regime", "usage", "forbidden", "state", "disagreement")]
     content = [checked.dataset, checked.solution, conflict.rule, conflict.column, subject]
     return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()

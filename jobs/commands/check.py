@@ -13,6 +13,8 @@ from clearance.jobs.commands.output import emit, print_check
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clearance.governance.manifest import Manifest
+    from clearance.governance.policy import Policy
     from clearance.jobs.check import Checked
 
 
@@ -39,12 +41,13 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Write a plan, and the policy it needs, that make a version the solutions may have.",
 )
+@click.option("--manifest", metavar="FILE", help="What the owner declares (ODCS v3.1); for one DATASET.")
 @options.policy
 @options.facts
 @options.home
 def command(
     datasets: tuple[str, ...], names: tuple[str, ...], solutions: str | None, output: str, baseline: str | None,
-    suggest: Path | None, policy: str | None, home: str | None, facts: tuple[str, ...],
+    suggest: Path | None, manifest: str | None, policy: str | None, home: str | None, facts: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
 
@@ -69,7 +72,12 @@ def command(
 
         earlier = read_baseline(baseline)
     registry = Registry(home)
-    results = [check(dataset, profile, rules, registry, facts=declared) for dataset in datasets for profile in profiles]
+    owner = _manifest(manifest, datasets, rules)
+    results = [
+        check(dataset, profile, rules, registry, facts=declared, manifest=owner)
+        for dataset in datasets
+        for profile in profiles
+    ]
     codes = [int(result.exit_code) for result in results]
     code = next((code for code in (5, 3, 4) if code in codes), 0)
     if suggest is not None:
@@ -81,6 +89,19 @@ def command(
             click.echo(f"not by protection alone: {line}", err=True)
     _print(results, output, code, earlier)
     return code
+
+
+def _manifest(path: str | None, datasets: tuple[str, ...], policy: "Policy") -> "Manifest | None":
+    if path is None:
+        return None
+    from clearance.governance.manifest import load_manifest
+    from clearance.jobs.manifests import require_same
+
+    if len(datasets) != 1:
+        raise UsageError("a manifest speaks of one dataset", hint="check each dataset with its own")
+    manifest = load_manifest(path, policy)
+    require_same(manifest, datasets[0])
+    return manifest
 
 
 def _print(results: "Sequence[Checked]", output: str, code: int, baseline: dict[str, Any] | None) -> None:

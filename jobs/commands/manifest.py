@@ -1,0 +1,104 @@
+"""``clearance manifest``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clearance.jobs.commands import options
+from clearance.jobs.commands.output import emit, table
+
+if TYPE_CHECKING:
+    from clearance.governance.policy import Policy
+
+
+@click.group("manifest")
+def command() -> None:
+    """What an owner declares of a dataset, as an Open Data Contract Standard v3.1 file."""
+
+
+@command.command("new")
+@click.argument("dataset")
+@click.option(
+    "--to", type=click.Path(path_type=Path), metavar="FILE", help="Write it there. [default: standard output]"
+)
+@options.policy
+@options.home
+def new(dataset: str, to: Path | None, policy: str | None, home: str | None) -> int:
+    """Draft a manifest for a scanned DATASET: what was found in it, and what its owner is to complete."""
+    from clearance.errors import PublishError
+    from clearance.governance.registry import Registry
+    from clearance.jobs.manifests import new_manifest
+
+    text = new_manifest(dataset, _policy(policy), Registry(home))
+    if to is None:
+        click.echo(text, nl=False)
+        return 0
+    try:
+        with to.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise PublishError(f"{to} is there already", hint="name another file, or take this one away") from None
+    except OSError as error:
+        raise PublishError(f"{to} can't be written: {error.strerror}", hint="name another file") from None
+    click.echo(f"{to} (created)")
+    return 0
+
+
+@command.command("lint")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@options.policy
+def lint(files: tuple[str, ...], policy: str | None) -> int:
+    """Check that each FILE is a valid manifest: the standard, our properties, the names they use. Exits 2 otherwise."""
+    from clearance.governance.manifest import load_manifest
+
+    rules = _policy(policy)
+    for file in files:
+        manifest = load_manifest(file, rules)
+        missing = [role for role, names in manifest.team.items() if not names]
+        told = f"  (no {', no '.join(missing)} in its team)" if missing else ""
+        click.echo(f"{file}: valid, {len(manifest.columns)} columns of {manifest.dataset}{told}")
+    return 0
+
+
+@command.command("compare")
+@click.argument("file", metavar="FILE")
+@click.argument("dataset", required=False)
+@options.output
+@options.policy
+@options.home
+def compare(file: str, dataset: str | None, output: str, policy: str | None, home: str | None) -> int:
+    """Say where the manifest FILE and what was found in its DATASET disagree.
+
+    Exits 3 when the data is more than its owner declares.
+    """
+    from clearance.governance.manifest import load_manifest
+    from clearance.governance.registry import Registry
+    from clearance.jobs import manifests
+
+    rules = _policy(policy)
+    manifest = load_manifest(file, rules)
+    found = manifests.compare(manifest, rules, Registry(home), dataset)
+    result = {"manifest": file, "dataset": manifest.dataset, "disagreements": [one.to_dict() for one in found]}
+    emit(result, output, _print)
+    return 3 if any(one.blocks for one in found) else 0
+
+
+def _print(result: Any) -> None:
+    if not result["disagreements"]:
+        click.echo(f"{result['dataset']} is as {result['manifest']} declares it")
+        return
+    rows = [
+        [one["kind"], one["column"] or "-", one["declared"], one["observed"], one["where"]]
+        for one in result["disagreements"]
+    ]
+    table(["disagreement", "column", "declared", "observed", "where"], rows)
+
+
+def _policy(path: str | None) -> "Policy":
+    import os
+
+    from clearance.governance.policy import load_policy
+
+    chosen = path or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
+    return load_policy(chosen)

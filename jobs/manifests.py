@@ -1,0 +1,75 @@
+"""Manifests beside what the registry knows: drafted from a scan, compared with it. Starts no Spark."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clearance.errors import DatasetError, UsageError
+from clearance.governance.declarations import Disagreement, disagreements
+from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.labels import Label
+from clearance.governance.manifest import Manifest
+from clearance.governance.manifest_draft import draft
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry
+from clearance.jobs.check import labels_under, scan_run
+
+
+class Observed:
+    """What the registry says of a dataset: label, column labels, entity types and SQL types by path."""
+
+    def __init__(self, dataset: str, policy: Policy, registry: Registry) -> None:
+        """Raises ``DatasetError`` for a dataset without a label under this policy."""
+        self.identity: DatasetIdentity = dataset_identity(dataset)
+        row = registry.latest("labels", dataset=self.identity.key)
+        if row is None:
+            raise DatasetError(f"{dataset} has no label", hint=f"scan it first: clearance scan {dataset}")
+        stored = row["columns"]
+        self.types = {path: tuple(own.get("entity_types", ())) for path, own in stored.items()}
+        self.columns = {
+            path: Label.from_dict({key: value for key, value in own.items() if key != "entity_types"})
+            for path, own in stored.items()
+        }
+        self.label = Label.from_dict(row["label"])
+        if row.get("policy_digest") != policy.digest:
+            again = labels_under(policy, row, registry)
+            if again is None:
+                raise DatasetError(
+                    f"{dataset} was labelled and proved under another policy", hint="give that policy: --policy FILE"
+                )
+            self.columns, self.label = again
+        found = registry.rows("findings", ["column", "report"], dataset=self.identity.key, run_id=scan_run(row))
+        self.sql_types = {entry["column"]: str(entry["report"]["type"]) for entry in found}
+
+
+def new_manifest(dataset: str, policy: Policy, registry: Registry) -> str:
+    """The text of a first manifest for a scanned dataset."""
+    seen = Observed(dataset, policy, registry)
+    return draft(dataset, seen.identity.key, seen.label, seen.columns, seen.types, seen.sql_types)
+
+
+def compare(manifest: Manifest, policy: Policy, registry: Registry, dataset: str | None = None) -> list[Disagreement]:
+    """Where the manifest and the registry disagree on ``dataset`` (without it: the one the manifest names)."""
+    if dataset is not None:
+        require_same(manifest, dataset)
+    seen = Observed(dataset or _beside(manifest), policy, registry)
+    today = datetime.now(UTC).date()
+    return disagreements(manifest, seen.columns, seen.types, seen.sql_types, seen.label, policy, today)
+
+
+def require_same(manifest: Manifest, dataset: str) -> None:
+    """Raises ``UsageError`` when the manifest declares another dataset than this one."""
+    own = {dataset_identity(name).key for name in (manifest.dataset, _beside(manifest))}
+    if dataset_identity(dataset).key not in own:
+        raise UsageError(
+            f"{manifest.source} declares {manifest.dataset}, not {dataset}",
+            hint="give the dataset's own manifest, or correct its physicalName",
+        )
+
+
+def _beside(manifest: Manifest) -> str:
+    """The declared reference; a path that is not here may be meant from where the manifest lies."""
+    name = manifest.dataset
+    if "://" in name or Path(name).exists():
+        return name
+    beside = Path(manifest.source).parent / name
+    return str(beside) if beside.exists() else name
