@@ -13,12 +13,12 @@ _UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def junit(results: Sequence[Checked]) -> str:
     """A conflict is a failure; what can't be decided is an error: neither lets a build pass."""
-    root = Element("testsuites", name="clearance", **_counts(results))
+    root = Element("testsuites", {"name": "clearance", **_counts(results)})
     by_dataset: dict[str, list[Checked]] = {}
     for checked in results:
         by_dataset.setdefault(checked.dataset, []).append(checked)
     for dataset, own in by_dataset.items():
-        suite = SubElement(root, "testsuite", name=_fit(dataset), **_counts(own))
+        suite = SubElement(root, "testsuite", {"name": _fit(dataset), **_counts(own)})
         for checked in own:
             case = SubElement(suite, "testcase", classname=_fit(dataset), name=_fit(checked.solution), time="0")
             kind = {"conflict": "failure", "clear": ""}.get(checked.verdict.verdict, "error")
