@@ -25,6 +25,7 @@ import importlib
 import pstats
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from unittest.mock import patch
 
 import pyarrow as pa
@@ -66,6 +67,7 @@ def without_context(
     return recognizer
 
 
+@cache
 def engines(*, context: bool) -> tuple[Engine, AnalyzerEngine]:
     """Ours and stock Presidio's, over the same recognizers."""
     build = recognizers.build_recognizer if context else without_context

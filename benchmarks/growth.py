@@ -135,8 +135,7 @@ def by_columns(most: int, rows: int) -> None:
             scan()
             before, own = cpu_seconds(os.getpid()), time.process_time()
             scan()
-            after = cpu_seconds(os.getpid())
-            spent = time.process_time() - own + sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
+            spent = time.process_time() - own + cpu_seconds(os.getpid()) - before
             points.append((size, spent))
     show(f"columns of {rows:,} rows, in Spark", points, unit="cell", units=[rows * size for size, _ in points])
 

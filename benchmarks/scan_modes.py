@@ -41,8 +41,7 @@ def measured(work: Callable[[], Scanned]) -> tuple[Scanned, float, int]:
     """The scan, its CPU seconds and the bytes read for it."""
     before, own, read = cpu_seconds(os.getpid()), time.process_time(), bytes_read()
     done = work()
-    after = cpu_seconds(os.getpid())
-    spent = time.process_time() - own + sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
+    spent = time.process_time() - own + cpu_seconds(os.getpid()) - before
     return done, spent, bytes_read() - read
 
 

@@ -97,8 +97,7 @@ def measured(work: Callable[[], object]) -> Cost:
     with PeakMemory() as peak:
         work()
     wall = time.monotonic() - start
-    # A worker that ended meanwhile is left out: it had been idle, or the next one does its work.
-    spent = sum(seconds - before.get(pid, 0.0) for pid, seconds in cpu_seconds(os.getpid()).items())
+    spent = cpu_seconds(os.getpid()) - before
     return Cost(wall, spent, peak.together)
 
 

@@ -33,8 +33,8 @@ except ImportError:  # a platform without a wheel
 #: Which texts of a buffer a gate of another kind lets through: their indexes.
 RowGate = Callable[[Buffer], npt.NDArray[np.int64]]
 
-#: So many compiled databases are kept: three for each configuration in use.
-_KEPT = 12
+#: So many octets of compiled databases are kept: three of up to 4 MB for each configuration in use.
+_KEPT = 128 << 20
 #: A row's index needs no more: Hyperscan takes less than 4 GiB at once.
 _ROW_BITS = 32
 _LETTERS = np.array([chr(byte).isalpha() and byte < 128 for byte in range(256)])

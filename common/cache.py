@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from itertools import accumulate
 from pathlib import Path
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -25,15 +26,19 @@ def read_own(path: Path) -> bytes | None:
             if status.st_uid != os.getuid() or status.st_mode & 0o022:
                 return None
             digest, content = file.read(_DIGEST_SIZE), file.read()
+            with contextlib.suppress(OSError):
+                os.utime(file.fileno())  # what is in use stays longest
     except OSError:
         return None
     return content if hashlib.sha256(content).digest() == digest else None
 
 
 def write_own(path: Path, content: bytes, *, keep: int) -> None:
-    """Writes a file that only this user can read, all or nothing, and removes all but the ``keep`` newest beside it.
+    """Writes a file that only this user can read, all or nothing, and makes room beside it.
 
-    A folder that can't be written is no error: what is not kept is made again.
+    The files that were not read or written for longest go until the rest hold no more than ``keep`` octets: small
+    ones, which are quickly made again, don't push out the large ones. A folder that can't be written is no error:
+    what is not kept is made again.
     """
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,6 +50,7 @@ def write_own(path: Path, content: bytes, *, keep: int) -> None:
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
-        by_age = sorted(path.parent.iterdir(), key=lambda entry: entry.stat().st_mtime, reverse=True)
-        for old in by_age[keep:]:
-            old.unlink(missing_ok=True)
+        facts = sorted(((entry.stat(), entry) for entry in path.parent.iterdir()), key=lambda fact: -fact[0].st_mtime)
+        for (_, old), held in zip(facts, accumulate(status.st_size for status, _ in facts), strict=True):
+            if held > keep and old != path:
+                old.unlink(missing_ok=True)

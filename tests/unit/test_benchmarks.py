@@ -1,5 +1,6 @@
 """The benchmarks run, say how far the engine is from Presidio, and are about the data that they describe."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -20,20 +21,19 @@ def script(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return runpy.run_path(str(BENCHMARKS / name))
 
 
-def printed(name: str, *arguments: str) -> str:
-    return subprocess.run(
-        [sys.executable, str(BENCHMARKS / name), *arguments], capture_output=True, text=True, check=True
-    ).stdout
-
-
-def test_the_engine_beside_presidio() -> None:
-    said = printed("engine.py", "--rows", "20", "--paragraphs", "5", "--sample", "5")
+def test_the_engine_beside_presidio(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = script("engine.py", monkeypatch)
+    engine["measure_table"](20, 5, profile=False)
+    for context in (True, False):
+        engine["measure_paragraphs"](5, 5, context=context, profile=False)
+    said = capsys.readouterr().out
     assert said.count("other hits: 0\n") == 3
     assert len(re.findall(r"^  clearance.* times stock$", said, re.MULTILINE)) == 7
 
 
-def test_growth() -> None:
-    said = printed("growth.py", "length", "--most", "1000")
+def test_growth(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    script("growth.py", monkeypatch)["by_length"](1000)
+    said = capsys.readouterr().out
     assert re.search(r"^ +100 .* times the first$", said, re.MULTILINE)
     assert "to the power of" in said
 
@@ -58,6 +58,22 @@ def test_huge_cells_hold_what_the_scan_has_to_find(tmp_path: Path, monkeypatch: 
     memory = script("memory.py", monkeypatch)
     assert memory["write_cells"](tmp_path, megabytes=1, cells=2) == 2 << 20
     assert memory["octets_of_text"](tmp_path / "cells.parquet") >= 2 << 20
+
+
+def test_cpu_of_children_that_ended_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu_seconds: Callable[[int], float] = script("processes.py", monkeypatch)["cpu_seconds"]
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    parent = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); print('done', flush=True); input()"
+    )
+    before = cpu_seconds(os.getpid())
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert cpu_seconds(os.getpid()) - before >= 0.5
+        process.communicate("\n")
 
 
 def test_memory_of_a_process_and_its_children(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,8 +74,8 @@ def test_a_long_text_has_the_hits_that_presidio_finds_in_it() -> None:
         "am 3. Mai für 12,50 €",
         "🙂 passport 912803456",
     )
-    text = ". ".join(rng.choice(pieces) for _ in range(4_000))
-    assert len(text) > 3 * SIZE
+    text = ". ".join(rng.choice(pieces) for _ in range(1_700))
+    assert len(text) > 1.5 * SIZE
     engine = load_engine(ner=None)
     stock = AnalyzerEngine(
         registry=RecognizerRegistry(recognizers=list(engine.recognizers)),
@@ -85,5 +85,5 @@ def test_a_long_text_has_the_hits_that_presidio_finds_in_it() -> None:
     )
     ours = {(span.start, span.end, span.entity_type, span.score) for span in engine.recognized([text])[0]}
     theirs = {(hit.start, hit.end, hit.entity_type, round(hit.score, 4)) for hit in stock.analyze(text, "en")}
-    assert len(theirs) > 1_000
+    assert len(theirs) > 500
     assert ours == theirs
