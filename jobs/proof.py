@@ -22,7 +22,7 @@ from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, leaves_of, readable_frame
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.texts import Inside, TextProtector
-from clearance.jobs.workers import Batches, distinct_of, map_batches
+from clearance.jobs.workers import Batches, distinct_of, in_even_batches, map_batches
 from clearance.leaves import read_leaf
 from clearance.tokenization.methods import Method, is_protected
 from clearance.values import to_text
@@ -71,7 +71,7 @@ class _Checker:
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         counts: Counter[tuple[str, str]] = Counter()
         tokenizer = None
-        for batch in batches:
+        for batch in in_even_batches(batches):
             tokenizer = tokenizer or self.tokens.open()
             counts["", "rows"] += batch.num_rows
             for leaf in self.plan.leaves:

@@ -16,7 +16,7 @@ from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.texts import Inside, TextProtector
-from clearance.jobs.workers import Batches, distinct_of
+from clearance.jobs.workers import Batches, distinct_of, in_even_batches
 from clearance.leaves import read_leaf, replace_leaves
 from clearance.paths import Step
 from clearance.tokenization.methods import Method, apply
@@ -37,7 +37,7 @@ class Rewriter:
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         state: _Worker | None = None
-        for batch in batches:
+        for batch in in_even_batches(batches):
             if state is None:
                 state = _Worker(self)
             yield state.rewrite(batch)
@@ -138,7 +138,8 @@ class _RecordMarks:
     def add(self, rows: npt.NDArray[np.int64], entity_type: str, level: str) -> None:
         if not len(rows):
             return
-        np.maximum.at(self._level, rows, np.int8(self._rank[level]))
+        # A row that is there twice gets the same both times.
+        self._level[rows] = np.maximum(self._level[rows], np.int8(self._rank[level]))
         self._holds.setdefault(entity_type, np.zeros(len(self._level), np.bool_))[rows] = True
 
     def columns(self) -> list[pa.Array]:

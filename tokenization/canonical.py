@@ -7,11 +7,14 @@ lower-casing and dropping separators, which is most of them. A test holds both e
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.tokenization.normalization import family_of, normalize, region_of, width_of
+from clearance.tokenization.plain_values import are_plain_addresses, plain_identifiers
 from clearance.tokenization.regions import REGIONS
+from clearance.tokenization.rows import Booleans
 
 
 class _Fast(NamedTuple):
@@ -20,10 +23,6 @@ class _Fast(NamedTuple):
     rule: str
     pattern: str
     change: Callable[[Any], Any]
-
-
-def _squeeze(values: pa.Array) -> pa.Array:
-    return pc.replace_substring_regex(pc.ascii_upper(values), r"[ \-]", "")
 
 
 def _trim_lower(values: pa.Array) -> pa.Array:
@@ -41,8 +40,6 @@ def _join(prefix: str, values: pa.Array) -> pa.Array:
 
 
 _FAST = {
-    "email": _Fast("email/1", r"^[ \t\r\n]*[A-Za-z0-9._%+'\-]+@[A-Za-z0-9.\-]*[A-Za-z0-9\-][ \t\r\n]*$", _trim_lower),
-    "id": _Fast("id/1", r"^ *[A-Za-z0-9]+(?:[ \-][A-Za-z0-9]+)* *$", _squeeze),
     "name": _Fast("name/1", r"^[ \t\r\n]*[A-Za-z0-9.,'\-]+(?: [A-Za-z0-9.,'\-]+)*[ \t\r\n]*$", _trim_lower),
     "phone": _Fast("phone/1", r"^\+[1-9][0-9]{6,14}$", lambda values: values),
     "plain": _Fast("plain/1", r"^[!-~](?:[ -~]*[!-~])?$", lambda values: values),
@@ -58,12 +55,7 @@ def _fast_path(entity_type: str, region: str) -> _Fast | None:
     family = family_of(entity_type)
     if family == "phone" and REGIONS[region_of(entity_type, region)][0] == "1":
         return _PHONE_OF_CODE_1
-    fast = _FAST.get(family)
-    width = width_of(entity_type)
-    if fast is None or not width:
-        return fast
-    # Fewer digits than the full width may lack the zeros in front, which only the rule itself restores.
-    return fast._replace(pattern=rf"^[0-9](?:[ \-]?[0-9]){{{width - 1}}}$")
+    return _FAST.get(family)
 
 
 def message(value: str, entity_type: str, region: str) -> bytes:
@@ -86,18 +78,49 @@ def texts_of(values: pa.Array) -> list[str]:
     return found
 
 
-def messages(values: pa.Array, entity_type: str, region: str) -> list[bytes]:
-    """``message`` for each of a text array's values; there must be no nulls."""
+class Plain(NamedTuple):
+    """The values of a batch that are plainly written: (n,) which they are, and their canonical forms.
+
+    The input of a value's HMAC is ``prefix``, its rule and NUL, and the form.
+    """
+
+    prefix: bytes
+    fits: Booleans
+    forms: list[bytes]
+
+
+def plain(values: pa.Array, entity_type: str, region: str) -> Plain:
+    """Of a text array without nulls what needs no look at single values."""
+    family = family_of(entity_type)
+    if family == "email":
+        trimmed = _trim_lower(values)
+        fits = are_plain_addresses(trimmed)
+        return Plain(b"email/1\0", fits, _octets(trimmed, fits))
+    if family == "id":
+        return Plain(b"id/1\0", *plain_identifiers(values, width_of(entity_type)))
     fast = _fast_path(entity_type, region)
     if fast is None:
-        return [message(text, entity_type, region) for text in texts_of(values)]
-    plainly = pc.match_substring_regex(values, fast.pattern)
-    odd = pc.invert(plainly)
+        return Plain(b"", np.zeros(len(values), np.bool_), [])
+    matched = pc.match_substring_regex(values, fast.pattern)
+    fits = matched.to_numpy(zero_copy_only=False)
     # Only what matched: Arrow's kernels refuse bytes that are no UTF-8.
-    tagged = _join(f"{fast.rule}\0", fast.change(values.filter(plainly)).cast(pa.large_string()))
-    quick: list[bytes] = tagged.cast(pa.large_binary()).to_pylist()
-    if len(quick) == len(values):
-        return quick
-    slow = iter([message(text, entity_type, region) for text in texts_of(values.filter(odd))])
-    rest = iter(quick)
-    return [next(rest) if fits else next(slow) for fits in plainly.to_pylist()]
+    changed = fast.change(values if fits.all() else values.filter(matched))
+    return Plain(f"{fast.rule}\0".encode(), fits, changed.cast(pa.large_string()).cast(pa.large_binary()).to_pylist())
+
+
+def messages(values: pa.Array, entity_type: str, region: str, found: Plain | None = None) -> list[bytes]:
+    """``message`` for each of a text array's values; there must be no nulls. ``found``: what ``plain`` says."""
+    found = plain(values, entity_type, region) if found is None else found
+    quick = (found.prefix + form for form in found.forms)
+    if found.fits.all():
+        return list(quick)
+    odd = values.filter(pa.array(~found.fits))
+    slow = iter([message(text, entity_type, region) for text in texts_of(odd)])
+    return [next(quick) if fits else next(slow) for fits in found.fits.tolist()]
+
+
+def _octets(values: pa.Array, chosen: Booleans) -> list[bytes]:
+    octets: list[bytes] = (
+        (values if chosen.all() else values.filter(pa.array(chosen))).cast(pa.large_binary()).to_pylist()
+    )
+    return octets

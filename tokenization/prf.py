@@ -44,9 +44,11 @@ class KeyedHash:
         if not hmac.compare_digest(self.digests([b"self-test"]), hmac.digest(key, b"self-test", "sha256")):
             raise RuntimeError("this interpreter's SHA-256 does not agree with OpenSSL's")
 
-    def digests(self, messages: Iterable[bytes]) -> bytes:
-        """The 32-byte HMACs of all messages, one after the other."""
-        inner, outer = self._inner.copy, self._outer.copy
+    def digests(self, messages: Iterable[bytes], prefix: bytes = b"") -> bytes:
+        """The 32-byte HMACs of all messages, one after the other; each is taken over ``prefix`` and the message."""
+        begun = self._inner.copy()
+        begun.update(prefix)
+        inner, outer = begun.copy, self._outer.copy
         found = []
         for message in messages:
             state = inner()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 Booleans: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
@@ -70,6 +71,28 @@ def in_rows(values: pa.Array) -> tuple[list[Rows], Integers]:
             octets *= within(width, lengths[part])
             groups.append(Rows(part, octets, lengths[part]))
     return groups, np.concatenate(rest)
+
+
+_SAMPLE, _REPEATED = 1 << 10, 5
+
+
+def distinct(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    """The distinct values of an array and each row's place among them (null for null): ``spread`` undoes it.
+
+    Where the first thousand hardly repeat, the values as they are and no places: looking for repeats would cost more
+    than they save. So a value may be there twice.
+    """
+    if len(values) > _SAMPLE and not values.null_count:
+        head = values.slice(0, _SAMPLE)
+        if pc.count_distinct(head).as_py() >= _SAMPLE - _REPEATED:
+            return values, None
+    encoded = pc.dictionary_encode(values)
+    return encoded.dictionary, encoded.indices
+
+
+def spread(values: pa.Array, places: pa.Array | None) -> pa.Array:
+    """What belongs to distinct values, for each row."""
+    return values if places is None else values.take(places)
 
 
 def within(width: int, lengths: Integers) -> Booleans:

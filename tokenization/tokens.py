@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from clearance.errors import UsageError
-from clearance.tokenization.canonical import message, messages
+from clearance.tokenization.canonical import message, messages, plain
 from clearance.tokenization.keys import KeyRing, check_domain
 from clearance.tokenization.regions import REGIONS
-from clearance.tokenization.rows import Bytes, Integers, binary_of, in_order, in_rows
+from clearance.tokenization.rows import Bytes, Integers, binary_of, distinct, in_order, in_rows, spread
 from clearance.tokenization.siv import TAG_BYTES
 from clearance.tokenization.slugs import type_of
 from clearance.tokenization.token_format import (
@@ -105,16 +105,14 @@ class Tokenizer:
         carry.
         """
         keys = self.keys_of(entity_type)
-        encoded = _distinct(values)
-        distinct = encoded.dictionary
-        genuine = list(self._genuine(distinct))
-        opened = _opened(genuine, len(distinct))
-        if opened.null_count < len(opened):
-            distinct = pc.coalesce(opened.cast(distinct.type), distinct)
+        cells, places = _distinct(values)
+        genuine = list(self._genuine(cells))
+        if any(found.kind == REVERSIBLE for found in genuine):
+            cells = pc.coalesce(_opened(genuine, len(cells)).cast(cells.type), cells)
         kept = [found.positions for found in genuine if found.kind == ONE_WAY]
-        raw, where, parts = _raw(distinct, kept)
+        raw, where, parts = _raw(cells, kept)
         parts.append((where, self._one_way(raw, entity_type, keys)))
-        return in_order(parts, pa.string(), encoded.indices)
+        return in_order(parts, pa.string(), places)
 
     def encrypt(self, values: pa.Array, entity_type: str) -> pa.Array:
         """Reversible tokens of text values, as ``string``: exactly what is written comes back from ``reverse``.
@@ -123,20 +121,18 @@ class Tokenizer:
         lower case. Nulls stay null; the empty string is replaced too. Raises like ``tokenize``.
         """
         keys = self.keys_of(entity_type)
-        encoded = _distinct(values)
-        distinct = encoded.dictionary
-        raw, where, parts = _raw(distinct, [found.positions for found in self._genuine(distinct)])
-        parts += [(where[places], tokens) for places, tokens in _reversible(raw, keys)]
-        return in_order(parts, pa.string(), encoded.indices)
+        cells, places = _distinct(values)
+        raw, where, parts = _raw(cells, [found.positions for found in self._genuine(cells)])
+        parts += [(where[chosen], tokens) for chosen, tokens in _reversible(raw, keys)]
+        return in_order(parts, pa.string(), places)
 
     def reverse(self, values: pa.Array) -> pa.Array:
         """The values inside reversible tokens of this domain, as ``string``; null for everything else.
 
         Null for a one-way token, a forged or foreign one, or what is no token: count them before you trust a column.
         """
-        encoded = _distinct(values)
-        distinct = encoded.dictionary
-        return _opened(self._genuine(distinct), len(distinct)).take(encoded.indices)
+        cells, places = _distinct(values)
+        return spread(_opened(self._genuine(cells), len(cells)), places)
 
     def token(self, value: str, entity_type: str) -> str:
         """The one-way token of one value, always: ``tokenize`` for text, where a span is known to be no token."""
@@ -158,14 +154,14 @@ class Tokenizer:
 
         ``kind``: ``h`` or ``r`` for tokens of that kind only.
         """
-        encoded = _distinct(values)
-        places = np.full(len(encoded.dictionary), -1, dtype=np.int32)
+        cells, places = _distinct(values)
+        which = np.full(len(cells), -1, dtype=np.int32)
         types: list[str] = []
-        for found in self._genuine(encoded.dictionary):
+        for found in self._genuine(cells):
             if kind in (None, found.kind):
-                places[found.positions] = len(types)
+                which[found.positions] = len(types)
                 types.append(found.keys.entity_type)
-        return pa.array(types, pa.string()).take(pa.array(places, mask=places < 0)).take(encoded.indices)
+        return spread(pa.array(types, pa.string()).take(pa.array(which, mask=which < 0)), places)
 
     def verified_spans(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, entity type) of this domain's tokens in a text, in order, offsets in code points.
@@ -186,7 +182,11 @@ class Tokenizer:
         return spans
 
     def _one_way(self, values: pa.Array, entity_type: str, keys: TypeKeys) -> pa.Array:
-        digests = keys.prf.digests(messages(values, entity_type, self._region))
+        found = plain(values, entity_type, self._region)
+        if found.fits.all():
+            digests = keys.prf.digests(found.forms, found.prefix)
+        else:
+            digests = keys.prf.digests(messages(values, entity_type, self._region, found))
         bodies = np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)[:, :BODY_BYTES]
         return join(keys.header(ONE_WAY), ONE_WAY, keys.mac, bodies, np.full(len(bodies), BODY_BYTES))
 
@@ -238,12 +238,12 @@ class Tokenizer:
         raise TypeError("a Tokenizer can't be pickled or copied; build one from a KeyReference where it is needed")
 
 
-def _distinct(values: pa.Array) -> pa.DictionaryArray:
+def _distinct(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:
     if isinstance(values, pa.DictionaryArray):
         values = values.cast(values.type.value_type)
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
         raise TypeError(f"tokens are made from text, not from {values.type}: convert with clearance.values.to_text")
-    return pc.dictionary_encode(values)
+    return distinct(values)
 
 
 _Parts = list[tuple[Integers, pa.Array]]
