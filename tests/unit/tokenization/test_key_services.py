@@ -242,20 +242,28 @@ def test_a_key_that_is_denied(gcp_kms, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "told"), [("disable_key", "disabled"), ("schedule_key_deletion", "pending deletion")]
+    ("code", "told"),
+    [
+        ("AccessDeniedException", "no permission"),
+        ("DisabledException", "the key is disabled"),
+        ("KMSInvalidStateException", "pending deletion"),
+        ("ExpiredTokenException", "expired"),
+        ("IncorrectKeyException", "another key"),
+        ("SomethingNewException", "SomethingNewException"),
+    ],
 )
-def test_an_aws_key_out_of_use(aws_kms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, told: str) -> None:
-    import boto3
+def test_what_aws_says_no_with(aws_kms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, told: str) -> None:
+    """moto lets everyone do everything: what AWS answers is put into the real client."""
+    from botocore.stub import Stubber
 
     for name, value in aws_kms.env.items():
         monkeypatch.setenv(name, value)
-    client = boto3.client("kms", "eu-west-1")
-    key = client.create_key()["KeyMetadata"]
-    provider = open_keys(f"awskms://{key['Arn']}?keyset={tmp_path / 'keyset.json'}")
+    provider = open_keys(aws_kms.uri(tmp_path / "keyset.json"))
     provider.create()
-    provider.load().require("default")
-    getattr(client, state)(KeyId=key["KeyId"])
-    assert told in refused(lambda: provider.load().require("default")).message
+    with Stubber(provider.kek()._client()) as stubber:
+        stubber.add_client_error("decrypt", code, "arn:aws:kms:eu-west-1:111122223333:key/secret-text")
+        error = refused(lambda: provider.load().require("default"))
+    assert told in error.message and "secret-text" not in str(error)
 
 
 def test_no_credentials_for_aws(aws_kms, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
