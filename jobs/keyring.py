@@ -48,6 +48,6 @@ def datasets_of(registry: Registry, kid: str) -> list[dict[str, Any]]:
 
 def key_ids(row: Mapping[str, Any]) -> frozenset[str]:
     """Ids of the keys that a protection on record was made with."""
-    named = (row.get("statement") or {}).get("key_ids") or ()
+    named = ((row.get("statement") or {}).get("keys") or {}).get("ids") or ()
     signature = str(row.get("signature") or "").split("_")
     return frozenset([*map(str, named), *signature[1:2]])

@@ -17,6 +17,7 @@ from clearance.governance.policy import Policy
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
+from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame
@@ -99,6 +100,7 @@ def protect(
     """
     target.check_writable()
     tokens, signer = desk.tokens(), desk.signing_key()
+    require_keys_on_workers(spark, tokens)
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     _require_apart(dataset.reference, target)
     target.require_ours(spark)

@@ -17,6 +17,7 @@ from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.extent import FULL, Extent
 from clearance.jobs.failures import value_free
 from clearance.jobs.incremental import scan_added
+from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import OTHER
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.sampling import scan_sample
@@ -80,6 +81,8 @@ def _look(dataset: Dataset, desk: Desk, extent: Extent) -> Scan:
     if extent.mode == "incremental":
         return scan_added(dataset, desk)
     tokens = desk.tokens_if_any()
+    if tokens is not None:
+        require_keys_on_workers(dataset.frame.sparkSession, tokens)
     if extent.mode == "sample":
         return scan_sample(dataset, desk.detection, tokens, extent)
     return scan_dataset(dataset, desk.detection, tokens)

@@ -18,14 +18,19 @@ from clearance.tokenization.ring import ROOT_BYTES
 LEAST_DELAY = timedelta(days=1)
 
 
-def rotate(keyset: Keyset, kek: Kek, *, roots: bytes | None = None) -> Keyset:
-    """A new key writes, all others read. It gets a root for each domain that the keyset knows.
-
-    ``roots``: imported key material in the place of random roots; it serves all domains.
-    """
-    domains = [ALL_DOMAINS] if roots is not None else _domains_of(keyset)
-    key = new_key(kek, domains, root=roots, taken=[key.kid for key in keyset.keys])
+def rotate(keyset: Keyset, kek: Kek) -> Keyset:
+    """A new key writes, all others read. It gets a root for each domain that the keyset knows."""
+    key = new_key(kek, _domains_of(keyset), taken=[key.kid for key in keyset.keys])
     return replace(keyset.with_key(key), primary=key.kid)
+
+
+def add_imported(keyset: Keyset, kek: Kek, kid: str, root: bytes) -> Keyset:
+    """Imported key material writes from now on, one root for all domains."""
+    if keyset.key(kid) is not None:
+        raise UsageError(f"there is a key {kid!r} already: it was imported before", hint="clearance keys list")
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    key = Key(kid, created, {ALL_DOMAINS: kek.wrap(root, Binding(kid, ALL_DOMAINS))})
+    return replace(keyset.with_key(key), primary=kid)
 
 
 def _domains_of(keyset: Keyset) -> frozenset[str]:

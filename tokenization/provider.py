@@ -80,15 +80,14 @@ def unwrapped(keyset: Keyset, kek: Kek, kid: str, domain: str) -> bytes:
     return root
 
 
-def new_key(kek: Kek, domains: Iterable[str], *, root: bytes | None = None, taken: Iterable[str] = ()) -> Key:
-    """A key with an id of its own and a random root a domain, or ``root`` for each."""
+def new_key(kek: Kek, domains: Iterable[str], *, taken: Iterable[str] = ()) -> Key:
+    """A key with an id of its own and a random root a domain."""
     kid = b32encode(secrets.token_bytes(5)).decode().lower()[:6]
     if kid in set(taken):
-        return new_key(kek, domains, root=root, taken=taken)
+        return new_key(kek, domains, taken=taken)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     roots = {
-        domain: kek.wrap(secrets.token_bytes(ROOT_BYTES) if root is None else root, Binding(kid, domain))
-        for domain in sorted(new_roots(domains))
+        domain: kek.wrap(secrets.token_bytes(ROOT_BYTES), Binding(kid, domain)) for domain in sorted(new_roots(domains))
     }
     return Key(kid, created, roots)
 

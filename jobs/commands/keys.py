@@ -1,6 +1,7 @@
 """``clearance keys``."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -178,6 +179,31 @@ def destroy(
         more={"datasets": affected},
         kid=kid,
         datasets=len(affected),
+    )
+
+
+@command.command("import-tink")
+@click.argument("file", type=click.Path(path_type=Path))
+@changing
+def import_tink(file: Path, reason: str, key_file: str | None, keys: str | None, home: str | None, output: str) -> int:
+    """Make a key that writes from the primary key of FILE, a Tink keyset in clear JSON, mode 0600.
+
+    Its tokens are ours and no Tink ciphertexts. The same FILE gives the same tokens wherever it is imported.
+    """
+    from clearance.tokenization import lifecycle
+    from clearance.tokenization.keyfile import read_file
+    from clearance.tokenization.tink import import_tink as read
+
+    kid, root = read(read_file(file))
+    provider = _provider(key_file, keys)
+    return _change(
+        "import-tink",
+        provider,
+        home,
+        output,
+        reason,
+        lambda k, kek: lifecycle.add_imported(k, kek, kid, root),
+        kid=kid,
     )
 
 

@@ -1,0 +1,39 @@
+"""Whether the workers can use the keys: asked before any data is read, for a half-made copy helps nobody."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from clearance.errors import KeyUnavailableError
+from clearance.jobs.failures import value_free
+from clearance.jobs.settings import Tokens
+from clearance.jobs.workers import Batches, map_batches
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_TASKS = 16
+"""A cluster's workers are not counted by any public interface: this many tasks reach most of a small one's."""
+
+
+@lru_cache(maxsize=8)
+def require_keys_on_workers(spark: "SparkSession", tokens: Tokens) -> None:
+    """Opens the keys in Spark's workers, once a session.
+
+    Raises ``KeyUnavailableError`` with what the workers said. A worker that was not asked says the same later, and
+    nothing is published then either.
+    """
+
+    def opened(batches: Batches) -> Batches:
+        tokens.key.open().require(tokens.domain)
+        yield from batches
+
+    frame = map_batches(spark.range(0, _TASKS, 1, _TASKS).toDF("id"), opened, "id bigint", "opening the keys")
+    try:
+        with value_free("opening the keys in the workers", hint="clearance doctor --spark"):
+            frame.collect()
+    except KeyUnavailableError as error:
+        here = "every worker must find a key file at the same path; on a cluster use awskms://, vault:// or gcpkms://"
+        hint = here if "://" not in tokens.key.uri else "they need the service, its client library and credentials too"
+        raise KeyUnavailableError(
+            f"Spark's workers can't use the keys: {error.message}", hint=f"{hint} (docs/how-to/keys.md)"
+        ) from None

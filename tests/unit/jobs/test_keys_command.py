@@ -1,0 +1,134 @@
+"""``clearance keys`` as it is called, and what it leaves in the audit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.governance.audit import Audit
+from clearance.governance.registry import Registry
+from clearance.jobs.cli import run
+from clearance.jobs.keyring import datasets_of
+from clearance.tokenization.keys import open_keys
+
+RUN = "0190aaaa-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CLEARANCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CLEARANCE_KEY_FILE", str(tmp_path / "keys.json"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def keys(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*arguments: str, code: int = 0) -> Any:
+        assert run(["keys", *arguments]) == code
+        said = capsys.readouterr()
+        if code:
+            assert said.err.startswith("error: ") and "hint: " in said.err and not said.out
+            return said.err
+        return json.loads(said.out)
+
+    return call
+
+
+def test_a_key_from_its_making_to_its_end(keys: Any, home: Path) -> None:
+    (first,) = keys("create", "--format", "json")["keys"]
+    assert first["writes"] and first["domains"] == ["*"]
+    old = first["kid"]
+    keys("create", "--format", "json", code=2)
+    assert len(keys("rotate", "--reason", "yearly", "--format", "json")["keys"]) == 2
+    assert {k["state"] for k in keys("disable", old, "--reason", "leak", "--format", "json")["keys"]} == {
+        "enabled",
+        "disabled",
+    }
+    keys("enable", old, "--reason", "no leak", "--format", "json")
+    keys("destroy", old, "--after", "2d", "--reason", "over", "--format", "json")
+    assert "not before" in keys("destroy", old, "--reason", "now", "--format", "json", code=2)
+    listed = {k["kid"]: k["state"] for k in keys("list", "--format", "json")["keys"]}
+    assert listed.pop(old) == "pending" and list(listed.values()) == ["enabled"]
+    assert keys("--format", "json") == keys("list", "--format", "json")
+    audit = Audit(Registry(str(home)))
+    assert audit.verify().ok and not audit.verify().open_intents
+    told = [(e["action"], e.get("facts", {}).get("reason")) for e in audit.entries() if e["kind"] == "intent"]
+    assert told == [
+        ("keys.create", None),
+        ("keys.rotate", "yearly"),
+        ("keys.disable", "leak"),
+        ("keys.enable", "no leak"),
+        ("keys.destroy", "over"),
+        ("keys.destroy", "now"),
+    ]
+    assert [e["result"] for e in audit.entries() if e["kind"] == "outcome"][-1] == "failed"
+
+
+def test_what_cannot_be_announced_does_not_happen(keys: Any, home: Path) -> None:
+    keys("create", "--format", "json")
+    before = (home.parent / "keys.json").read_bytes()
+    for file in sorted(home.rglob("*.json")):
+        file.write_text("{")
+    keys("rotate", "--reason", "x", "--format", "json", code=5)
+    assert (home.parent / "keys.json").read_bytes() == before
+
+
+def test_a_reason_is_asked_for_and_options_stand_in_their_place(keys: Any, tmp_path: Path) -> None:
+    keys("create", "--format", "json")
+    keys("rotate", code=2)
+    keys("--key-file", str(tmp_path / "keys.json"), "list", code=2)
+    keys("list", "--key-file", "a", "--keys", "b", code=2)
+    keys("destroy", "abc123", "--after", "soon", "--reason", "x", code=2)
+    keys("create", "--domain", "Not A Domain", code=2)
+
+
+def protection(dataset: str, kid: str, **methods: str) -> dict[str, Any]:
+    columns = [{"path": path, "method": {"name": name}} for path, name in methods.items()]
+    row = {"dataset": dataset, "source": "file:///s", "version": "0", "columns": columns}
+    return {**row, "signature": f"sg1_{kid}_{'a' * 52}", "statement": {}}
+
+
+def test_destruction_names_the_datasets_it_ends(keys: Any, home: Path) -> None:
+    (first,) = keys("create", "--format", "json")["keys"]
+    old = first["kid"]
+    rows = [
+        protection("file:///a", old, email="reversible", ssn="format_preserving", name="token"),
+        protection("file:///b", old, name="token"),
+        protection("file:///c", "other0", email="reversible"),
+    ]
+    Registry(str(home)).append("protections", rows, run_id=RUN)
+    keys("rotate", "--reason", "x", "--format", "json")
+    told = keys("destroy", old, "--reason", "over", "--format", "json")["datasets"]
+    assert told == [
+        {"dataset": "file:///a", "irreversible": ["email", "ssn"]},
+        {"dataset": "file:///b", "irreversible": []},
+    ]
+    assert datasets_of(Registry(str(home)), "other0") == [{"dataset": "file:///c", "irreversible": ["email"]}]
+
+
+def test_keys_move_to_a_service_and_it_adds_domains(keys: Any, key_service: Any, tmp_path: Path) -> None:
+    keys("create", "--format", "json")
+    keyset = tmp_path / "keyset.json"
+    uri = key_service.uri(keyset)
+    moved = keys("rewrap", "--to", uri, "--reason", "cluster", "--format", "json")
+    assert moved["keys"] == keys("list", "--format", "json")["keys"]
+    keys("rewrap", "--to", uri, "--reason", "again", "--format", "json", code=5)
+    keys("rewrap", "--reason", "x", "--format", "json", code=2)  # a key file where it is
+    keys("rewrap", "--keys", uri, "--reason", "new version", "--format", "json")
+    fresh = tmp_path / "fresh.json"
+    made = keys("create", "--keys", key_service.uri(fresh), "--domain", "sales", "--format", "json")["keys"]
+    assert made[0]["domains"] == ["sales"]
+    added = keys("create", "--keys", key_service.uri(fresh), "--domain", "hr", "--format", "json")["keys"]
+    assert added[0]["domains"] == ["hr", "sales"]
+    open_keys(key_service.uri(fresh)).load().require("hr")
+
+
+def test_init_and_doctor_know_a_service(key_service: Any, home: Path, tmp_path: Path, capsys: Any) -> None:
+    uri = key_service.uri(tmp_path / "keyset.json")
+    assert run(["init", "--keys", uri]) == 0
+    assert run(["init", "--keys", uri]) == 0
+    assert "was there" in capsys.readouterr().out
+    run(["doctor", "--keys", uri, "--format", "json"])
+    checks = {c["check"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
+    assert checks["keys"]["ok"] and "unwraps 1 key" in checks["keys"]["told"]
