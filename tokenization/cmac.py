@@ -59,7 +59,7 @@ class Cmac:
             length = int(lengths[0])
             return self._chain(octets, lengths[:1], max(-(-length // BLOCK), 1))
         blocks = np.maximum((lengths + BLOCK - 1) // BLOCK, 1)
-        counts = np.unique(blocks)
+        counts = np.flatnonzero(np.bincount(blocks))
         if len(counts) == 1:
             return self._chain(octets, lengths, int(counts[0]))
         found = np.empty((len(octets), BLOCK), np.uint8)

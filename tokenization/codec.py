@@ -31,22 +31,24 @@ def _each(octet: int) -> np.uint64:
 def base32_encode(data: Bytes) -> Bytes:
     """(n, 5k) bytes -> (n, 8k) ASCII characters."""
     rows, width = data.shape
-    groups = np.zeros((rows * width // 5, 8), dtype=np.uint8)
-    groups[:, 3:] = data.reshape(-1, 5)
-    numbers = groups.view(">u8").ravel().astype(np.uint64)
+    padded = np.zeros(data.size + 3, np.uint8)
+    padded[3:] = data.reshape(-1)
+    # Eight bytes from every fifth on: the first three belong to the group before, and no step lets them through.
+    numbers = np.ndarray((data.size // 5,), ">u8", padded.data, strides=(5,)).astype(np.uint64)
+    other = np.empty_like(numbers)
     for shift, moves, stays in _STEPS:
-        low = numbers & stays
+        np.bitwise_and(numbers, stays, out=other)
         numbers <<= shift
         numbers &= moves
-        numbers |= low
+        numbers |= other
     # 0 to 25 are a to z, 26 to 31 are 2 to 7: where adding 102 sets the highest bit, 73 less.
-    digits = numbers + _each(128 - 26)
-    digits &= _each(128)
-    digits >>= np.uint64(7)
-    digits *= np.uint64(ord("a") + 26 - ord("2"))
+    np.add(numbers, _each(128 - 26), out=other)
+    other &= _each(128)
+    other >>= np.uint64(7)
+    other *= np.uint64(ord("a") + 26 - ord("2"))
     numbers += _each(ord("a"))
-    numbers -= digits
-    return numbers.astype(">u8").view(np.uint8).reshape(rows, width // 5 * 8)
+    numbers -= other
+    return numbers.astype(">u8", copy=False).view(np.uint8).reshape(rows, width // 5 * 8)
 
 
 def base32_decode(text: Bytes) -> Bytes:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from clearance.errors import PolicyError, ProtectionError
 from clearance.tokenization.canonical import texts_of
 from clearance.tokenization.formats import Format
+from clearance.tokenization.rows import distinct, spread
 from clearance.tokenization.token_format import ONE_WAY
 from clearance.tokenization.tokens import Tokenizer
 
@@ -171,19 +172,19 @@ def restore(
 def _preserve(method: Method, values: pa.Array, entity_type: str, tokenizer: Tokenizer) -> pa.Array:
     method.check_type(entity_type)
     form = method.format()
-    encoded = values.dictionary_encode()
-    distinct = encoded.dictionary
-    changed = form.encrypt(distinct, tokenizer.keys_of(entity_type).ff1(form.symbols)).cast(pa.string())
+    cells, places = distinct(values)
+    changed = form.encrypt(cells, tokenizer.keys_of(entity_type).ff1(form.symbols)).cast(pa.string())
     if changed.null_count:
         odd = changed.is_null()
         if method.malformed == "fail":
+            count = pc.count_distinct(cells.filter(odd)).as_py()
             raise ProtectionError(
-                f"{changed.null_count} distinct values of type {entity_type} don't have the declared format",
+                f"{count} distinct values of type {entity_type} don't have the declared format",
                 hint="correct them, or set malformed to token or redact",
             )
         instead = Method(method.malformed)
-        changed = pc.replace_with_mask(changed, odd, apply(instead, distinct.filter(odd), entity_type, tokenizer))
-    return changed.take(encoded.indices)
+        changed = pc.replace_with_mask(changed, odd, apply(instead, cells.filter(odd), entity_type, tokenizer))
+    return spread(changed, places)
 
 
 def _mask(method: Method, values: pa.Array) -> pa.Array:

@@ -114,14 +114,20 @@ def check_characters(mac: Cmac, kind: str, octets: Bytes, lengths: Integers) -> 
 def join(header: bytes, kind: str, mac: Cmac, octets: Bytes, lengths: Integers) -> pa.Array:
     """Token strings of bodies (n, width), zero behind their lengths (n,), built as one buffer."""
     short = -octets.shape[1] % 5
-    body = base32_encode(np.pad(octets, ((0, 0), (0, short))) if short else np.ascontiguousarray(octets))
+    if short:
+        padded = np.zeros((len(octets), octets.shape[1] + short), np.uint8)
+        padded[:, : octets.shape[1]] = octets
+        octets, narrow = padded, octets
+    else:
+        octets = narrow = np.ascontiguousarray(octets)
+    body = base32_encode(octets)
     sizes = encoded_length(lengths)
     start, longest = len(header), int(sizes.max(initial=0))
     uniform = bool((sizes == longest).all())
     empty = np.frombuffer(header.ljust(start + longest + 1 + CHECK_CHARS), np.uint8)
     rows = np.repeat(empty[None], len(octets), axis=0)
     tails = np.full((len(octets), 1 + CHECK_CHARS), ord("_"), np.uint8)
-    tails[:, 1:] = check_characters(mac, kind, octets, lengths)
+    tails[:, 1:] = check_characters(mac, kind, narrow, lengths)
     if uniform:
         rows[:, start : start + longest] = body[:, :longest]
         rows[:, start + longest :] = tails

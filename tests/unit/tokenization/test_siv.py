@@ -111,6 +111,20 @@ def test_wycheproof_with_a_nonce_as_the_last_associated_data(vectors: Path) -> N
             _holds(Siv(key, [data, nonce]), plain, hidden, case["result"] == "valid")
 
 
+def test_vectors_of_rfc_5297_in_three_key_sizes(vectors: Path) -> None:
+    text = (vectors / "pyca" / "aes-siv-openssl.txt").read_text("utf-8")
+    cases = [
+        dict(line.replace(" ", "").split("=") for line in block.splitlines() if "=" in line and line[0] != "#")
+        for block in text.split("\n\n")
+    ]
+    cases = [case for case in cases if case]
+    for case in cases:
+        data = [bytes.fromhex(case[name]) for name in ("AAD", "AAD2", "AAD3") if name in case]
+        plain, hidden = bytes.fromhex(case["Plaintext"]), bytes.fromhex(case["Tag"] + case["Ciphertext"])
+        _holds(Siv(bytes.fromhex(case["Key"]), data), plain, hidden, True)
+    assert len({len(case["Key"]) for case in cases}) == 3
+
+
 def _holds(siv: Siv, plain: bytes, hidden: bytes, valid: bool) -> None:
     opened = siv.decrypt(pa.array([hidden] * MANY)).to_pylist()
     assert opened == [siv.decrypt_one(hidden)] * MANY == [plain if valid else None] * MANY

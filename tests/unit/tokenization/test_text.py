@@ -166,12 +166,12 @@ def test_a_span_over_a_token_protects_only_what_is_raw() -> None:
     assert again == f"{TOKENS.token('Mary', 'PERSON')} {token} {TOKENS.token('wr', 'PERSON')}ote"
 
 
-def test_a_text_of_a_million_characters_with_many_spans() -> None:
-    text = "jane " * 200_000
-    found: list[Span] = [(i, i + 4, "PERSON") for i in range(0, 10**6, 20)]
+def test_a_long_text_with_many_spans() -> None:
+    text = "jane " * 50_000
+    found: list[Span] = [(i, i + 4, "PERSON") for i in range(0, 250_000, 20)]
     out = replace_spans(text, found, METHODS, TOKENS)
-    assert out.count(TOKENS.token("jane", "PERSON")) == 50_000
-    assert replace_spans(out, [(i, i + 4, "PERSON") for i in range(0, 10**5, 3)], METHODS, TOKENS)
+    assert out.count(TOKENS.token("jane", "PERSON")) == 12_500
+    assert replace_spans(out, [(i, i + 4, "PERSON") for i in range(0, 30_000, 3)], METHODS, TOKENS)
 
 
 @given(st.lists(st.tuples(st.text(max_size=8), st.text(min_size=1, max_size=12)), max_size=4), st.text(max_size=8))
