@@ -12,12 +12,16 @@ _ODD, _KEPT, _DROPPED, _AT, _DOT = range(5)
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-def _table(**octets: bytes) -> Bytes:
+def _table(**octets: bytes) -> bytes:
     found = np.full(256, _ODD, np.uint8)
     for kind, listed in octets.items():
         found[np.frombuffer(listed, np.uint8)] = {"kept": _KEPT, "dropped": _DROPPED, "at": _AT, "dot": _DOT}[kind]
-    found.flags.writeable = False
-    return found
+    return found.tobytes()
+
+
+def _kinds(data: Bytes, table: bytes) -> Bytes:
+    """What the table says of each octet: ``translate`` is several times as fast as numpy's look-up."""
+    return np.frombuffer(data.tobytes().translate(table), np.uint8)
 
 
 _ADDRESS = _table(kept=_LETTERS + b"_%+'-", at=b"@", dot=b".")
@@ -27,7 +31,7 @@ _IDENTIFIER = _table(kept=_LETTERS, dropped=b" -")
 def are_plain_addresses(values: pa.Array) -> Booleans:
     """Where a text is one ``@`` between other plain characters, without blanks, the last one no dot."""
     data, bounds = flat(values)
-    kinds = _ADDRESS[data]
+    kinds = _kinds(data, _ADDRESS)
     starts, ends = bounds[:-1], bounds[1:]
     at = np.flatnonzero(kinds == _AT)
     fits = ends > starts
@@ -50,7 +54,7 @@ def plain_identifiers(values: pa.Array, width: int) -> tuple[Booleans, list[byte
     ``width``: digits of a value written in full, 0 when that differs: what may lack zeros in front is left out.
     """
     data, bounds = flat(values)
-    kinds = _IDENTIFIER[data]
+    kinds = _kinds(data, _IDENTIFIER)
     odd, dropped = np.flatnonzero(kinds == _ODD), np.flatnonzero(kinds == _DROPPED)
     ends = bounds - np.searchsorted(dropped, bounds)
     sizes = np.diff(ends)
@@ -60,9 +64,7 @@ def plain_identifiers(values: pa.Array, width: int) -> tuple[Booleans, list[byte
     if len(odd):
         fits &= np.diff(np.searchsorted(odd, bounds)) == 0
     kept = data[kinds != _DROPPED] if len(dropped) else data
-    # Upper case takes this bit from small letters; of what else is here only digits have it, in front of the letters.
-    upper = np.where(kept >= ord("a"), kept & 0xDF, kept)
-    octets = pa.py_buffer(np.ascontiguousarray(upper))
+    octets = pa.py_buffer(kept.tobytes().upper())
     found = pa.Array.from_buffers(pa.large_binary(), len(values), [None, pa.py_buffer(ends), octets])
     listed: list[bytes] = (found if fits.all() else found.filter(pa.array(fits))).to_pylist()
     return fits, listed

@@ -1,7 +1,7 @@
 """Arrow values of many lengths as byte matrices and back: what lets one AES call serve a whole batch.
 
-Values are grouped by their number of 16-byte blocks, and a group is a matrix padded with zeros. Few groups with many
-rows each keep numpy's cost for a call out of the cost for a value.
+Values are grouped by their number of 16-byte blocks, or by length where few lengths have many values each, and a group
+is a matrix padded with zeros. Few groups with many rows each keep numpy's cost for a call out of the cost for a value.
 """
 
 from collections.abc import Iterable
@@ -22,6 +22,8 @@ LONGEST = 512
 
 _FEWEST = 12
 """Groups of fewer values are for a scalar path too: numpy's calls cost more than theirs."""
+_MANY = 1 << 11
+"""From so many values for each length on, groups are of one length."""
 _MOST = 1 << 11
 """Larger groups are cut: the matrices stay in the processor's cache, and their memory is used again."""
 
@@ -58,12 +60,15 @@ def in_rows(values: pa.Array) -> tuple[list[Rows], Integers]:
     padded = np.concatenate([data, np.zeros(LONGEST, np.uint8)])
     groups: list[Rows] = []
     rest: list[Integers] = [np.zeros(0, np.int64)]
-    for count in np.unique(blocks):
-        members = np.flatnonzero(blocks == count)
-        if not count or len(members) < _FEWEST:
+    # Values of one length are the cheapest group, if that makes no small ones.
+    shared = np.where(blocks > 0, lengths, -1)
+    alike = len(np.flatnonzero(np.bincount(shared + 1))) * _MANY <= len(values)
+    for group in np.unique(shared if alike else blocks):
+        members = np.flatnonzero((shared if alike else blocks) == group)
+        width = int(blocks[members[0]]) * BLOCK
+        if not width or len(members) < _FEWEST:
             rest.append(members)
             continue
-        width = int(count) * BLOCK
         windows = np.lib.stride_tricks.sliding_window_view(padded, width)
         for start in range(0, len(members), _MOST):
             part = members[start : start + _MOST]
