@@ -230,7 +230,12 @@ def _provider(
             variable = "CLEARANCE_NEW_PASSPHRASE_FILE"
         if os.environ.get(variable) or not sys.stdin.isatty():
             return passphrase_from_environment(variable)
-        text = click.prompt("passphrase", hide_input=True, confirmation_prompt=with_passphrase, err=True)
+        text = click.prompt(
+            f"passphrase of {keys or key_file or 'the key file'}",
+            hide_input=True,
+            confirmation_prompt=with_passphrase,
+            err=True,
+        )
         return str(text).encode()
 
     return open_keys(options.key_uri(key_file, keys), with_passphrase=with_passphrase, passphrase=ask)

@@ -95,7 +95,11 @@ def test_destruction_names_the_datasets_it_ends(keys: Any, home: Path) -> None:
     rows = [
         protection("file:///a", old, email="reversible", ssn="format_preserving", name="token"),
         protection("file:///b", old, name="token"),
-        protection("file:///c", "other0", email="reversible"),
+        {
+            **protection("file:///c", "none", email="reversible"),
+            "signature": "",
+            "statement": {"keys": {"domain": "default", "ids": ["other0"]}},
+        },
     ]
     Registry(str(home)).append("protections", rows, run_id=RUN)
     keys("rotate", "--reason", "x", "--format", "json")
@@ -132,3 +136,25 @@ def test_init_and_doctor_know_a_service(key_service: Any, home: Path, tmp_path: 
     run(["doctor", "--keys", uri, "--format", "json"])
     checks = {c["check"]: c for c in json.loads(capsys.readouterr().out)["checks"]}
     assert checks["keys"]["ok"] and "unwraps 1 key" in checks["keys"]["told"]
+
+
+def test_a_plan_names_its_keys_from_its_own_folder(tmp_path: Path) -> None:
+    from clearance.errors import PolicyError
+    from clearance.jobs.plan_file import load_plan
+
+    plan = tmp_path / "plan.yml"
+    rest = "version: 1\nsolutions: s.yaml\ndatasets: [{dataset: a.csv, solutions: bot}]\n"
+    for told, means in (
+        (
+            "awskms://alias/c?keyset=k.json&region=eu-west-1",
+            f"awskms://alias/c?keyset={tmp_path}/k.json&region=eu-west-1",
+        ),
+        ("vault://h:8200/transit/c?namespace=n&keyset=/k.json", "vault://h:8200/transit/c?namespace=n&keyset=/k.json"),
+        ("file:///k.json", "file:///k.json"),
+        ("k.json", f"{tmp_path}/k.json"),
+    ):
+        plan.write_text(f"{rest}keys: {told}\n")
+        assert load_plan(plan).keys == means
+    plan.write_text(f"{rest}keys: k.json\nkey_file: k.json\n")
+    with pytest.raises(PolicyError, match="not by both"):
+        load_plan(plan)
