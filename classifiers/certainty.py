@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from clearance.classifiers.columns import finish
 from clearance.classifiers.findings import ColumnReport, Interval
-from clearance.classifiers.profile import LeafProfile, TypeCounts
+from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.surroundings import ALONE, Surroundings
+from clearance.classifiers.type_counts import TypeCounts
 from clearance.paths import format_path
 
 

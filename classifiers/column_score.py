@@ -18,8 +18,9 @@ import yaml
 
 from clearance.classifiers.findings import Term
 from clearance.classifiers.names import NameRule, comment_rules, look_alike, name_matches, names_an_aspect
-from clearance.classifiers.profile import LeafProfile, TypeCounts
+from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.surroundings import ALONE, Surroundings
+from clearance.classifiers.type_counts import TypeCounts
 
 #: What a trait says of values, in words for whoever asks why.
 TELLS = {

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from clearance.classifiers.column_score import Candidate, Column, best_candidate, model
 from clearance.classifiers.findings import ColumnReport, Finding, Interval, Kind
 from clearance.classifiers.names import name_evidence
-from clearance.classifiers.profile import SHAPE_ROWS, LeafProfile, TypeCounts
+from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.quasi_identifiers import with_role
 from clearance.classifiers.surroundings import ALONE, Surroundings
+from clearance.classifiers.type_counts import SHAPE_ROWS, TypeCounts
 
 #: Types of which one value among thousands counts, in whatever column.
 TELLING = frozenset(

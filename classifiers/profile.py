@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from functools import partial
-from hashlib import blake2b
 from itertools import compress
 from typing import Any
 
@@ -20,67 +18,18 @@ import pyarrow.compute as pc
 from clearance.classifiers.column_traits import column_traits
 from clearance.classifiers.embedded import MAX_NESTING
 from clearance.classifiers.engine import Engine
-from clearance.classifiers.findings import Form, Span
+from clearance.classifiers.findings import Form
 from clearance.classifiers.looking import TokenSpans, find
-from clearance.classifiers.resolve import settled
+from clearance.classifiers.profile_wire import numbers_of, read_numbers
 from clearance.classifiers.sketch import DistinctSketch
 from clearance.classifiers.subleaves import SubLeaves
-from clearance.classifiers.traits import shape, traits
+from clearance.classifiers.tally import Counts, Tally
+from clearance.classifiers.traits import traits
+from clearance.classifiers.type_counts import SHAPE_ROWS, TypeCounts
 from clearance.values import texts_of
 
 #: ``verified(values) -> types``: upper-case entity type where the whole value is a verified token, else null.
 Verified = Callable[[pa.Array], pa.Array]
-
-#: Shapes are shown and kept only if at least so many rows share them.
-SHAPE_ROWS = 20
-#: Shapes kept for each type while a scan runs. Which ones is decided by a hash of the shape, not by arrival.
-MAX_SHAPES = 50
-_NUMBERS = ("rows", "whole", "embedded", "texty", "scored", "score")
-#: 2: the sketch hashes with SipHash. Profiles of one run are merged, never those of two versions.
-#: 3: it knows the leaves inside its strings. 4: more traits, for the evidence of ``column_score.py``.
-_FORMAT = 4
-
-
-@dataclass(slots=True)
-class TypeCounts:
-    """Counts of one entity type at one leaf.
-
-    ``rows`` hold it after overlaps are resolved; in ``whole`` rows one raw hit covers the whole value; in
-    ``embedded`` rows it is only a part; ``texty`` rows read like text.
-    ``score`` is the sum of scores in 1/10,000, so that it adds up exactly.
-    """
-
-    rows: int = 0
-    whole: int = 0
-    embedded: int = 0
-    texty: int = 0
-    scored: int = 0
-    score: int = 0
-    detectors: Counter[str] = field(default_factory=Counter)
-    shapes: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: TypeCounts) -> None:
-        """Add another part's counts."""
-        self.rows += other.rows
-        self.whole += other.whole
-        self.embedded += other.embedded
-        self.texty += other.texty
-        self.scored += other.scored
-        self.score += other.score
-        self.detectors.update(other.detectors)
-        self.shapes.update(other.shapes)
-        self.cut()
-
-    def cut(self) -> None:
-        """Keep the MAX_SHAPES shapes of smallest hash: every part keeps all that the whole will keep, so counts are
-        exact in any order of merging."""
-        if len(self.shapes) > MAX_SHAPES:
-            ranked = sorted(self.shapes, key=lambda item: blake2b(item.encode(), digest_size=8).digest())
-            self.shapes = Counter({item: self.shapes[item] for item in ranked[:MAX_SHAPES]})
-
-    def mean_score(self) -> float:
-        """Mean score of the best hits in the rows that have one."""
-        return round(self.score / self.scored / 10_000, 4) if self.scored else 0.0
 
 
 class LeafProfile:
@@ -98,7 +47,7 @@ class LeafProfile:
         self.nulls = 0
         self.filled = 0
         self.traits: Counter[str] = Counter()
-        self.counts: dict[tuple[Form, str], TypeCounts] = {}
+        self.counts: Counts = {}
         #: In a chat: rows by the role of who speaks, and those of them that hold an entity type.
         self.spoken: Counter[str] = Counter()
         self.turns: dict[tuple[Form, str], Counter[str]] = {}
@@ -142,8 +91,9 @@ class LeafProfile:
         if verified is not None:
             token_types = verified(distinct)
             is_token = token_types.is_valid().to_numpy(zero_copy_only=False)
+            tally = Tally(self.counts, engine.resolution)
             for position in np.flatnonzero(is_token).tolist():
-                self._count_token(token_types[position].as_py(), int(numbers[position]), whole=True)
+                tally.add_token(token_types[position].as_py(), int(numbers[position]), whole=True)
             self.filled += int(numbers[is_token].sum())
             distinct, numbers = distinct.filter(pa.array(~is_token)), numbers[~is_token]
         texts = [text or "" for text in texts_of(distinct)]
@@ -182,64 +132,13 @@ class LeafProfile:
         for trait, mask in facts.items():
             if mask.any():
                 self.traits[trait] += int(numbers[mask].sum())
-        covered: Counter[tuple[Span, bool, str]] = Counter()
+        tally = Tally(self.counts, engine.resolution)
         for text, inside, raw, number, reads in zip(
             hits.texts, hits.tokens, hits.raw, numbers.tolist(), texty.tolist(), strict=True
         ):
-            if inside:
-                for token_type in {token_type for _, _, token_type in inside}:
-                    self._count_token(token_type, number, whole=False)
-            alone = _alone(text, raw) if raw and not inside else None
-            if alone is not None:
-                # The usual hit of a structured column: nothing competes with it, so equal ones are counted together.
-                covered[alone, reads, shape(text.strip())] += number
-            elif raw:
-                self._count(text, number, reads, raw, settled(text, raw, engine.resolution, tokens=inside))
-        for (span, reads, form), number in covered.items():
-            self._add(span, number, reads, inside=True, form=form)
-
-    def _count(self, text: str, number: int, texty: bool, raw: Sequence[Span], kept: Sequence[Span]) -> None:
-        whole: dict[str, Span] = {}
-        for span in raw:
-            best = whole.get(span.entity_type)
-            if (best is None or span.score > best.score) and covers(text, span):
-                whole[span.entity_type] = span
-        inside: dict[str, Span] = {}
-        for span in kept:
-            best = inside.get(span.entity_type)
-            if best is None or (span.score, span.detector) > (best.score, best.detector):
-                inside[span.entity_type] = span
-        for entity_type in whole.keys() | inside.keys():
-            self._add(
-                whole.get(entity_type) or inside[entity_type],
-                number,
-                texty,
-                inside=entity_type in inside,
-                form=shape(text.strip()) if entity_type in whole else None,
-            )
-
-    def _add(self, span: Span, number: int, texty: bool, *, inside: bool, form: str | None) -> None:
-        """Count a type's best hit in ``number`` rows; ``inside``: it is one that counts; ``form``: it is the whole."""
-        counts = self.counts.setdefault(("raw", span.entity_type), TypeCounts())
-        whole = form is not None
-        counts.rows += number * inside
-        counts.whole += number * whole
-        counts.embedded += number * (inside and not whole)
-        counts.texty += number * (texty and inside)
-        counts.scored += number
-        counts.score += number * round(span.score * 10_000)
-        counts.detectors[span.detector] += number
-        if form is not None:
-            counts.shapes[form] += number
-
-    def _count_token(self, entity_type: str, number: int, *, whole: bool) -> None:
-        counts = self.counts.setdefault(("token", entity_type), TypeCounts())
-        counts.rows += number
-        counts.whole += number * whole
-        counts.embedded += number * (not whole)
-        counts.scored += number
-        counts.score += number * 10_000
-        counts.detectors["KeyedCheck"] += number
+            if raw or inside:
+                tally.add(text, raw, inside, number, reads)
+        tally.close()
 
     @property
     def distinct(self) -> int:
@@ -270,31 +169,7 @@ class LeafProfile:
 
     def _to_dict(self) -> dict[str, Any]:
         inside = self.inside.to_dict(LeafProfile._to_dict) if self.inside is not None else None
-        return {**self._numbers(), "sketch": self._sketch.to_dict(), "inside": inside}
-
-    def _numbers(self, *, shared_by: int = 0) -> dict[str, Any]:
-        """All counts, JSON-ready; only the shapes that so many rows share."""
-        return {
-            "format": _FORMAT,
-            "path": self.path,
-            "type": self.type,
-            "rows": self.rows,
-            "nulls": self.nulls,
-            "filled": self.filled,
-            "traits": dict(self.traits),
-            "spoken": dict(self.spoken),
-            "counts": [
-                {
-                    "form": form,
-                    "entity_type": entity_type,
-                    "numbers": [getattr(c, name) for name in _NUMBERS],
-                    "detectors": dict(c.detectors),
-                    "turns": dict(self.turns.get((form, entity_type), ())),
-                    "shapes": {item: number for item, number in c.shapes.items() if number >= shared_by},
-                }
-                for (form, entity_type), c in sorted(self.counts.items())
-            ],
-        }
+        return {**numbers_of(self), "sketch": self._sketch.to_dict(), "inside": inside}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LeafProfile:
@@ -313,7 +188,7 @@ class LeafProfile:
         Without the sketch: no digest of a value is kept, keyed or not. Only the number of distinct values is.
         """
         inside = self.inside.to_dict(LeafProfile.to_record) if self.inside is not None else None
-        return {**self._numbers(shared_by=SHAPE_ROWS), "distinct": self.distinct, "inside": inside}
+        return {**numbers_of(self, shared_by=SHAPE_ROWS), "distinct": self.distinct, "inside": inside}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], *, salt: bytes) -> LeafProfile:
@@ -331,24 +206,9 @@ class LeafProfile:
 
     @classmethod
     def _read(cls, content: Mapping[str, Any], sketch: DistinctSketch) -> LeafProfile:
-        if content["format"] != _FORMAT:
-            raise ValueError("profile of another version")
         profile = cls.__new__(cls)
-        profile.path, profile.type = content["path"], content["type"]
-        profile.rows, profile.nulls, profile.filled = content["rows"], content["nulls"], content["filled"]
-        profile.traits, profile.spoken = Counter(content["traits"]), Counter(content["spoken"])
-        profile.turns = {
-            (item["form"], item["entity_type"]): Counter(item["turns"]) for item in content["counts"] if item["turns"]
-        }
+        read_numbers(profile, content)
         profile._sketch, profile._distinct_before, profile.inside = sketch, 0, None
-        profile.counts = {
-            (item["form"], item["entity_type"]): TypeCounts(
-                detectors=Counter(item["detectors"]),
-                shapes=Counter(item["shapes"]),
-                **dict(zip(_NUMBERS, map(int, item["numbers"]), strict=True)),
-            )
-            for item in content["counts"]
-        }
         return profile
 
 
@@ -356,34 +216,4 @@ def _inside(salt: bytes, nesting: int) -> SubLeaves | None:
     return SubLeaves(lambda: LeafProfile("", "", salt=salt, nesting=nesting - 1)) if nesting else None
 
 
-def _alone(text: str, hits: Sequence[Span]) -> Span | None:
-    """The best of hits that all are the whole value and of one type; None if there are others."""
-    for hit in hits:
-        if hit.entity_type != hits[0].entity_type or not _is_all(text, hit):
-            return None
-    return max(hits, key=_score) if len(hits) > 1 else hits[0]
-
-
-def _score(hit: Span) -> float:
-    return hit.score
-
-
-def _is_all(text: str, span: Span) -> bool:
-    """Whether a weighed hit is the whole value, and not cut: nothing is left for :func:`settled` to decide."""
-    return not span.start and span.end == len(text) and (text[0].isalnum() or text[-1].isalnum())
-
-
-def covers(text: str, span: Span) -> bool:
-    """Whether a hit is the whole value: nine in ten of its letters and digits."""
-    if span.start == 0 and span.end == len(text):
-        return True
-    if 10 * (span.end - span.start) < 5 * len(text.strip()):
-        return False
-    return 10 * _letters_and_digits(text[span.start : span.end]) >= 9 * _letters_and_digits(text)
-
-
-def _letters_and_digits(text: str) -> int:
-    return sum(map(str.isalnum, text))
-
-
-__all__ = ["LeafProfile", "TokenSpans", "TypeCounts", "Verified", "covers"]
+__all__ = ["LeafProfile", "TokenSpans", "Verified"]

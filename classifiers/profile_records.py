@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clearance.classifiers.profile import SHAPE_ROWS, LeafProfile
+from clearance.classifiers.profile import LeafProfile
+from clearance.classifiers.type_counts import SHAPE_ROWS
 
 
 def records_of(profiles: Mapping[str, LeafProfile]) -> dict[str, Any] | None:

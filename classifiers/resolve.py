@@ -78,7 +78,9 @@ def _weighed(text: str, hits: Iterable[Span], rules: Resolution) -> list[Span]:
         if span.score < pair.threshold:
             continue
         if not pair.plain:
-            if any(_is_nonsense(text, span, rule) for rule in pair.nonsense):
+            alone = not span.start and span.end == len(text)
+            nonsense = pair.nonsense_alone if alone else pair.nonsense
+            if nonsense and any(_is_nonsense(text, span, rule) for rule in nonsense):
                 continue
             if pair.allow and any(values.holds(text[span.start : span.end]) for values in pair.allow):
                 excluded.append(span)

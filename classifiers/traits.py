@@ -79,13 +79,21 @@ def is_texty(value: str) -> bool:
     A property of the value alone, so that every partition, run and re-scan decides alike.
     """
     # Nearly all text tells within its first words; one cut off at the end of the beginning is left out.
-    if len(value) > 400 and _reads_like_text(value[:400].split()[:-1]):
+    if len(value) > 400 and (_reads_like_text(value[:60].split()[:-1]) or _reads_like_text(value[:400].split()[:-1])):
         return True
     return _reads_like_text(value.split(maxsplit=400))
 
 
 def _reads_like_text(words: Sequence[str]) -> bool:
-    return len(words) >= 4 and sum(any(character.isalpha() for character in word) for word in words) >= 3
+    if len(words) < 4:
+        return False
+    with_letters = 0
+    for word in words:  # text tells by its first three
+        if word.isalpha() or any(map(str.isalpha, word)):
+            with_letters += 1
+            if with_letters == 3:
+                return True
+    return False
 
 
 def shape(value: str) -> str:

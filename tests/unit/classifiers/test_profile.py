@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from clearance.classifiers.columns import finish
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.looking import look
-from clearance.classifiers.profile import MAX_SHAPES, LeafProfile
+from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.sketch import DistinctSketch
+from clearance.classifiers.type_counts import MAX_SHAPES
 from clearance.errors import DetectionError
 
 SALT = b"0123456789abcdef"
