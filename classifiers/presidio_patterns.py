@@ -125,7 +125,7 @@ class UrlRunner(PatternRunner):
         for row in rows:
             places = url_places(texts[row])
             for name, score in scores:
-                for start, end in places[name]:
+                for start, end in places.get(name, ()):
                     yield row, Span(start, end, self.entity_type, score, self.name)
 
 

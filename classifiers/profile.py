@@ -68,8 +68,11 @@ class LeafProfile:
 
         Each distinct value is looked at once. Raises DetectionError when a detector fails.
         """
-        counted = pc.value_counts(values.drop_null())
-        distinct, numbers = counted.field("values"), counted.field("counts").to_numpy()
+        distinct = values.drop_null()
+        numbers = np.ones(len(distinct), dtype=np.int64)
+        if len(distinct) > 1:  # one cell may be huge, and counting copies what it counts
+            counted = pc.value_counts(distinct)
+            distinct, numbers = counted.field("values"), counted.field("counts").to_numpy()
         self.add(distinct, numbers, values.null_count, engine, verified, token_spans, role)
 
     def add(

@@ -54,7 +54,8 @@ class DistinctSketch:
         octets, offsets = octets_of(values if all_short else values.filter(short))
         self._count(siphash(octets, offsets, self._key))
         if not all_short:
-            long = values.filter(pc.invert(short)).cast(pa.large_binary())
+            all_long = not pc.any(short).as_py()
+            long = (values if all_long else values.filter(pc.invert(short))).cast(pa.large_binary())
             digests = b"".join(blake2b(value.as_buffer(), digest_size=8, key=self._salt).digest() for value in long)
             self._count(np.frombuffer(digests, dtype="<u8"))
 

@@ -95,17 +95,18 @@ _DOMAINS = _by_beginning(LISTED_DOMAINS)
 
 
 def url_places(text: str) -> dict[str, list[_Place]]:
-    """Matches of each of Presidio's URL patterns, by the pattern's name: (start, end) in code points, in order."""
+    """Matches of Presidio's URL patterns, by the name of each that has any: (start, end) in code points, in order."""
     hosts = [match.span() for match in _HOST.finditer(text)]
-    if any(end - start > _LONGEST_RUN for start, end in hosts) or (not text.isascii() and _ODD.search(text)):
+    too_long = len(text) > _LONGEST_RUN and any(end - start > _LONGEST_RUN for start, end in hosts)
+    if too_long or (not text.isascii() and _ODD.search(text)):
         return {name: [match.span() for match in pattern.finditer(text)] for name, pattern in _PATTERNS.items()}
-    places: dict[str, list[_Place]] = {name: [] for name in _PATTERNS}
-    places["Non schema URL"] = _bare(text, hosts)
-    if not places["Non schema URL"]:
-        return places
+    bare = _bare(text, hosts)
+    if not bare:
+        return {}
+    places = {"Non schema URL": bare}
     if "://" in text:
         places["Standard Url"] = list(_with_scheme(text))
-    if _QUOTED.search(text):
+    if ('"' in text or "'" in text) and _QUOTED.search(text):
         for name in ("Quoted URL", "Quoted Non-schema URL"):
             places[name] = [match.span() for match in _PATTERNS[name].finditer(text)]
     return places
