@@ -1,6 +1,7 @@
 """CPU microseconds a value for every keyed method, next to SHA-256 of the same column in the same run.
 
     python benchmarks/tokenization.py                    # without Spark, next to hashlib.sha256
+    python benchmarks/tokenization.py --methods          # every method that is not in the first, on distinct values
     python benchmarks/tokenization.py --spark 2000000    # inside Spark, next to Spark's own sha2
     python benchmarks/tokenization.py --equal 1000000    # batched and one by one: the same bytes?
 
@@ -20,13 +21,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clearance.generalizing import Bins, Dates, Hierarchy, Ip, Postal, TopBottom
+from clearance.method_spec import MethodSpec
+from clearance.methods import DateShift, FormatPreserving, Mask, Noise, Reversible, Surrogate, Token
 from clearance.tokenization.keys import FileKeyProvider, KeyReference, KeyRing
-from clearance.tokenization.methods import Method, apply, is_protected, restore
+from clearance.tokenization.methods import RowContext, apply, is_protected, restore
 from clearance.tokenization.tokens import Tokenizer
 
 if TYPE_CHECKING:
@@ -34,15 +39,15 @@ if TYPE_CHECKING:
 
 BATCH = 10_000
 ROUNDS = 5
-MASK = Method("mask", keep_last=4)
-FORMAT = Method("format_preserving")
-CARD = Method("format_preserving", keep_first=6, keep_last=4)
+MASK = Mask(keep_last=4)
+FORMAT = FormatPreserving()
+CARD = FormatPreserving(keep_first=6, keep_last=4)
 
 
-def columns(count: int) -> dict[str, tuple[str, list[str], list[Method]]]:
+def columns(count: int) -> dict[str, tuple[str, list[str], list[MethodSpec]]]:
     """Entity type, values and methods of each column."""
     numbers = range(count)
-    one_way, reversible = Method("token"), Method("reversible")
+    one_way, reversible = Token(), Reversible()
     both = [one_way, reversible, MASK]
     emails = [f"user{i}.name{i % 977}@example{i % 53}.com" for i in numbers]
     cards = [f"4111 {i % 7919:04} {i % 9973:04} {i % 10007:04}" for i in numbers]
@@ -62,7 +67,7 @@ def columns(count: int) -> dict[str, tuple[str, list[str], list[Method]]]:
     }
 
 
-def cpu(work: Callable[[pa.Array], object], batches: list[pa.Array]) -> float:
+def cpu(work: Callable[[Any], object], batches: list[Any]) -> float:
     """Best of some rounds, in microseconds of CPU a value."""
     best = float("inf")
     for _ in range(ROUNDS):
@@ -70,7 +75,7 @@ def cpu(work: Callable[[pa.Array], object], batches: list[pa.Array]) -> float:
         for batch in batches:
             work(batch)
         best = min(best, time.process_time() - start)
-    return best * 1e6 / sum(len(batch) for batch in batches)
+    return best * 1e6 / sum(len(batch[0]) if isinstance(batch, tuple) else len(batch) for batch in batches)
 
 
 def without_spark(count: int) -> None:
@@ -90,7 +95,7 @@ def without_spark(count: int) -> None:
             print(f"{name:<20} {method.name:<18} {plain:7.3f} {once:7.3f} {once / plain:7.2f} {rest}", flush=True)
 
 
-def again_proof_back(method: Method, kind: str, tokenizer: Tokenizer, done: list[pa.Array]) -> str:
+def again_proof_back(method: MethodSpec, kind: str, tokenizer: Tokenizer, done: list[pa.Array]) -> str:
     """What it costs to protect again, to prove, and to restore; a dash where the method has no such thing."""
     again = proof = back = "-"
     if method.name != "format_preserving":
@@ -112,6 +117,48 @@ BARS = {
     ("SSN, 500 values", "format_preserving"): 2.5,
 }
 """The most that a method may cost beside ``sha2`` of the same column."""
+
+
+def every_method(count: int) -> None:
+    """One table line for each method that changes a value without making a token."""
+    numbers = range(count)
+    cents = [f"{i * 7919 % 10_000_000 / 100}" for i in numbers]
+    days = [str(np.datetime64("1920-01-01") + i % 36_000) for i in numbers]
+    whole = [str(i * 7919 % 200_000) for i in numbers]
+    people = [f"Maria{i} Miller" for i in numbers]
+    addresses = [f"10.{i % 251}.{i // 251 % 251}.{i // 63001}" for i in numbers]
+    ssns = [f"{i % 1000:03}-{i % 97:02}-{i % 9973:04}" for i in numbers]
+    table = tuple((str(i), str(i // 100)) for i in range(2000))
+    bounds: dict[str, Any] = {"row_key": "id", "lower": 0, "upper": 200_000}
+    cases: list[tuple[str, str, list[str], MethodSpec]] = [
+        ("mask, separators", "US_SSN", ssns, Mask(keep=("separators",))),
+        ("bins, whole", "X", whole, Bins(width=1000)),
+        ("bins, decimals", "X", cents, Bins(width=1000)),
+        ("top_bottom", "X", whole, TopBottom(upper=150_000)),
+        ("date to month", "DATE_TIME", days, Dates(to="month")),
+        ("date to age band", "DATE_OF_BIRTH", days, Dates(to="age_band", width=10, reference="2026-01-01")),
+        ("postal", "US_ZIP_CODE", [f"{i % 100_000:05}" for i in numbers], Postal(3)),
+        ("ip", "IP_ADDRESS", addresses, Ip()),
+        ("hierarchy", "X", [str(i % 2000) for i in numbers], Hierarchy(1, table)),
+        ("date_shift", "DATE_TIME", days, DateShift(365, "id")),
+        ("noise, uniform", "X", whole, Noise(distribution="uniform", amount=50, **bounds)),
+        ("noise, laplace", "X", whole, Noise(distribution="laplace", epsilon=1, **bounds)),
+        ("surrogate, name", "PERSON", people, Surrogate()),
+        ("surrogate, e-mail", "EMAIL_ADDRESS", [f"user{i}@example{i % 53}.com" for i in numbers], Surrogate()),
+    ]  # fmt: skip
+    tokenizer = Tokenizer(KeyRing({"bench0": bytes(32)}, "bench0"))
+    keys = pa.array([f"row {i}" for i in numbers])
+    print(f"{'method':<20} {'sha256':>7} {'apply':>7} {'ratio':>6}")
+    for name, kind, values, method in cases:
+        column = pa.array(values)
+        batches = [(column.slice(i, BATCH), keys.slice(i, BATCH)) for i in range(0, count, BATCH)]
+        plain = cpu(lambda batch: [hashlib.sha256(v.encode()).hexdigest() for v in batch[0].to_pylist()], batches)
+
+        def once(batch: Any, kind: str = kind, method: MethodSpec = method) -> pa.Array:
+            return apply(method, batch[0], kind, tokenizer, RowContext(batch[1], batch[1], "v"))
+
+        cost = cpu(once, batches)
+        print(f"{name:<20} {plain:7.3f} {cost:7.3f} {cost / plain:6.2f}", flush=True)
 
 
 def inside_spark(count: int, java_udf: str | None) -> None:
@@ -159,7 +206,7 @@ def inside_spark(count: int, java_udf: str | None) -> None:
                 print(f"{'':<20} FF1 as a Java UDF (Bouncy Castle's) is not there to be measured: --java-udf")
 
 
-def by_plan(frame: "DataFrame", method: Method, kind: str, reference: KeyReference) -> "DataFrame":
+def by_plan(frame: "DataFrame", method: MethodSpec, kind: str, reference: KeyReference) -> "DataFrame":
     """The column as a protection job rewrites it, with the two columns that mark each record."""
     from clearance.governance.labels import Label
     from clearance.jobs.plans import LeafPlan, ProtectionPlan
@@ -169,9 +216,8 @@ def by_plan(frame: "DataFrame", method: Method, kind: str, reference: KeyReferen
     from clearance.jobs.workers import map_batches
     from clearance.paths import parse_path
 
-    settings = {"name": method.name, "keep_last": method.keep_last} if method is MASK else {"name": method.name}
     label = Label("confidential", frozenset({"user.contact"}))
-    leaf = LeafPlan("v", parse_path("v"), "cells", "structured", kind, settings, label, "string", "string")
+    leaf = LeafPlan("v", parse_path("v"), "cells", "structured", kind, method.settings(), label, "string", "string")
     plan = ProtectionPlan((leaf,), {}, {}, ("public", "internal", "confidential", "restricted"))
     rewriter = Rewriter(plan, Detection(ner=None), Tokens(reference))
     return map_batches(frame, rewriter, protected_schema(frame.schema, plan), "protection")
@@ -206,7 +252,7 @@ def unchanged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def protecting(
-    method: Method, kind: str, reference: KeyReference
+    method: MethodSpec, kind: str, reference: KeyReference
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """The method on the one column of a frame."""
 
@@ -257,11 +303,14 @@ def compare(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--values", type=int, default=100_000, help="values a column without Spark")
+    parser.add_argument("--methods", action="store_true", help="measure what makes no tokens instead")
     parser.add_argument("--spark", type=int, metavar="VALUES", help="measure inside Spark instead")
     parser.add_argument("--equal", type=int, metavar="VALUES", help="compare batched and one by one instead")
     parser.add_argument("--java-udf", metavar="CLASS", help="FF1 as a Java UDF, on Spark's class path")
     given = parser.parse_args()
-    if given.spark:
+    if given.methods:
+        every_method(given.values)
+    elif given.spark:
         inside_spark(given.spark, given.java_udf)
     elif given.equal:
         compare(given.equal)

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -52,6 +53,12 @@ class Bins(Generalize):
         number("width", self.width, positive=True)
         number("origin", self.origin)
         _limits(self.lower, self.upper)
+        for parameter, limit in (("lower", self.lower), ("upper", self.upper)):
+            # An interval cut by a limit would say more than its width promises.
+            if limit is not None and (Fraction(str(limit)) - Fraction(str(self.origin))) % Fraction(str(self.width)):
+                raise PolicyError(
+                    f"{parameter} must be the edge of an interval", hint="use origin and some whole number of widths"
+                )
         malformed(self.malformed)
 
 
@@ -77,7 +84,8 @@ class TopBottom(Generalize):
 @dataclass(frozen=True, slots=True)
 class Dates(Generalize):
     """ISO dates and timestamps to a ``month`` (``1990-03``), ``quarter`` (``1990-Q1``), ``year`` (``1990``), or an
-    ``age_band``: whole years from the date to ``reference``, in bands of ``width`` years (``[30, 40)``).
+    ``age_band``: whole years from the date to ``reference``, in bands of ``width`` years (``[30, 40)``), all from
+    ``upper`` on in one (``>=90``).
 
     The reference date is stated, never today: the same data gives the same result tomorrow. Dates after it are
     malformed.
@@ -87,16 +95,23 @@ class Dates(Generalize):
     to: DateUnit
     width: int | None = None
     reference: str | None = None
+    upper: int | None = None
     malformed: Malformed = "fail"
 
     def __post_init__(self) -> None:
         one_of("to", self.to, get_args(DateUnit))
         malformed(self.malformed)
         if self.to != "age_band":
-            if self.width is not None or self.reference is not None:
-                raise PolicyError(f"to: {self.to} takes no width and no reference", hint="they belong to age_band")
+            if self.width is not None or self.reference is not None or self.upper is not None:
+                raise PolicyError(
+                    f"to: {self.to} takes no width, reference or upper", hint="they belong to to: age_band"
+                )
             return
         whole("width", self.width, 1, 100)
+        if self.upper is not None:
+            whole("upper", self.upper, 1, 150)
+            if self.upper % (self.width or 1):
+                raise PolicyError("upper must be a whole number of widths", hint="such as 90 with bands of 10 years")
         try:
             date.fromisoformat(self.reference or "")
         except (TypeError, ValueError):
@@ -153,6 +168,9 @@ class Hierarchy(Generalize):
         malformed(self.malformed)
         content = json.dumps(self.table, ensure_ascii=True, separators=(",", ":")).encode()
         object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
+
+    def __hash__(self) -> int:
+        return hash((self.digest, self.level, self.malformed))
 
     @classmethod
     def read(cls, path: Path, level: int, malformed: Malformed = "fail") -> "Hierarchy":

@@ -57,6 +57,12 @@ class MethodSpec:
         return None
 
     @property
+    def on_malformed(self) -> Malformed:
+        """What becomes of a value that the method can't read. Methods without a say read all there is."""
+        found: Malformed = getattr(self, "malformed", "token")
+        return found
+
+    @property
     def row_key_column(self) -> str | None:
         """Path of the column whose values tell rows apart, if the method needs to know."""
         return None

@@ -22,6 +22,9 @@ Scope = Literal["cell", "column", "record"]
 Distribution = Literal["uniform", "laplace"]
 Locale = Literal["en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT"]
 LOCALES = get_args(Locale)
+_MOST_STEPS = 1 << 53
+"""Of the last decimal, from zero: more than these a 64-bit float can't tell apart."""
+_MOST_AMOUNT, _MOST_SCALE = 1 << 31, 1 << 32
 SURROGATE_LISTS = 1
 """Version of the shipped lists that surrogates are taken from. A list never changes; a new one gets a new version."""
 SURROGATE_KINDS: Mapping[str, str] = {
@@ -82,6 +85,8 @@ class FormatPreserving(MethodSpec):
     def __post_init__(self) -> None:
         if not isinstance(self.alphabet, str) or not isinstance(self.separators, str):
             raise PolicyError("alphabet and separators must be text", hint="put them in quotes")
+        whole("keep_first", self.keep_first, 0, 64)
+        whole("keep_last", self.keep_last, 0, 64)
         check_format(self.alphabet, self.separators, self.keep_first, self.keep_last, self.min_length)
         malformed(self.malformed)
 
@@ -240,12 +245,24 @@ class Noise(MethodSpec):
             raise PolicyError("lower must be less than upper", hint="swap them")
         whole("decimals", self.decimals, 0, 9)
         malformed(self.malformed)
+        unit = 10**self.decimals
+        if max(abs(self.lower), abs(self.upper)) * unit > _MOST_STEPS:
+            raise PolicyError(
+                "lower and upper are too large for so many decimals", hint="use fewer decimals or narrower bounds"
+            )
         needed, foreign = ("amount", ("epsilon", "sensitivity")), ("epsilon", ("amount",))
         own, others = needed if self.distribution == "uniform" else foreign
         for parameter in others:
             if getattr(self, parameter) is not None:
                 raise PolicyError(f"{self.distribution} noise takes no {parameter}", hint=f"it takes {own}")
         number(own, getattr(self, own), positive=True)
+        if self.amount is not None and not 1 <= self.amount * unit <= _MOST_AMOUNT:
+            raise PolicyError("amount must be at least one step of the last decimal", hint="use more decimals")
+        if self.epsilon is not None and not 1 <= (self.upper - self.lower) * unit <= _MOST_SCALE * self.epsilon:
+            raise PolicyError(
+                "upper - lower must be one step of the last decimal or more, and not billions for each epsilon",
+                hint="change decimals, or use a larger epsilon",
+            )
         if self.sensitivity is not None:
             number("sensitivity", self.sensitivity, positive=True)
             if self.sensitivity > self.upper - self.lower:

@@ -24,7 +24,8 @@ from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.texts import Inside, TextProtector
 from clearance.jobs.workers import Batches, distinct_of, in_even_batches, map_batches
 from clearance.leaves import read_leaf
-from clearance.tokenization.methods import Method, is_protected
+from clearance.methods import parse_method
+from clearance.tokenization.methods import is_protected
 from clearance.values import to_text
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class _Checker:
                 counts[leaf.path, "rows"] += len(values)
                 counts[leaf.path, "nulls"] += values.null_count
                 if leaf.how == "cells":
-                    held = is_protected(Method(**leaf.method), to_text(values), leaf.entity_type or "", tokenizer)
+                    held = is_protected(parse_method(leaf.method), to_text(values), leaf.entity_type or "", tokenizer)
                     counts[leaf.path, "failed"] += len(values) - (pc.sum(held).as_py() or 0)
                 elif leaf.how == "spans" and leaf.changes:
                     counts[leaf.path, "failed"] += self._residual(leaf, to_text(values), tokenizer)
@@ -98,7 +99,7 @@ class _Checker:
     def _residual(self, leaf: LeafPlan, values: pa.Array, tokenizer: Any) -> int:
         """How many texts of a leaf would still be changed if they were protected again."""
         texts, indices = distinct_of(values)
-        methods = {name: Method(**settings) for name, settings in self.plan.methods_at(leaf.path).items()}
+        methods = {name: parse_method(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
         inside = Inside.of(leaf.inside)
         again, _ = TextProtector(methods, inside, self.detection.engine(), tokenizer).once(texts)
         open_ = [after != before for after, before in zip(again, texts, strict=True)]

@@ -18,8 +18,9 @@ from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.texts import Inside, TextProtector
 from clearance.jobs.workers import Batches, distinct_of, in_even_batches
 from clearance.leaves import read_leaf, replace_leaves
+from clearance.methods import parse_method
 from clearance.paths import Step
-from clearance.tokenization.methods import Method, apply
+from clearance.tokenization.methods import apply
 from clearance.values import texts_of, to_text
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class _Worker:
         if leaf.how == "null":
             as_text = leaf.type_after != leaf.type_before
             return lambda values: pa.nulls(len(values), pa.string() if as_text else values.type)
-        method = Method(**leaf.method)
+        method = parse_method(leaf.method)
         return lambda values: apply(method, to_text(values), leaf.entity_type or "", self.tokenizer)
 
     def _mark_cells(self, leaf: LeafPlan, column: pa.Array, marks: "_RecordMarks") -> None:
@@ -98,7 +99,7 @@ class _Worker:
         """Protects the text of a leaf, marks its records, and returns the replacement by distinct value."""
         values, rows = read_leaf(column, leaf.steps[1:])
         texts, indices = distinct_of(to_text(values))
-        methods = {name: Method(**settings) for name, settings in self.plan.methods_at(leaf.path).items()}
+        methods = {name: parse_method(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
         protector = TextProtector(methods, Inside.of(leaf.inside), self.engine, self.tokenizer)
         protected, types = protector.protect(texts)
         index = np.asarray(indices.fill_null(-1))

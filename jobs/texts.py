@@ -14,8 +14,10 @@ from clearance.classifiers.embedded import MAX_NESTING, Document, read_document,
 from clearance.classifiers.places import Place
 from clearance.jobs.plans import InsidePlan
 from clearance.jobs.workers import find_in_texts
+from clearance.method_spec import MethodSpec
+from clearance.methods import Redact, parse_method
 from clearance.paths import VALUE, Step
-from clearance.tokenization.methods import Method, apply, redaction
+from clearance.tokenization.methods import apply, redaction
 from clearance.tokenization.text import replace_spans
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Inside:
     """What a plan does to the leaves inside a string: a tree of steps, with entity type and method where decided."""
 
     below: dict[Step, "Inside"] = field(default_factory=dict)
-    decided: tuple[str, Method] | None = None
+    decided: tuple[str, MethodSpec] | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -50,7 +52,7 @@ class Inside:
             node = root
             for step in leaf.steps:
                 node = node.below.setdefault(step, cls())
-            node.decided = leaf.entity_type, Method(**leaf.method)
+            node.decided = leaf.entity_type, parse_method(leaf.method)
         return root
 
     def at(self, steps: Iterable[Step]) -> "Inside":
@@ -70,7 +72,9 @@ _UNDECIDED = Inside()
 class TextProtector:
     """Replaces what is found in texts by its type's method, and the leaves inside them by the plan's."""
 
-    def __init__(self, methods: Mapping[str, Method], inside: Inside, engine: "Engine", tokenizer: "Tokenizer") -> None:
+    def __init__(
+        self, methods: Mapping[str, MethodSpec], inside: Inside, engine: "Engine", tokenizer: "Tokenizer"
+    ) -> None:
         self._methods = methods
         self._inside = inside
         self._engine = engine
@@ -123,7 +127,7 @@ class TextProtector:
         """For each document its places that get another value, and the types found in any of its places."""
         changes: dict[int, list[tuple[Place, str]]] = {i: [] for i in documents}
         types: dict[int, set[str]] = {i: set() for i in documents}
-        decided: dict[tuple[str, Method], list[tuple[int, Place]]] = {}
+        decided: dict[tuple[str, MethodSpec], list[tuple[int, Place]]] = {}
         open_: list[tuple[int, Place, Inside]] = []
         for i, document in documents.items():
             for place in document.places:
@@ -149,9 +153,9 @@ class TextProtector:
                     changes[i].append((place, value))
         return [(i, changes[i], frozenset(types[i])) for i in documents]
 
-    def _apply(self, method: Method, entity_type: str, values: list[str]) -> list[str]:
+    def _apply(self, method: MethodSpec, entity_type: str, values: list[str]) -> list[str]:
         # A gap would change what the document says.
-        method = Method("redact") if method.name == "suppress" else method
+        method = Redact() if method.name in ("suppress", "null") else method
         texts: list[str] = apply(method, pa.array(values, pa.string()), entity_type, self._tokenizer).to_pylist()
         return texts
 

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from clearance.errors import UsageError
 from clearance.tokenization.canonical import message, messages, plain
 from clearance.tokenization.keys import KeyRing, check_domain
+from clearance.tokenization.prf import KeyedHash
 from clearance.tokenization.regions import REGIONS
 from clearance.tokenization.rows import Bytes, Integers, binary_of, distinct, in_order, in_rows, spread
 from clearance.tokenization.siv import TAG_BYTES
@@ -76,11 +77,28 @@ class Tokenizer:
         self._domain = domain
         self._region = region
         self._cache: dict[tuple[str, str], TypeKeys] = {}
+        self._hashes: dict[tuple[str, str], KeyedHash] = {}
 
     @property
     def domain(self) -> str:
         """The join scope this tokenizer writes and reads."""
         return self._domain
+
+    @property
+    def region(self) -> str:
+        """Where phone numbers without a country code are dialled."""
+        return self._region
+
+    def keyed_hash(self, purpose: str, entity_type: str = "") -> KeyedHash:
+        """HMAC-SHA256 under the writing key's own key for a purpose that makes no token: ``date-shift``, ``noise``,
+        ``surrogate``. Leave the type out where values of several types must move together.
+        """
+        found = self._hashes.get((purpose, entity_type))
+        if found is None:
+            found = self._hashes[purpose, entity_type] = KeyedHash(
+                self._keyring.derive(purpose, self._domain, entity_type)
+            )
+        return found
 
     def keys_of(self, entity_type: str, kid: str | None = None) -> TypeKeys:
         """The derived keys of a type, under the writing key or the one named.

@@ -17,7 +17,7 @@ VALID = [
     {"name": "mask", "keep_last": 4, "keep": ["separators", "letters"]},
     "redact",
     {"name": "suppress", "scope": "record"},
-    {"name": "generalize", "kind": "bins", "width": 10, "lower": 18, "upper": 90},
+    {"name": "generalize", "kind": "bins", "width": 10, "lower": 20, "upper": 90},
     {"name": "generalize", "kind": "top_bottom", "upper": 89.5},
     {"name": "generalize", "kind": "date", "to": "quarter"},
     {"name": "generalize", "kind": "date", "to": "age_band", "width": 10, "reference": "2026-01-01"},
@@ -72,6 +72,10 @@ REFUSED = {
         {"name": "generalize", "kind": "bins", "width": "10"},
         {"name": "generalize", "kind": "date", "to": "year", "width": 10},
         {"name": "generalize", "kind": "date", "to": "age_band", "reference": "2026-01-01"},
+    ],
+    "edge of an interval": [{"name": "generalize", "kind": "bins", "width": 10, "lower": 18}],
+    "upper": [
+        {"name": "generalize", "kind": "date", "to": "age_band", "width": 10, "reference": "2026-01-01", "upper": 85},
     ],
     "reference": [
         {"name": "generalize", "kind": "date", "to": "age_band", "width": 10},

@@ -52,13 +52,13 @@ def test_a_scan_of_a_text_follows_them(rules, monkeypatch, capsys):
 
 def test_protection_follows_them_and_settles(rules, key_file):
     from clearance.jobs.texts import Inside, TextProtector
+    from clearance.methods import Redact
     from clearance.tokenization.keys import FileKeyProvider
-    from clearance.tokenization.methods import Method
     from clearance.tokenization.tokens import Tokenizer
 
     engine = read_detection(ner=None, detectors=[rules]).engine()
     tokenizer = Tokenizer(FileKeyProvider(key_file).reference().open(), "default")
-    methods = {kind: Method("redact") for kind, _ in EXPECTED}
+    methods = {kind: Redact() for kind, _ in EXPECTED}
     (protected,), (types,) = TextProtector(methods, Inside(), engine, tokenizer).protect([TEXT])
     assert protected == (
         "[PROJECT_NAME]: write to support@example.com or [EMAIL_ADDRESS] about [TICKET] on 10.20.30.40;"

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from clearance.classifiers.engine import Engine, load_engine
 from clearance.jobs.plans import InsidePlan
 from clearance.jobs.texts import Inside, TextProtector
+from clearance.method_spec import MethodSpec
+from clearance.methods import Keep, Mask, Redact, Token
 from clearance.paths import parse_path
 from clearance.tokenization.keys import KeyRing
-from clearance.tokenization.methods import Method
 from clearance.tokenization.tokens import Tokenizer
 
-TOKEN, REDACT, MASK, KEEP = Method("token"), Method("redact"), Method("mask"), Method("keep")
+TOKEN, REDACT, MASK, KEEP = Token(), Redact(), Mask(), Keep()
 METHODS = {"EMAIL_ADDRESS": TOKEN, "CREDIT_CARD": TOKEN, "US_SSN": TOKEN, "DATE_TIME": KEEP, "URL": KEEP}
 
 
@@ -32,7 +33,7 @@ def tokenizer() -> Tokenizer:
     return Tokenizer(KeyRing({"golden": bytes(range(32))}, "golden"))
 
 
-def _inside(**decided: tuple[str, Method]) -> Inside:
+def _inside(**decided: tuple[str, MethodSpec]) -> Inside:
     plans = [
         InsidePlan(path, parse_path(path)[1:], kind, {"name": method.name}) for path, (kind, method) in decided.items()
     ]

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from clearance.methods import FormatPreserving
 from clearance.tokenization.keys import KeyRing
-from clearance.tokenization.methods import Method, apply, restore
+from clearance.tokenization.methods import apply, restore
 from clearance.tokenization.normalization import _FAMILY_OF, normalize
 from clearance.tokenization.slugs import slug_of
 from clearance.tokenization.tokens import Tokenizer
@@ -99,7 +100,7 @@ def test_reversible_tokens_one_by_one_and_in_a_batch(frozen_ring: KeyRing) -> No
 def test_format_preserving_values(frozen_ring: KeyRing) -> None:
     for case in GOLDEN["format_preserving"]:
         tokenizer = Tokenizer(frozen_ring.writing_with(case["kid"]), case["domain"])
-        method = Method("format_preserving", **case["parameters"])
+        method = FormatPreserving(**case["parameters"])
         changed = apply(method, pa.array([case["value"]]), case["entity_type"], tokenizer)
         assert changed.to_pylist() == [case["changed"]], case
         assert restore(method, changed, case["entity_type"], tokenizer).to_pylist() == [case["value"]], case

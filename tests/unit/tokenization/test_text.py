@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearance.methods import Keep, Mask, Redact, Reversible, Suppress, Token
 from clearance.tokenization.keys import KeyRing
-from clearance.tokenization.methods import Method
 from clearance.tokenization.text import Span, replace_spans, reverse_tokens
 from clearance.tokenization.tokens import Tokenizer
 from clearance.values import to_text
 
 TOKENS = Tokenizer(KeyRing({"golden": bytes(range(32))}, "golden"))
 METHODS = {
-    "EMAIL_ADDRESS": Method("token"),
-    "PERSON": Method("token"),
-    "CREDIT_CARD": Method("mask", keep_last=4),
-    "PASSWORD": Method("redact"),
-    "DATE_TIME": Method("keep"),
-    "AGE": Method("suppress"),
+    "EMAIL_ADDRESS": Token(),
+    "PERSON": Token(),
+    "CREDIT_CARD": Mask(keep_last=4),
+    "PASSWORD": Redact(),
+    "DATE_TIME": Keep(),
+    "AGE": Suppress(),
 }
 
 
@@ -56,7 +56,7 @@ def test_a_card_number_joins_whatever_type_its_column_has() -> None:
         pa.array(["4111-1111-1111-1111"], pa.large_string()),
     ]
     tokens = {TOKENS.tokenize(to_text(column), "CREDIT_CARD")[0].as_py() for column in columns}
-    methods = {"CREDIT_CARD": Method("token")}
+    methods = {"CREDIT_CARD": Token()}
     text = replace_spans("card 4111-1111-1111-1111!", [(5, 24, "CREDIT_CARD")], methods, TOKENS)
     assert {text.removeprefix("card ").removesuffix("!")} == tokens
 
@@ -143,7 +143,7 @@ def test_every_found_character_is_covered_and_no_other(text: str, found: list[Sp
 
 @given(st.text(alphabet="abc ,.😀", max_size=30), spans, st.data())
 def test_protecting_a_protected_text_changes_nothing(text: str, found: list[Span], data: st.DataObject) -> None:
-    methods = {"PERSON": Method("token"), "PASSWORD": Method("redact"), "CREDIT_CARD": Method("token")}
+    methods = {"PERSON": Token(), "PASSWORD": Redact(), "CREDIT_CARD": Token()}
     once = replace_spans(text, found, methods, TOKENS)
     done = [(start, end) for start, end, _ in TOKENS.verified_spans(once)]
     for constant in ("[PASSWORD]", "[OTHER]"):
@@ -182,7 +182,7 @@ def test_text_comes_back_exactly_from_reversible_tokens(pieces: list[tuple[str, 
         spans.append((len(text), len(text) + len(value), "PERSON"))
         text += value
     text += end
-    out = replace_spans(text, spans, {"PERSON": Method("reversible")}, TOKENS)
+    out = replace_spans(text, spans, {"PERSON": Reversible()}, TOKENS)
     assert reverse_tokens(out, TOKENS) == text
 
 
