@@ -29,6 +29,8 @@ NUMERIC_SHARE = 0.2
 NUMERIC = frozenset(
     {"PHONE_NUMBER", "UK_NHS", "US_BANK_NUMBER", "CREDIT_CARD", "US_ITIN", "US_NPI", "ABA_ROUTING_NUMBER"}
 )
+#: Codes of letters and digits pass the one check digit of these now and then.
+CHECKED_CODES = frozenset({"MEDICAL_LICENSE", "VIN"})
 #: Share of the values that read like text which makes a column text.
 TEXT_SHARE = 0.2
 #: Of the shapes that SHAPE_ROWS rows share, so many are shown.
@@ -107,9 +109,14 @@ def _mixed(profile: LeafProfile, raw: Mapping[str, TypeCounts], doubted: str | N
         enough = counts.rows >= MIXED_SHARE * filled
         if kind in NUMERIC:
             enough = counts.embedded >= MIXED_SHARE * filled or counts.whole >= NUMERIC_SHARE * filled
+        if kind in CHECKED_CODES and profile.traits["code"] >= 0.9 * filled:
+            enough = counts.rows >= NUMERIC_SHARE * filled
         if kind == "PHONE_NUMBER":
             written = counts.embedded + min(counts.whole, profile.traits["phone_formatted"])
             enough = written >= MIXED_SHARE * filled
+            if profile.traits["phone_formatted"] >= 0.9 * filled:
+                # All are written alike, and few are anybody's number: codes of digits, which by chance are so too.
+                enough = max(counts.embedded / MIXED_SHARE, counts.whole / NUMERIC_SHARE) >= filled
         if kind == doubted:
             enough = False
         if counts.texty or (counts.rows and kind not in model().never_alone and (enough or _is_telling(profile, kind))):

@@ -1,0 +1,123 @@
+"""Codes that pass for something by chance, numbers that are called what they are, names in other scripts."""
+
+import random
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+
+from clearance.classifiers.columns import finish
+from clearance.classifiers.engine import Engine
+from clearance.classifiers.findings import ColumnReport
+from clearance.classifiers.looking import look
+from clearance.classifiers.profile import LeafProfile
+from clearance.classifiers.traits import traits
+
+
+def _report(engine: Engine, name: str, values: list[str]) -> ColumnReport:
+    profile = LeafProfile(name, "string", salt=b"0123456789abcdef")
+    profile.update(pa.array(values), engine)
+    return finish(profile, name=name, dtype="string")
+
+
+def _codes(form: str, seed: int) -> list[str]:
+    """300 values with a random digit for each 9."""
+    rng = random.Random(f"{form} {seed}")
+    return ["".join(rng.choice("0123456789") if c == "9" else c for c in form) for _ in range(300)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "form",
+    ["9" * 9, "9" * 10, "9" * 12, "9" * 17, "1" + "9" * 16, "CMD99999999", "BK9999999", "RR999999999DE", "99999-9999"]
+    + ["9999-9999-9999", "99-99999-999999", "999.999.999", "INC9999999", "ORD-9999-999999"],
+)
+def test_codes_that_pass_a_check_by_chance_are_codes(patterns: Engine, form: str, seed: int) -> None:
+    report = _report(patterns, "c7", _codes(form, seed))
+    assert (report.kind, report.entity_type) == ("structured", None)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda i: 200_000_000 + i, lambda i: 4_930_000_000 + 3 * i, lambda i: 20_260_101_000_000_000 + 37 * i]
+)
+def test_numbers_in_a_row_are_nobody_s(patterns: Engine, make: Callable[[int], int]) -> None:
+    report = _report(patterns, "c7", [str(make(i)) for i in range(300)])
+    assert (report.kind, report.entity_type) == ("structured", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("name", ["王伟", "李娜", "欧阳静", "张敏", "刘洋"]),
+        ("name", ["김민준", "이서연", "박지훈"]),
+        ("name", ["محمد علي", "فاطمة حسن"]),
+        ("name", ["Иван Петров", "Ольга Смирнова"]),
+        ("имя", ["Иван", "Ольга"]),
+        ("姓名", ["王伟", "李娜"]),
+        ("氏名", ["佐藤 健", "鈴木 花子"]),
+        ("όνομα", ["Γιώργος Παπαδόπουλος", "Μαρία Νικολάου"]),
+        ("اسم العميل", ["أحمد سعيد", "فاطمة حسن"]),
+        ("emp_nm", ["Ana Diaz", "Bob Lee"]),
+    ],
+)
+def test_a_column_of_names_in_any_script(patterns: Engine, name: str, values: list[str]) -> None:
+    assert _report(patterns, name, values * 20).entity_type == "PERSON"
+
+
+@pytest.mark.parametrize("values", [["桌子", "椅子", "书架"], ["책상", "의자", "가구 목록"]])
+def test_things_in_a_column_called_name_are_no_people(patterns: Engine, values: list[str]) -> None:
+    assert _report(patterns, "name", values * 20).entity_type is None
+
+
+def test_a_name_without_a_space_has_a_family_name() -> None:
+    assert "fullname" in traits("王伟")
+    assert "fullname" not in traits("桌子")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "entity_type"),
+    [
+        ("né(e) le", ["12/03/1974", "01/11/1988"], "DATE_OF_BIRTH"),
+        ("data_ur", ["1974-03-12", "1988-11-01"], "DATE_OF_BIRTH"),
+        ("`Straße u. Hausnr.`", ["Lindenweg 12", "Am Markt 3a"], "STREET_ADDRESS"),
+    ],
+)
+def test_odd_headers(patterns: Engine, name: str, values: list[str], entity_type: str) -> None:
+    assert _report(patterns, name, values * 20).entity_type == entity_type
+
+
+NOTHING = """\
+Order 4021-88812-7 was packed and left on Monday.
+It went out under tracking number 1Z999AA10123456784 yesterday.
+Commit 9fceb02d0ae598e95dc970b74767f19372d61af8 mends the login page.
+The md5 is d41d8cd98f00b204e9800998ecf8427e as expected.
+We got d41d8cd98f00b204e9800998ecf8427e back from the mirror.
+Token limits are 8192 for this model, context 128000.
+SKU 4006381333931 is out of stock.
+Use port 8080 and error code 50012345 to see it again.
+Timestamp 1700000000 is some day in November.
+Build 1.2.840.10008 and OID 2.16.840.1.113883 are fine.
+Upgrade from 10.4.2 to 10.5.0-rc1 broke the build 20260114.3.
+Batch 0420115 has lot number 77120395 and expires soon.
+""".splitlines()
+
+
+def test_the_model_is_not_taken_in_by_numbers_that_are_called_what_they_are(engine: Engine) -> None:
+    wrong = [text for text, seen in zip(NOTHING, look(engine, NOTHING), strict=True) if seen.spans]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("Please send it to zip code 62704 in Springfield.", "62704"),
+        ("Send order 88213 to 412 Birchwood Lane, Dayton, Ohio 45402.", "412 Birchwood Lane"),
+        ("The order was paid, her tax id is 998-71-2345.", "998-71-2345"),
+        ("The applicant lodged application no. 48219/17 on 2 June 2017.", "48219/17"),
+        ("CASE OF KALNE v. LATVIA was decided in Strasbourg.", "KALNE"),
+    ],
+)
+def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) -> None:
+    (seen,) = look(engine, [text])
+    start = text.index(what)
+    assert any(span.start <= start and start + len(what) <= span.end for span in seen.spans)
