@@ -121,3 +121,16 @@ def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) ->
     (seen,) = look(engine, [text])
     start = text.index(what)
     assert any(span.start <= start and start + len(what) <= span.end for span in seen.spans)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("IMEI 490154203237518", "DEVICE_ID"),
+        ("routing number 021000021", "ABA_ROUTING_NUMBER"),
+        ("passport number C01X00T47", "PASSPORT"),
+    ],
+)
+def test_a_number_is_what_the_word_before_it_says(patterns: Engine, text: str, kind: str) -> None:
+    (seen,) = look(patterns, [text])
+    assert [span.entity_type for span in seen.spans] == [kind]
