@@ -50,7 +50,9 @@ _HAN_FAMILIES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾"
     "夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤張劉陳楊黃趙孫馬鄭謝許韓馮鄧蕭葉蘇呂盧鐘譚陸賈韋鄒"
 )
-_HANGUL_FAMILIES = "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허남심노하곽성차주우구민유나진지엄채원천방공현함변염여추"
+_HANGUL_FAMILIES = (
+    "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허남심노하곽성차주우구민유나진지엄채원천방공현함변염여추"
+)
 UNSPACED_NAME = re.compile(rf"[{_HAN_FAMILIES}][\u4e00-\u9fff]{{1,2}}|[{_HANGUL_FAMILIES}][\uac00-\ud7a3]{{2}}")
 FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
 _GENDER_WORDS = (
@@ -183,7 +185,7 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
     words = text.split()
     if not digits and 1 <= len(words) <= 5 and len(text) <= 60 and _is_name(words):
         found.append("personish")
-        if 2 <= len(words) <= 4 and all(map(_begins_a_name, words)) or UNSPACED_NAME.fullmatch(text):
+        if (2 <= len(words) <= 4 and all(map(_begins_a_name, words))) or UNSPACED_NAME.fullmatch(text):
             found.append("fullname")
     if letters >= 2 and (digits or len(words) >= 2):
         found.append("addressish")
