@@ -79,6 +79,12 @@ class ProtectionError(ClearanceError):
     exit_code = ExitCode.UNDECIDABLE
 
 
+class RefusedError(ClearanceError):
+    """What the policy does not allow this person to do."""
+
+    exit_code = ExitCode.CONFLICT
+
+
 class ProofError(ClearanceError):
     """Protected data that did not pass its proof; nothing was published."""
 

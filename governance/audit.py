@@ -6,7 +6,6 @@ one is first, and the others read the new head and try again. An intent is writt
 outcome after; when the intent can't be written, the deed must not happen.
 """
 
-import os
 import random
 import time
 import uuid
@@ -17,6 +16,7 @@ from typing import Any
 
 from clearance.errors import AuditError, RegistryError
 from clearance.governance import canonical
+from clearance.governance.actors import current_actor
 from clearance.governance.registry import Registry, Row, is_conflict
 from clearance.governance.tables import TABLES
 
@@ -190,7 +190,7 @@ class Audit:
             "index": head.index + 1 if head else 0,
             "previous": head.hash if head else _FIRST,
             "at": at.isoformat(),
-            "actor": _actor(),
+            "actor": current_actor().name,
         }
         new = Head(int(entry["index"]), canonical.digest(entry))
         row = {**{name: entry.get(name) for name in _COPIED}, "entry": entry, "hash": new.hash, "at": at}
@@ -221,13 +221,3 @@ class Audit:
 
 
 _COPIED = ("index", "id", "kind", "action", "run_id", "dataset", "result", "previous")
-
-
-def _actor() -> str:
-    """The account this process runs under, as the system knows it: $USER is whatever one sets it to."""
-    try:
-        import pwd
-
-        return pwd.getpwuid(os.getuid()).pw_name
-    except (ImportError, KeyError):
-        return f"uid:{os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -16,7 +16,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from clearance.errors import PolicyError
+from clearance.governance.domains import DomainName, DomainRule, named_twice
 from clearance.governance.labels import Label, Levels
+from clearance.governance.reversal import Grant
 from clearance.governance.solutions import Names, Text, Usage
 from clearance.governance.strict_yaml import Location, Marks, Strict, parse, read_text, suggest, validate, where
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
@@ -167,6 +169,8 @@ class PolicyFile(Strict):
     deidentification: dict[Text, DeidentificationRule]
     rules: Rules
     columns: dict[Text, ColumnRule] = Field(default_factory=dict)
+    domains: dict[DomainName, DomainRule] = Field(default_factory=dict)
+    reversal: dict[Text, Grant] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,6 +314,10 @@ def _check_names(content: PolicyFile, marks: Marks) -> None:
                     hint=suggest(name, allowed),
                 )
 
+    if twice := named_twice(content.domains):
+        raise PolicyError(
+            f"{where(marks, ('domains',))}: domains: {twice} is in two domains", hint="name it in one: it has one token"
+        )
     if len(set(content.levels)) != len(content.levels):
         raise PolicyError(f"{where(marks, ('levels',))}: levels: a level is there twice", hint="name each once")
     levels = frozenset(content.levels)

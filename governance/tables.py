@@ -64,7 +64,7 @@ _ALL = (
         {
             "dataset": "str",
             "version": "str",
-            "kind": "str",  # source | protected
+            "kind": "str",  # source | protected | restored
             "label": "json",
             "columns": "json",
             "policy_digest": "str",

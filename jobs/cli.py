@@ -16,6 +16,7 @@ COMMANDS = {
     "label": "Label a dataset by policy: in the registry, its records, or the table itself.",
     "protect": "Tokenize, mask or redact what was found, prove it, and publish the result.",
     "verify": "Check the signed statement of a protected dataset.",
+    "detokenize": "Have values back, by a grant of the policy and on record.",
     "check": "Decide whether a dataset may be given to a solution.",
     "run": "Do all of it for many datasets and solutions.",
     "evaluate": "Measure how well detection does on labelled data.",

@@ -72,20 +72,37 @@ class Desk:
 
     def tokens(self) -> Tokens:
         """The key to make and verify tokens with. Raises ``KeyUnavailableError`` when there is none."""
-        tokens = Tokens(self.key_provider().reference(), self.domain, self.detection.phone_region)
+        from clearance.governance.domains import by_column, by_entity_type
+
+        declared = self.policy.content.domains
+        tokens = Tokens(
+            self.key_provider().reference(),
+            self.domain,
+            self.detection.phone_region,
+            tuple(by_entity_type(declared).items()),
+            tuple(by_column(declared).items()),
+        )
         # Now, and not when the first worker wants it: nothing has been read yet.
-        tokens.key.open().require(self.domain)
+        for name in tokens.domains:
+            tokens.key.open().require(name)
         return tokens
 
     def tokens_if_any(self) -> Tokens | None:
-        """The same, or None where no keys exist; such that are there but unusable are an error all the same."""
-        return self.tokens() if self.key_provider().exists() else None
+        """The same to look with, or None where no keys exist; such that are there but unusable are an error.
+
+        The tokens of all declared domains are known, wherever they stand.
+        """
+        return self.tokens().looking() if self.key_provider().exists() else None
 
     def signing_key(self) -> "SigningKey":
         """The key that signs statements. Raises ``KeyUnavailableError`` when there is none."""
         from clearance.tokenization.signing_key import default_signing_path, load_signing_key
 
         return load_signing_key(Path(self.signing_key_file) if self.signing_key_file else default_signing_path())
+
+    def readers(self) -> tuple[Tokens, ...]:
+        """Where tokens of every domain are read that this desk knows; its own comes first."""
+        return self.tokens().one_by_one()
 
     def under(self, run: JobRun) -> "Desk":
         """The same desk for runs that belong to ``run``."""

@@ -24,7 +24,8 @@ def require_keys_on_workers(spark: "SparkSession", tokens: Tokens) -> None:
     """
 
     def opened(batches: Batches) -> Batches:
-        tokens.key.open().require(tokens.domain)
+        for name in tokens.domains:
+            tokens.key.open().require(name)
         yield from batches
 
     frame = map_batches(spark.range(0, _TASKS, 1, _TASKS).toDF("id"), opened, "id bigint", "opening the keys")

@@ -81,10 +81,11 @@ class _Checker:
                 counts[leaf.path, "rows"] += len(values)
                 counts[leaf.path, "nulls"] += values.null_count
                 if leaf.how == "cells":
-                    held = is_protected(parse_method(leaf.method), to_text(values), leaf.entity_type or "", tokenizer)
+                    own, kind = tokenizer.at(leaf.path), leaf.entity_type or ""
+                    held = is_protected(parse_method(leaf.method), to_text(values), kind, own)
                     counts[leaf.path, "failed"] += len(values) - (pc.sum(held).as_py() or 0)
                 elif leaf.how == "spans" and leaf.changes:
-                    counts[leaf.path, "failed"] += self._residual(leaf, to_text(values), tokenizer)
+                    counts[leaf.path, "failed"] += self._residual(leaf, to_text(values), tokenizer.at(leaf.path))
         if counts:
             keys = sorted(counts)
             yield pa.RecordBatch.from_arrays(

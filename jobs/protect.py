@@ -3,6 +3,7 @@
 The source is only read. The key reaches workers by reference: never in SQL, in the plan, or in a closure.
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from clearance.errors import ProtectionError
@@ -28,7 +29,7 @@ def protected_frame(
     frame = readable_frame(source)
     schema = protected_schema(frame.schema, plan)
     rewritten = map_batches(frame, Rewriter(plan, detection, tokens), schema, "protection")
-    return _cast_back(rewritten, source.schema, plan)
+    return cast_back(rewritten, source.schema, {leaf.steps[0].name for leaf in plan.changed})
 
 
 def protected_schema(schema: "StructType", plan: ProtectionPlan) -> "StructType":
@@ -50,10 +51,10 @@ def _field(
 
     steps = (*above, Step("name", field.name))
     kind = _type(field.dataType, steps, to_text, nulled)
-    return StructField(field.name, kind, field.nullable or steps in nulled, _metadata(field, kind))
+    return StructField(field.name, kind, field.nullable or steps in nulled, kept_metadata(field, kind))
 
 
-def _metadata(field: "StructField", kind: "DataType") -> dict[str, Any]:
+def kept_metadata(field: "StructField", kind: "DataType") -> dict[str, Any]:
     """What of a field's metadata goes into the copy: its comment, and the length of an unchanged varchar.
 
     The rest may hold values: a column's default, the categories that a model was trained on.
@@ -87,11 +88,10 @@ def _type(
     return kind
 
 
-def _cast_back(frame: "DataFrame", source: "StructType", plan: ProtectionPlan) -> "DataFrame":
+def cast_back(frame: "DataFrame", source: "StructType", changed: Collection[str]) -> "DataFrame":
     """Types that crossed to Python as text get their own type back where nothing was replaced."""
     from pyspark.sql import functions as F
 
-    changed = {leaf.steps[0].name for leaf in plan.changed}
     # A source that was protected before has record columns of its own: they are made anew.
     before = {f.name: f.dataType for f in source.fields if f.name not in (RECORD_LEVEL, RECORD_ENTITIES)}
     columns = []

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
-from clearance.errors import DatasetError, PublishError
 from clearance.governance.audit import row_digest
 from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
-from clearance.governance.observation import Observation, observe
+from clearance.governance.observation import Observation
 from clearance.governance.policy import Policy
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
@@ -21,6 +20,7 @@ from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame
+from clearance.jobs.published import observe_published, published_schema, require_apart
 from clearance.jobs.scan_task import Scanned, as_proved, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
@@ -102,7 +102,7 @@ def protect(
     tokens, signer = desk.tokens(), desk.signing_key()
     require_keys_on_workers(spark, tokens)
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
-    _require_apart(dataset.reference, target)
+    require_apart(dataset.reference, target)
     target.require_ours(spark)
     sweep(desk, target)
     if scanned is None or not scanned.scan.coverage.complete:
@@ -122,20 +122,6 @@ def protect(
             return _publish(work, staged, proof, run, expected)
         finally:
             staged.remove(spark)
-
-
-def _require_apart(source: Reference, target: Target) -> None:
-    """Raises ``PublishError`` when source and target are one, or one lies in the other."""
-    what, where = source.local_path, target.local_path
-    if source.key == target.key:
-        told = "is the source itself"
-    elif what is not None and where is not None and where.is_relative_to(what):
-        told = "lies inside the source"
-    elif what is not None and where is not None and what.is_relative_to(where):
-        told = "holds the source"
-    else:
-        return
-    raise PublishError(f"{target.text} {told}", hint="the source is never written: name another place")
 
 
 def _stage_and_prove(work: _Work, staged: Staged) -> Proof:
@@ -172,20 +158,28 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     except BaseException:
         audit.outcome(intent, "failed")
         raise
-    observed = _observe(target, version)
+    observed = observe_published(target, version)
     content = published_content(work.spark, target, observed)
     record = statement(
         source={"dataset": source.key, "version": found.version},
         target={"dataset": target.key, **content},
         plan=plan,
         proof=proof,
-        keys={"domain": work.tokens.domain, "ids": [work.tokens.key.open().primary]},
+        keys={
+            "domain": work.tokens.domain,
+            "ids": [work.tokens.key.open().primary],
+            "domains": {
+                leaf.path: domain
+                for leaf in plan.changed
+                if (domain := work.tokens.domain_of(leaf.path, leaf.entity_type)) != work.tokens.domain
+            },
+        },
         policy={"name": desk.policy.name, "digest": desk.policy.digest},
         detectors={**records.looked_with(desk.detection, found), "digest": found.engine_digest},
         digests=digests,
     )
     record |= {"observation": observed.to_dict(), "run_id": run.run_id, "at": datetime.now(UTC).isoformat()}
-    schema = _schema(work.spark, target)
+    schema = published_schema(work.spark, target)
     enrol(desk.registry, audit, work.signer, run_id=run.run_id)
     envelope = seal(target.key, content["sha256"], record, work.signer.sign, work.signer.public_pem)
     rows = _rows(work, record, envelope, observed, schema)
@@ -282,26 +276,6 @@ def _reason(kind: str, how: str, method: Mapping[str, Any], policy: Policy) -> d
 
 def _told(method: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" if key != "name" else str(value) for key, value in method.items())
-
-
-def _observe(target: Target, version: str) -> Observation:
-    """The published state, as a later check will compare it."""
-    identity = dataset_identity(target.text)
-    if identity.kind == "table":
-        return Observation("delta", version)
-    try:
-        return observe(identity.location, target.format, version=int(version) if target.format == "delta" else None)
-    except (DatasetError, OSError):
-        if identity.kind == "path":
-            raise
-        return Observation("delta", version)  # an object store that only Spark has the way to
-
-
-def _schema(spark: "SparkSession", target: Target) -> dict[str, Any]:
-    """The published schema as Spark's JSON."""
-    if target.format == "parquet":
-        return spark.read.parquet(str(target.local_path)).schema.jsonValue()
-    return spark.read.table(target.identifier).schema.jsonValue()
 
 
 def sweep(desk: Desk, target: Target) -> None:

@@ -84,8 +84,8 @@ class _Worker:
         if leaf.how == "null":
             as_text = leaf.type_after != leaf.type_before
             return lambda values: pa.nulls(len(values), pa.string() if as_text else values.type)
-        method = parse_method(leaf.method)
-        return lambda values: apply(method, to_text(values), leaf.entity_type or "", self.tokenizer)
+        method, tokenizer = parse_method(leaf.method), self.tokenizer.at(leaf.path)
+        return lambda values: apply(method, to_text(values), leaf.entity_type or "", tokenizer)
 
     def _mark_cells(self, leaf: LeafPlan, column: pa.Array, marks: "_RecordMarks") -> None:
         if leaf.entity_type is None or not tells_something(leaf.label, self.plan.levels):
@@ -100,7 +100,7 @@ class _Worker:
         values, rows = read_leaf(column, leaf.steps[1:])
         texts, indices = distinct_of(to_text(values))
         methods = {name: parse_method(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
-        protector = TextProtector(methods, Inside.of(leaf.inside), self.engine, self.tokenizer)
+        protector = TextProtector(methods, Inside.of(leaf.inside), self.engine, self.tokenizer.at(leaf.path))
         protected, types = protector.protect(texts)
         index = np.asarray(indices.fill_null(-1))
         for entity_type in sorted(frozenset().union(*types)) if types else ():

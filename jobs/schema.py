@@ -136,13 +136,13 @@ def _below(kind: "DataType", steps: tuple[Step, ...], nullable: bool, comment: s
         yield SparkLeaf(format_path(steps), steps, kind.simpleString(), readable, nullable, comment)
 
 
-def readable_frame(frame: "DataFrame") -> "DataFrame":
+def readable_frame(frame: "DataFrame", *, with_records: bool = False) -> "DataFrame":
     """The frame as Python workers get it: without the record columns, unsupported types as text or left out."""
     from pyspark.sql import functions as F
 
     columns: list[Column] = []
     for field in frame.schema.fields:
-        if is_record_column(field):
+        if is_record_column(field) and not with_records:
             continue
         name = type(field.dataType).__name__
         column = F.col(sql_name(field.name))

@@ -87,9 +87,40 @@ class Tokens:
     key: KeyReference
     domain: str = "default"
     region: str = "US"
+    by_type: tuple[tuple[str, str], ...] = ()
+    by_column: tuple[tuple[str, str], ...] = ()
+    everywhere: bool = False
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """All domains that tokens are made in; that of what has none of its own comes first."""
+        named = {name for _, name in (*self.by_type, *self.by_column)} - {self.domain}
+        return (self.domain, *sorted(named))
+
+    def domain_of(self, path: str, entity_type: str | None) -> str:
+        """The domain of a column, else of its entity type, else the run's."""
+        return dict(self.by_column).get(path) or dict(self.by_type).get(entity_type or "", self.domain)
+
+    def one_by_one(self) -> "tuple[Tokens, ...]":
+        """Each domain for itself, to open the tokens of all."""
+        return tuple(Tokens(self.key, name, self.region) for name in self.domains)
+
+    def looking(self) -> "Tokens":
+        """The same for whoever only looks: the tokens of every declared domain count, wherever they stand."""
+        return replace(self, everywhere=True)
 
     def open(self) -> "Tokenizer":
         """A tokenizer of this process; the key file is read once a process."""
+        from clearance.tokenization.domains import DomainTokenizer
         from clearance.tokenization.tokens import Tokenizer
 
-        return Tokenizer(self.key.open(), self.domain, region=self.region)
+        if self.domains == (self.domain,):
+            return Tokenizer(self.key.open(), self.domain, region=self.region)
+        return DomainTokenizer(
+            self.key.open(),
+            self.domain,
+            region=self.region,
+            by_type=dict(self.by_type),
+            by_column=dict(self.by_column),
+            everywhere=self.everywhere,
+        )

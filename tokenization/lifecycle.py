@@ -13,14 +13,20 @@ from clearance.errors import KeyUnavailableError, UsageError
 from clearance.tokenization.kek import Binding, Kek
 from clearance.tokenization.keyset import ALL_DOMAINS, SIGNATURES, Key, Keyset
 from clearance.tokenization.provider import new_key, unwrapped
-from clearance.tokenization.ring import ROOT_BYTES
+from clearance.tokenization.ring import REVERSAL, ROOT_BYTES
 
 LEAST_DELAY = timedelta(days=1)
 
 
-def rotate(keyset: Keyset, kek: Kek) -> Keyset:
-    """A new key writes, all others read. It gets a root for each domain that the keyset knows."""
-    key = new_key(kek, _domains_of(keyset), taken=[key.kid for key in keyset.keys])
+def rotate(keyset: Keyset, kek: Kek, *, separate_reversal: bool = False) -> Keyset:
+    """A new key writes, all others read. It gets a root for each domain that the keyset knows.
+
+    ``separate_reversal``: see ``with_reversal``; a keyset that has it keeps it.
+    """
+    domains = _domains_of(keyset)
+    if separate_reversal:
+        domains = with_reversal(domains, in_clear=keyset.in_clear)
+    key = new_key(kek, domains, taken=[key.kid for key in keyset.keys])
     return replace(keyset.with_key(key), primary=key.kid)
 
 
@@ -38,10 +44,28 @@ def _domains_of(keyset: Keyset) -> frozenset[str]:
     return keyset.domains - {ALL_DOMAINS, SIGNATURES} or frozenset({ALL_DOMAINS})
 
 
+def with_reversal(domains: Iterable[str], *, in_clear: bool) -> frozenset[str]:
+    """The domains, each with a root of its own for what can be opened: a permission of its own at the key service.
+
+    Only a new key can have it: an old one made its tokens with the domain's root. Raises ``UsageError`` where nothing
+    would be kept apart: in a file that is read whole, or without domains by name.
+    """
+    named = frozenset(domains)
+    if in_clear or ALL_DOMAINS in named:
+        raise UsageError(
+            "reversal is kept apart by a key service, domain by domain; a key file is read whole",
+            hint="use awskms://, vault:// or gcpkms://, and name the domains with --domain",
+        )
+    return named | {domain + REVERSAL for domain in named if not domain.endswith(REVERSAL)}
+
+
 def add_domains(keyset: Keyset, kek: Kek, domains: Iterable[str]) -> Keyset:
     """Roots for further domains, in every key that has none for them yet."""
+    separate = any(domain.endswith(REVERSAL) for domain in keyset.domains)
     for key in keyset.keys:
         missing = [domain for domain in domains if key.state != "destroyed" and key.written_root(domain) is None]
+        # A domain that is new has no tokens yet: what opens them can be kept apart as it is for the others.
+        missing += [domain + REVERSAL for domain in missing if separate]
         fresh = {d: kek.wrap(secrets.token_bytes(ROOT_BYTES), Binding(key.kid, d)) for d in missing}
         keyset = keyset.with_key(replace(key, roots={**key.roots, **fresh}))
     return keyset

@@ -64,6 +64,10 @@ class _WrappedRoots:
                 self._known[kid, domain] = unwrapped(self._keyset, self._kek, kid, domain)
             return self._known[kid, domain]
 
+    def has(self, kid: str, scope: str) -> bool:
+        key = self._keyset.key(kid)
+        return key is not None and scope in key.roots
+
 
 def unwrapped(keyset: Keyset, kek: Kek, kid: str, domain: str) -> bytes:
     """A root of a keyset. Raises ``KeyUnavailableError``: none for this domain, or it does not unwrap."""

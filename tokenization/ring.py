@@ -19,6 +19,9 @@ from clearance.errors import KeyUnavailableError, UsageError
 DOMAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 KEY_ID = re.compile(r"[a-z0-9]{2,16}")
 ROOT_BYTES = 32
+REVERSAL = "+reversal"
+"""Behind a domain's name: the root of what can be opened in it, where a key has one of its own for that."""
+_OPENED = frozenset({"r", "ff1"})
 _VERSION = "tk1"
 _SALT = b"clearance/tk1"
 _SIGNATURE = re.compile(r"sg1_(?P<kid>[a-z0-9]{2,16})_(?P<mac>[a-z2-7]{52})")
@@ -61,6 +64,9 @@ class Roots(Protocol):
         Raises ``KeyUnavailableError`` when there is none, or it can't be unwrapped.
         """
 
+    def has(self, kid: str, scope: str) -> bool:
+        """Whether a key has a root under exactly this name. Unwraps nothing."""
+
 
 class _SameInAllDomains:
     """Roots in memory, one for all domains."""
@@ -76,6 +82,9 @@ class _SameInAllDomains:
 
     def root(self, kid: str, domain: str) -> bytes:
         return self.__roots[kid]
+
+    def has(self, kid: str, scope: str) -> bool:
+        return False
 
 
 class KeyRing:
@@ -115,13 +124,16 @@ class KeyRing:
         """Ids of all keys that can read."""
         return self.__roots.kids
 
-    def require(self, domain: str) -> "KeyRing":
+    def require(self, domain: str, *, reversal: bool = False) -> "KeyRing":
         """This ring, when all that work in ``domain`` needs can be had now: before data is read, not in a worker.
 
-        Raises ``KeyUnavailableError``.
+        ``reversal``: also what makes and opens reversible tokens and format-preserving encryption. Raises
+        ``KeyUnavailableError``.
         """
         for kid in sorted(self.kids):
             self.__roots.root(kid, domain)
+            if reversal:
+                self.__roots.root(kid, self.__scope("r", domain, kid))
         self.__roots.root(self.__primary, "")
         return self
 
@@ -139,7 +151,13 @@ class KeyRing:
                 hint="use the keys that this data was protected with; `clearance keys` shows which are disabled",
             )
         info = encode_info(_VERSION, purpose, kid, domain, entity_type)
-        return hkdf_sha256(self.__roots.root(kid, domain), salt=_SALT, info=info, length=length)
+        root = self.__roots.root(kid, self.__scope(purpose, domain, kid))
+        return hkdf_sha256(root, salt=_SALT, info=info, length=length)
+
+    def __scope(self, purpose: str, domain: str, kid: str) -> str:
+        """The name of the root for a purpose. Who may not unwrap that of reversal can still tokenise one way."""
+        own = domain + REVERSAL
+        return own if purpose in _OPENED and self.__roots.has(kid, own) else domain
 
     def writing_with(self, kid: str) -> "KeyRing":
         """The same ring with ``kid`` as the writing key, so that a run keeps its key while others rotate."""

@@ -100,6 +100,10 @@ class Tokenizer:
             )
         return found
 
+    def at(self, path: str) -> "Tokenizer":
+        """The tokenizer for what stands in a column; another one only where columns have domains of their own."""
+        return self
+
     def keys_of(self, entity_type: str, kid: str | None = None) -> TypeKeys:
         """The derived keys of a type, under the writing key or the one named.
 

@@ -58,11 +58,14 @@ def _model() -> str:
 
 def _keys(uri: str | None) -> str:
     from clearance.tokenization.keys import open_keys
+    from clearance.tokenization.ring import REVERSAL
 
     provider = open_keys(uri)
     ring = provider.load()
     for domain in provider.keyset().domains - {"*"}:
-        ring.require(domain)
+        # Reversal is a permission of its own: whoever lacks it may be meant to.
+        if not domain.endswith(REVERSAL):
+            ring.require(domain)
     ring.require("")
     if provider.private:
         return f"{provider.path} is readable by you alone, and its {len(ring.kids)} key(s) open"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clearance.errors import UsageError
-from clearance.jobs.commands import options
+from clearance.jobs.commands import moving, options
 from clearance.jobs.commands.output import emit, table
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ with_passphrase = click.option(
     "--with-passphrase",
     is_flag=True,
     help="Encrypt the key file: asks, or reads the file of CLEARANCE_PASSPHRASE_FILE.",
+)
+
+separate_reversal = click.option(
+    "--separate-reversal",
+    is_flag=True,
+    help="A root of its own for what can be opened, and so a permission of its own at the key service.",
 )
 
 
@@ -54,12 +60,14 @@ def list_(key_file: str | None, keys: str | None, output: str) -> int:
 @command.command("create")
 @domains
 @with_passphrase
+@separate_reversal
 @options.key_file
 @options.home
 @options.output
 def create(
     domains: tuple[str, ...],
     with_passphrase: bool,
+    separate_reversal: bool,
     key_file: str | None,
     keys: str | None,
     home: str | None,
@@ -76,10 +84,12 @@ def create(
         check_domain(name)
     provider = _provider(key_file, keys, with_passphrase)
     if provider.exists():
-        if not domains or with_passphrase:
+        if not domains or with_passphrase or separate_reversal:
             raise UsageError(f"there are keys at {provider.path} already", hint="clearance keys list, or rotate")
         return _change("create", provider, home, output, None, lambda k, kek: lifecycle.add_domains(k, kek, domains))
-    named = domains or (("*",) if provider.private else ("default",))
+    named = frozenset(domains or (("*",) if provider.private else ("default",)))
+    if separate_reversal:
+        named = lifecycle.with_reversal(named, in_clear=provider.private)
 
     def make() -> "Keyset":
         provider.create(named)
@@ -89,12 +99,18 @@ def create(
 
 
 @command.command("rotate")
+@separate_reversal
 @changing
-def rotate(reason: str, key_file: str | None, keys: str | None, home: str | None, output: str) -> int:
+def rotate(
+    separate_reversal: bool, reason: str, key_file: str | None, keys: str | None, home: str | None, output: str
+) -> int:
     """Make a new key that writes from now on. All others still read; tokens that exist stay."""
     from clearance.tokenization import lifecycle
 
-    return _change("rotate", _provider(key_file, keys), home, output, reason, lifecycle.rotate)
+    def work(keyset: "Keyset", kek: Any) -> "Keyset":
+        return lifecycle.rotate(keyset, kek, separate_reversal=separate_reversal)
+
+    return _change("rotate", _provider(key_file, keys), home, output, reason, work)
 
 
 @command.command("rewrap")
@@ -205,6 +221,9 @@ def import_tink(file: Path, reason: str, key_file: str | None, keys: str | None,
         lambda k, kek: lifecycle.add_imported(k, kek, kid, root),
         kid=kid,
     )
+
+
+command.add_command(moving.crosswalk)
 
 
 def _list(key_file: str | None, keys: str | None, output: str) -> int:

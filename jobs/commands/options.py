@@ -136,6 +136,11 @@ def pairs(entries: tuple[str, ...], what: str) -> dict[str, str]:
     return found
 
 
+def names(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def declared(entries: tuple[str, ...]) -> dict[str, Any]:
     """Facts from the command line: purposes and regions may be given several times. Raises ``PolicyError``."""
     found: dict[str, Any] = {}

@@ -1,0 +1,170 @@
+"""Crosswalk as a job: which token of one domain or key is which of another, as a table of its own, by grant.
+
+It links what was unlinkable, so it is as restricted as anything can be. Only reversible tokens can be mapped: they are
+opened and made again, in the workers. A one-way token can't: only the source's values give both.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from clearance.errors import UsageError
+from clearance.governance.labels import Label, combine
+from clearance.jobs import records
+from clearance.jobs.asking import Asking, asking
+from clearance.jobs.datasets import Dataset, Reference, open_dataset
+from clearance.jobs.desk import Desk
+from clearance.jobs.opened import counted, leaves_to_open, require_openable
+from clearance.jobs.opening import OPEN, SHOWN, Opener, OpenLeaf, foreseen
+from clearance.jobs.published import require_apart
+from clearance.jobs.reissue import Publication, publish_as
+from clearance.jobs.schema import readable_frame
+from clearance.jobs.settings import Tokens
+from clearance.jobs.signed_record import SignedRecord
+from clearance.jobs.staging import Target
+from clearance.jobs.workers import Batches, map_batches
+from clearance.leaves import read_leaf
+from clearance.values import to_text
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+COLUMNS = ("entity_type", "token_from", "token_to")
+_SCHEMA = ", ".join(f"{name} string" for name in COLUMNS)
+
+
+@dataclass(frozen=True)
+class Crosswalk:
+    """A mapping, as it was published and recorded."""
+
+    source: str
+    target: str
+    version: str
+    rows: int
+    label: dict[str, object]
+    grant: str
+    run_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "source": self.source,
+            "dataset": self.target,
+            "version": self.version,
+            "rows": self.rows,
+            "label": self.label,
+            "grant": self.grant,
+            "run_id": self.run_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """A worker that pairs tokens. Picklable: it holds where keys are, no key."""
+
+    leaves: tuple[OpenLeaf, ...]
+    tokens: tuple[Tokens, ...]
+    to: Tokens
+
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        opener: Opener | None = None
+        for batch in batches:
+            opener = opener or Opener([each.open() for each in self.tokens], self.to.open())
+            pairs: set[tuple[str, str, str]] = set()
+            for leaf in self.leaves:
+                column = batch.column(batch.schema.get_field_index(leaf.steps[0].name))
+                pairs |= opener.pairs(leaf, to_text(read_leaf(column, leaf.steps[1:])[0]))
+            rows = [dict(zip(COLUMNS, pair, strict=True)) for pair in sorted(pairs)]
+            yield pa.RecordBatch.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in COLUMNS]))
+
+
+def written_with(desk: Desk, to_domain: str | None, to_key: str | None) -> Tokens:
+    """Where the other tokens are made. Raises ``UsageError`` when that is where they are from, or not a key."""
+    tokens = desk.tokens()
+    if to_domain is None and to_key is None:
+        raise UsageError("say where the other tokens are made", hint="--to-domain NAME, --to-key ID, or both")
+    if to_key is not None and to_key not in tokens.key.open().kids:
+        raise UsageError(f"there is no key {to_key!r} that may be used", hint="clearance keys list")
+    key = replace(tokens.key, kid=to_key) if to_key is not None else tokens.key
+    to = Tokens(key, to_domain or tokens.domain, tokens.region)
+    to.open()
+    to.key.open().require(to.domain, reversal=True)
+    return to
+
+
+def crosswalk(
+    spark: "SparkSession",
+    what: Reference | Dataset,
+    target: Target,
+    desk: Desk,
+    *,
+    purpose: str,
+    reason: str,
+    to_domain: str | None = None,
+    to_key: str | None = None,
+    columns: Collection[str] = (),
+    types: Collection[str] = (),
+) -> Crosswalk:
+    """Writes a table (``entity_type``, ``token_from``, ``token_to``) of the reversible tokens in a dataset's columns.
+
+    Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
+    """
+    target.check_writable()
+    to = written_with(desk, to_domain, to_key)
+    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    require_apart(dataset.reference, target)
+    target.require_ours(spark)
+    where, named = dataset.reference.key, sorted(columns)
+    with asking(desk, "crosswalk", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
+        # Without its record a column encrypted in its format is no token, and is not mapped.
+        leaves = leaves_to_open(dataset, desk, SignedRecord(), columns, types)
+        counts = counted(dataset, leaves, desk.readers())
+        require_openable(counts)
+        opened = foreseen(counts, (OPEN,))
+        leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
+        ask.allow({path: frozenset(kinds) for path, kinds in opened.items()}, counts["", SHOWN, ""], opened)
+        staged = target.staged(ask.run.run_id)
+        expected = target.version(spark)
+        with ask.deed("crosswalk", opened, target.key) as told:
+            try:
+                work = _Mapping(leaves, desk.readers(), to)
+                pairs = map_batches(readable_frame(dataset.frame), work, _SCHEMA, "mapping tokens")
+                staged.write(pairs.distinct(), (), dataset.reference.text)
+                rows = staged.read(spark).count()
+                publication = _publication(desk, dataset, target, opened, rows)
+                ask.run.inputs = [records.source_of(dataset)]
+                version = publish_as(spark, staged, publication, desk, ask.run, expected, told)
+            finally:
+                staged.remove(spark)
+        ask.run.facts = {"rows": rows, "to_domain": to.domain, "to_key": to.key.kid, "grant": ask.grant}
+        return _told(dataset, target, version, publication, ask)
+
+
+def _told(dataset: Dataset, target: Target, version: str, made: Publication, ask: Asking) -> Crosswalk:
+    label = made.label.to_dict()
+    return Crosswalk(dataset.reference.key, target.key, version, made.rows, label, ask.grant or "", ask.run.run_id)
+
+
+def _publication(
+    desk: Desk, dataset: Dataset, target: Target, opened: "dict[str, dict[str, int]]", rows: int
+) -> Publication:
+    policy, source = desk.policy, dataset.reference.identity
+    kinds = sorted({kind for found in opened.values() for kind in found})
+    personal = combine([policy.label_of(kind) for kind in kinds], policy.levels)
+    label = Label(policy.levels.top, personal.categories, personal.regimes, personal.subjects)
+    why = {"entity_type": "", "rule": "crosswalk", "where": "", "text": "it links tokens that nobody could link before"}
+    return Publication(
+        target,
+        "crosswalk",
+        dict.fromkeys(COLUMNS, label),
+        label,
+        rows,
+        source,
+        why={name: [why] for name in COLUMNS},
+        types=dict.fromkeys(COLUMNS[1:], kinds),
+    )
+
+
+__all__ = ["Crosswalk", "crosswalk", "written_with"]

@@ -1,0 +1,199 @@
+"""Detokenize as a job: values back from reversible tokens and format-preserving encryption, by grant and on record.
+
+Counting comes before opening: what can't be opened, or may not be, stops the request when nothing was shown or
+written yet.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from clearance.errors import DatasetError, ProtectionError
+from clearance.governance.reversal import STDIN
+from clearance.governance.standing import standing
+from clearance.jobs.asking import asking
+from clearance.jobs.datasets import Dataset, Reference, open_dataset
+from clearance.jobs.desk import Desk
+from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable, require_whole
+from clearance.jobs.opening import OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
+from clearance.jobs.published import require_apart
+from clearance.jobs.reissue import Changed, publish_opened
+from clearance.jobs.signed_record import signed_record
+from clearance.jobs.staging import Target
+from clearance.tokenization.canonical import texts_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class Detokenized:
+    """A dataset with values in it again, as it was published and recorded."""
+
+    source: str
+    target: str
+    version: str
+    rows: int
+    opened: Mapping[str, Mapping[str, int]]
+    label: Mapping[str, Any]
+    grant: str
+    run_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "source": self.source,
+            "dataset": self.target,
+            "version": self.version,
+            "rows": self.rows,
+            "opened": {path: dict(types) for path, types in self.opened.items()},
+            "label": dict(self.label),
+            "grant": self.grant,
+            "run_id": self.run_id,
+        }
+
+
+def detokenize(
+    spark: "SparkSession",
+    what: Reference | Dataset,
+    target: Target,
+    desk: Desk,
+    *,
+    purpose: str,
+    reason: str,
+    columns: Collection[str] = (),
+    types: Collection[str] = (),
+) -> Detokenized:
+    """Writes a copy of a dataset with the values of some columns (paths; none: all), or of some entity types only.
+
+    The copy has the label that raw data of these types have. Raises ``RefusedError`` when the policy does not allow
+    it, ``ProtectionError`` when there is anything among what was asked for that has no way back; nothing is written
+    then, and both are on record.
+    """
+    target.check_writable()
+    desk.tokens()
+    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    require_apart(dataset.reference, target)
+    target.require_ours(spark)
+    where, named = dataset.reference.key, sorted(columns)
+    with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
+        label = _label_on_record(desk, dataset)
+        record = signed_record(desk, dataset)
+        leaves = leaves_to_open(dataset, desk, record, columns, types)
+        counts = counted(dataset, leaves, desk.readers())
+        require_openable(counts)
+        opened = foreseen(counts, (OPEN,))
+        leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
+        partition = next((leaf.path for leaf in leaves if leaf.steps[0].name in dataset.partitions), None)
+        if partition is not None:
+            raise ProtectionError(
+                f"column {partition} is a partition column: its values would become directory names",
+                hint="leave it out of --columns",
+            )
+        ask.allow(_asked(opened), counts["", SHOWN, ""], opened)
+        staged = target.staged(ask.run.run_id)
+        expected = target.version(spark)
+        with ask.deed("open", opened, target.key) as told:
+            try:
+                staged.write(
+                    opened_frame(dataset, leaves, desk.readers(), record), dataset.partitions, dataset.reference.text
+                )
+                require_whole(spark, staged, leaves, counts)
+                changed = Changed(dataset, target, opened, label, counts["", ROWS, ""], leaves)
+                version, new_label = publish_opened(spark, staged, changed, ask, expected, told)
+            finally:
+                staged.remove(spark)
+        ask.run.facts = {"rows": counts["", ROWS, ""], "opened": opened, "grant": ask.grant}
+        return Detokenized(
+            dataset.reference.key,
+            target.key,
+            version,
+            counts["", ROWS, ""],
+            opened,
+            new_label.to_dict(),
+            ask.grant or "",
+            ask.run.run_id,
+        )
+
+
+def open_values(
+    values: Sequence[str],
+    desk: Desk,
+    *,
+    purpose: str,
+    reason: str,
+    types: Collection[str] = (),
+    column: tuple[Dataset, str] | None = None,
+) -> list[str]:
+    """The values inside tokens, one each; with ``column`` (dataset and path) they are cells of that column.
+
+    Raises like ``detokenize``: one that can't be opened, or may not be, and none is.
+    """
+    return _opened(list(values), desk, purpose, reason, types, column, whole=True)
+
+
+def open_text(text: str, desk: Desk, *, purpose: str, reason: str, types: Collection[str] = ()) -> str:
+    """A text with values in the places of its reversible tokens; each counts as a row. Raises like ``detokenize``."""
+    return _opened([text], desk, purpose, reason, types, None, whole=False)[0]
+
+
+def _opened(
+    texts: list[str],
+    desk: Desk,
+    purpose: str,
+    reason: str,
+    types: Collection[str],
+    column: tuple[Dataset, str] | None,
+    *,
+    whole: bool,
+) -> list[str]:
+    desk.tokens()
+    where, path = (column[0].reference.key, column[1]) if column else (STDIN, "")
+    with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=[path] if path else []) as ask:
+        leaf = OpenLeaf(path, (), frozenset(types) or None)
+        if column:
+            leaf = leaves_to_open(column[0], desk, signed_record(desk, column[0]), [path], types)[0]
+        opener, counts = Opener([tokens.open() for tokens in desk.readers()]), Counter[tuple[str, str, str]]()
+        cells = pa.array([text.encode("utf-8", "surrogateescape") for text in texts], pa.binary()).view(pa.string())
+        shown = opener.count(leaf, cells, counts)
+        require_openable(counts, what="this")
+        if whole and not shown.all():
+            raise ProtectionError(
+                f"{len(texts) - int(shown.sum())} of {len(texts)} values hold no reversible token of this key file",
+                hint="nothing was opened; give whole tokens, one a line",
+            )
+        opened = foreseen_anywhere(counts)
+        ask.allow(_asked({path: opened}), len(texts) if whole else sum(opened.values()), {path: opened})
+        with ask.deed("show", {path: opened}):
+            found = opener.changed(leaf, cells)
+        return texts_of(found)
+
+
+def foreseen_anywhere(counts: Counts) -> dict[str, int]:
+    """How many values of each type could be opened, over all paths."""
+    found: Counter[str] = Counter()
+    for (_, fact, entity_type), n in sorted(counts.items()):
+        if fact == OPEN and n:
+            found[entity_type] += n
+    return dict(found)
+
+
+def _asked(opened: Mapping[str, Mapping[str, int]]) -> dict[str, frozenset[str]]:
+    return {path: frozenset(types) for path, types in opened.items()}
+
+
+def _label_on_record(desk: Desk, dataset: Dataset) -> Mapping[str, Any]:
+    """The dataset's label row: the copy is at least as sensitive. Raises ``DatasetError`` without a current one."""
+    told = standing(desk.registry, dataset.reference.identity)
+    if told.label is None or told.state == "changed":
+        raise DatasetError(
+            f"{dataset.reference.text} has no label that speaks for it ({told.reason})",
+            hint="scan it first: a copy with values in it needs a label",
+        )
+    return told.label
+
+
+__all__ = ["Detokenized", "detokenize", "open_text", "open_values"]

@@ -1,0 +1,239 @@
+"""What a column holds that can be opened, and its opening: Arrow batches in, counts or batches out.
+
+Runs in Spark's workers. Counting comes first and shows nothing; whoever opens has been told how much there is.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clearance.errors import ProtectionError
+from clearance.jobs.settings import Tokens
+from clearance.jobs.token_texts import Token, changed_tokens, tokens_in
+from clearance.jobs.workers import Batches
+from clearance.leaves import read_leaf, replace_leaves
+from clearance.methods import parse_method
+from clearance.paths import Step
+from clearance.tokenization.canonical import texts_of
+from clearance.tokenization.methods import apply, restore
+from clearance.tokenization.token_format import ONE_WAY, PREFIX, REVERSIBLE
+from clearance.values import is_readable, to_text
+
+if TYPE_CHECKING:
+    from clearance.tokenization.tokens import Tokenizer
+
+COUNTS = "path string, fact string, entity_type string, n bigint"
+#: What there may be in a leaf: values to open, one-way tokens, what only looks like a token, what has no way back.
+OPEN, FINAL, STRANGE, LOST = "open", "one-way", "strange", "lost"
+ROWS, SHOWN, VALUES, NULLS = "rows", "shown", "values", "nulls"
+
+Counts: TypeAlias = Counter[tuple[str, str, str]]
+Rows: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLeaf:
+    """One leaf that is to be opened. ``types``: only tokens of these types; None for all.
+
+    ``method``: as the signed record names it where the leaf was encrypted in its format, with its ``kid`` and the place
+    of its domain among the tokenizers in ``reader``; None where tokens speak for themselves.
+    """
+
+    path: str
+    steps: tuple[Step, ...]
+    types: frozenset[str] | None = None
+    method: Mapping[str, Any] | None = None
+    entity_type: str = ""
+    kid: str | None = None
+    reader: int = 0
+
+    def wants(self, entity_type: str) -> bool:
+        """Whether tokens of this type are to be opened."""
+        return self.types is None or entity_type in self.types
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A worker that counts what could be opened. Picklable: it holds where keys are, no key.
+
+    Without ``tokens`` it counts rows, values and nulls alone.
+    """
+
+    leaves: tuple[OpenLeaf, ...]
+    tokens: tuple[Tokens, ...] = ()
+
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        counts: Counts = Counter()
+        opener: Opener | None = None
+        for batch in batches:
+            if self.tokens and opener is None:
+                opener = Opener([each.open() for each in self.tokens])
+            counts["", ROWS, ""] += batch.num_rows
+            shown = np.zeros(batch.num_rows, np.bool_)
+            for leaf in self.leaves:
+                column = batch.column(batch.schema.get_field_index(leaf.steps[0].name))
+                values, rows = read_leaf(column, leaf.steps[1:])
+                counts[leaf.path, VALUES, ""] += len(values)
+                counts[leaf.path, NULLS, ""] += values.null_count
+                if opener is not None and is_readable(values.type):
+                    shown[rows[opener.count(leaf, to_text(values), counts)]] = True
+            counts["", SHOWN, ""] += int(shown.sum())
+        if counts:
+            parts = [pa.array(column, pa.string()) for column in zip(*counts, strict=True)]
+            yield pa.RecordBatch.from_arrays(
+                [*parts, pa.array(counts.values(), pa.int64())], names=["path", "fact", "entity_type", "n"]
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A worker that writes values where tokens stood, or with ``to`` the tokens of another key or domain."""
+
+    leaves: tuple[OpenLeaf, ...]
+    tokens: tuple[Tokens, ...]
+    to: Tokens | None = None
+
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        opener: Opener | None = None
+        for batch in batches:
+            opener = opener or Opener([each.open() for each in self.tokens], self.to.open() if self.to else None)
+            arrays = []
+            for position, name in enumerate(batch.schema.names):
+                under = [leaf for leaf in self.leaves if leaf.steps[0].name == name]
+                change = {leaf.steps[1:]: opener.changing(leaf) for leaf in under}
+                arrays.append(replace_leaves(batch.column(position), change))
+            yield pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+class Opener:
+    """Counts and opens with the tokenizers of one process; ``to`` makes the tokens that replace the old ones."""
+
+    def __init__(self, readers: "Sequence[Tokenizer]", to: "Tokenizer | None" = None) -> None:
+        self._readers = readers
+        self._to = to
+
+    def count(self, leaf: OpenLeaf, values: pa.Array, counts: Counts) -> npt.NDArray[np.bool_]:
+        """Adds what the values hold to ``counts``; says which of them would show something."""
+        if leaf.method is not None:
+            opened = self._restored(leaf, values)
+            counts[leaf.path, OPEN, leaf.entity_type] += len(opened) - opened.null_count
+            counts[leaf.path, LOST, leaf.entity_type] += opened.null_count - values.null_count
+            return np.asarray(opened.is_valid())
+        encoded = pc.dictionary_encode(values)
+        places = np.asarray(encoded.indices.fill_null(len(encoded.dictionary)))
+        weights = np.bincount(places, minlength=len(encoded.dictionary) + 1)
+        shows = np.zeros(len(weights), np.bool_)
+        rest = np.ones(len(encoded.dictionary), np.bool_)
+        for reader in self._readers:
+            for kind, fact in ((REVERSIBLE, OPEN), (ONE_WAY, FINAL)):
+                types = reader.verified_types(encoded.dictionary, kind)
+                held = np.asarray(types.is_valid())
+                rest &= ~held
+                for entity_type in types.unique().drop_null().to_pylist():
+                    if leaf.wants(entity_type):
+                        own = np.asarray(pc.fill_null(pc.equal(types, entity_type), False))
+                        counts[leaf.path, fact, entity_type] += int(weights[:-1][own].sum())
+                        shows[:-1] |= own & (fact == OPEN)
+        for number, text in self._texts(encoded.dictionary, rest):
+            for token in tokens_in(text, self._readers):
+                if leaf.wants(token.entity_type):
+                    fact = STRANGE if token.reader is None else OPEN if token.kind == REVERSIBLE else FINAL
+                    counts[leaf.path, fact, token.entity_type] += int(weights[number])
+                    shows[number] |= fact == OPEN
+        found: npt.NDArray[np.bool_] = shows[places]
+        return found
+
+    def changing(self, leaf: OpenLeaf) -> Any:
+        """The function that replaces a leaf's array, for ``replace_leaves``."""
+        return lambda values: self.changed(leaf, to_text(values))
+
+    def changed(self, leaf: OpenLeaf, values: pa.Array) -> pa.Array:
+        """Values where tokens stood, or other tokens. Raises ``ProtectionError`` for what counting did not show."""
+        if leaf.method is not None:
+            opened = self._restored(leaf, values)
+            if opened.null_count != values.null_count:
+                raise ProtectionError(f"{leaf.path} changed after it was counted", hint="run again")
+            if self._to is None:
+                return opened
+            return apply(parse_method(leaf.method), opened, leaf.entity_type, self._to)
+        encoded = pc.dictionary_encode(values)
+        distinct = encoded.dictionary.cast(pa.string())
+        changed, rest = distinct, np.ones(len(distinct), np.bool_)
+        for reader in self._readers:
+            types = reader.verified_types(distinct, REVERSIBLE)
+            for entity_type in types.unique().drop_null().to_pylist():
+                own = pc.fill_null(pc.equal(types, entity_type), False)
+                rest &= ~np.asarray(own)
+                if leaf.wants(entity_type):
+                    opened = reader.reverse(distinct.filter(own))
+                    new = opened if self._to is None else self._to.encrypt(opened, entity_type)
+                    changed = pc.replace_with_mask(changed, own, new)
+        texts = dict(self._texts(distinct, rest))
+        if texts:
+            new_texts = [self._changed_text(leaf, text).encode("utf-8", "surrogateescape") for text in texts.values()]
+            mask = np.zeros(len(distinct), np.bool_)
+            mask[list(texts)] = True
+            as_text = pa.array(new_texts, pa.binary()).view(pa.string())
+            changed = pc.replace_with_mask(changed, pa.array(mask), as_text)
+        return changed.take(encoded.indices)
+
+    def pairs(self, leaf: OpenLeaf, values: pa.Array) -> set[tuple[str, str, str]]:
+        """Entity type, token and the token that would take its place, for each reversible token there is."""
+        found: dict[tuple[str, str, int], None] = {}
+        for text in texts_of(pc.unique(values.drop_null()).cast(pa.string())):
+            for token in tokens_in(text, self._readers):
+                if token.reader is not None and token.kind == REVERSIBLE and leaf.wants(token.entity_type):
+                    found[token.entity_type, text[token.start : token.end].lower(), token.reader] = None
+        return {
+            (entity_type, written, self._again(entity_type, written, reader)) for entity_type, written, reader in found
+        }
+
+    def _again(self, entity_type: str, written: str, reader: int) -> str:
+        if self._to is None:
+            raise ProtectionError("there is no other domain or key", hint="report this")
+        return self._to.reversible_token(self._value(written, reader), entity_type)
+
+    def _value(self, written: str, reader: int) -> str:
+        value = texts_of(self._readers[reader].reverse(pa.array([written], pa.string())))[0]
+        if value is None:
+            raise ProtectionError("a token was written by a later version of Clearance", hint="use that version")
+        return value
+
+    def _changed_text(self, leaf: OpenLeaf, text: str) -> str:
+        def change(token: Token, written: str) -> str | None:
+            if token.reader is None or token.kind != REVERSIBLE or not leaf.wants(token.entity_type):
+                return None
+            if self._to is not None:
+                return self._again(token.entity_type, written, token.reader)
+            return self._value(written, token.reader)
+
+        return changed_tokens(text, self._readers, change, spelled=self._to is None)
+
+    def _restored(self, leaf: OpenLeaf, values: pa.Array) -> pa.Array:
+        method = parse_method(leaf.method or {})
+        valid = values.drop_null()
+        opened = restore(method, valid, leaf.entity_type, self._readers[leaf.reader], leaf.kid)
+        places = np.cumsum(np.asarray(values.is_valid())) - 1
+        return opened.take(pa.array(places, mask=np.asarray(values.is_null())))
+
+    @staticmethod
+    def _texts(distinct: pa.Array, rest: npt.NDArray[np.bool_]) -> Iterator[tuple[int, str]]:
+        """The values among ``rest`` that may hold a token, as Python text."""
+        likely = np.asarray(pc.match_substring(distinct, PREFIX, ignore_case=True)) & rest
+        numbers = np.flatnonzero(likely)
+        yield from zip(numbers.tolist(), texts_of(distinct.take(pa.array(numbers))), strict=True)
+
+
+def foreseen(counts: Counts, facts: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Counts of some facts, by path and entity type."""
+    found: dict[str, dict[str, int]] = {}
+    for (path, fact, entity_type), n in sorted(counts.items()):
+        if fact in facts and path and n:
+            found.setdefault(path, {})[entity_type] = found.get(path, {}).get(entity_type, 0) + n
+    return found

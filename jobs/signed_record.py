@@ -1,0 +1,44 @@
+"""What a signed record says of a protected dataset: the only thing that tells an encrypted number from a number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearance.governance.observation import Observation, changed
+from clearance.jobs.datasets import Dataset
+from clearance.jobs.desk import Desk
+from clearance.jobs.proof import SIGNED, canonical
+
+
+@dataclass(frozen=True)
+class SignedRecord:
+    """The leaves of the newest protection by path, and the row of the registry they stand in.
+
+    ``problem`` says why there are none: no record, a signature that does not hold, data that changed since.
+    """
+
+    leaves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    row: Mapping[str, Any] = field(default_factory=dict)
+    kid: str | None = None
+    domain: str | None = None
+    domains: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+def signed_record(desk: Desk, dataset: Dataset) -> SignedRecord:
+    """The record of a dataset as it is now. Raises ``KeyUnavailableError`` without the key that verifies it."""
+    row = desk.registry.latest("protections", dataset=dataset.reference.key)
+    if row is None or not isinstance(row["statement"], dict):
+        return SignedRecord(problem="there is no record of its protection")
+    told, signature = row["statement"], row["signature"] or ""
+    if not desk.tokens().key.open().verify(SIGNED, canonical(told), signature):
+        return SignedRecord(problem="the record of its protection is not signed by a key of this key file")
+    observed, now = Observation.from_dict(told["observation"]), dataset.observation
+    if now is None or observed.kind != now.kind or changed(observed, dataset.reference.location) is not False:
+        return SignedRecord(problem="it changed since it was protected")
+    keys = told.get("keys") or {}
+    # Older records name their key in the signature alone: it was made with the key that wrote.
+    kid = next(iter(keys.get("ids") or [signature.split("_")[1]]))
+    return SignedRecord(
+        {leaf["path"]: leaf for leaf in told["columns"]}, row, kid, keys.get("domain"), keys.get("domains") or {}
+    )

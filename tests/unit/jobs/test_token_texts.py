@@ -1,0 +1,97 @@
+"""Tokens inside texts: opened exactly, whatever stands around them, and what holds them stays what it is."""
+
+import json
+from collections import Counter
+from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearance.jobs.opening import FINAL, LOST, OPEN, STRANGE, Opener, OpenLeaf
+from clearance.jobs.token_texts import tokens_in
+from clearance.methods import parse_method
+from clearance.tokenization.keys import KeyRing
+from clearance.tokenization.methods import apply
+from clearance.tokenization.tokens import Tokenizer
+
+RING = KeyRing({"aa11": b"1" * 32}, "aa11")
+OURS, OTHER = Tokenizer(RING), Tokenizer(RING, "sales")
+FOREIGN = Tokenizer(KeyRing({"aa11": b"2" * 32}, "aa11"))
+LEAF = OpenLeaf("note", ())
+
+
+def opened(text: str, *readers: Tokenizer) -> str:
+    return Opener(readers or [OURS]).changed(LEAF, pa.array([text])).to_pylist()[0]
+
+
+def counted(texts: list[str | None], *readers: Tokenizer, leaf: OpenLeaf = LEAF) -> dict[tuple[str, str], int]:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    Opener(readers or [OURS]).count(leaf, pa.array(texts, pa.string()), counts)
+    return {(fact, kind): n for (_, fact, kind), n in counts.items() if n}
+
+
+@given(st.text(), st.text(), st.text(min_size=1))
+def test_a_text_around_tokens_stays_and_the_values_come_back(before, after, value):
+    token = OURS.reversible_token(value, "PERSON")
+    expected = f"{before} {value}{value} {after}"
+    assert opened(f"{before} {token}{token.upper()} {after}") == expected
+
+
+@pytest.mark.parametrize("value", ["a@b.example", 'jö"\\\n😀e\u0301', "</a>&", "a b=c;d,e|f"])
+def test_what_holds_the_tokens_stays_parseable(value):
+    token = OURS.reversible_token(value, "PERSON")
+    told = json.loads(opened(json.dumps({"a": token, "n": [1, f"x {token} y", json.dumps({"q": token})]})))
+    assert (told["a"], told["n"][1], json.loads(told["n"][2])) == (value, f"x {value} y", {"q": value})
+    tree = ElementTree.fromstring(opened(f"<r a='{token}'><b>{token}</b></r>"))
+    assert tree[0].text == value
+    query = opened(f"https://x.example/p?m={token}&n=1")
+    assert parse_qs(urlsplit(query).query) == {"m": [value], "n": ["1"]}
+
+
+def test_each_domain_opens_its_own_and_nothing_else():
+    mine, theirs = OURS.reversible_token("v", "PERSON"), OTHER.reversible_token("w", "PERSON")
+    text = f"{mine} {theirs}"
+    assert [token.reader for token in tokens_in(text, [OURS])] == [0, None]
+    assert opened(text) == f"v {theirs}"
+    assert opened(text, OURS, OTHER) == "v w"
+
+
+def test_counts_tell_what_can_be_opened_from_what_can_not():
+    r, h = OURS.reversible_token("v", "PERSON"), OURS.token("v", "PERSON")
+    foreign = FOREIGN.reversible_token("v", "US_SSN")
+    assert counted([r, None, "x", f"{r} {h}", h, f"<{foreign}>", foreign, ""]) == {
+        (OPEN, "PERSON"): 2,
+        (FINAL, "PERSON"): 2,
+        (STRANGE, "US_SSN"): 2,
+    }
+    only = OpenLeaf("note", (), frozenset({"PERSON"}))
+    assert (STRANGE, "US_SSN") not in counted([foreign, r], leaf=only)
+
+
+@given(st.lists(st.none() | st.text(max_size=40), max_size=30))
+def test_whole_cells_come_back_as_they_were(values):
+    cells = OURS.encrypt(pa.array(values, pa.string()), "PERSON")
+    assert Opener([OURS]).changed(LEAF, cells).to_pylist() == values
+
+
+@given(st.lists(st.none() | st.text(max_size=40), max_size=30))
+def test_under_another_key_they_are_the_tokens_of_that_key(values):
+    cells = OURS.encrypt(pa.array(values, pa.string()), "PERSON")
+    moved = Opener([OURS], OTHER).changed(LEAF, cells)
+    assert moved.to_pylist() == OTHER.encrypt(pa.array(values, pa.string()), "PERSON").to_pylist()
+    assert Opener([OTHER]).changed(LEAF, moved).to_pylist() == values
+
+
+def test_what_was_encrypted_in_its_format_comes_back_by_its_record_alone():
+    method = {"name": "format_preserving", "keep_last": 0, "malformed": "token"}
+    values = ["123-45-6789", None, "987-65-4321"]
+    cells = apply(parse_method(method), pa.array(values), "US_SSN", OURS)
+    leaf = OpenLeaf("ssn", (), None, method, "US_SSN", "aa11")
+    assert counted(cells.to_pylist(), leaf=leaf) == {(OPEN, "US_SSN"): 2}
+    assert Opener([OURS]).changed(leaf, cells).to_pylist() == values
+    moved = Opener([OURS], OTHER).changed(leaf, cells)
+    assert moved.equals(apply(parse_method(method), pa.array(values), "US_SSN", OTHER))
+    assert counted([*cells.to_pylist(), "n/a"], leaf=leaf)[LOST, "US_SSN"] == 1
