@@ -9,8 +9,9 @@ from clearance.jobs.protect import protected_schema
 from clearance.jobs.rewrite import Rewriter
 from clearance.jobs.settings import Detection
 from clearance.jobs.workers import map_batches
+from clearance.methods import parse_method
 from clearance.paths import parse_path
-from clearance.tokenization.methods import Method, apply
+from clearance.tokenization.methods import apply
 
 ROWS = 3_000
 METHODS = {
@@ -64,7 +65,7 @@ def expected(source, rewriter):
     done = {"id": table["id"].to_pylist()}
     for name, (entity_type, settings) in METHODS.items():
         values = table[name].cast("string").combine_chunks()
-        done[name] = apply(Method(**settings), values, entity_type, tokenizer).to_pylist()
+        done[name] = apply(parse_method(settings), values, entity_type, tokenizer).to_pylist()
     return done
 
 

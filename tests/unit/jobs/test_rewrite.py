@@ -9,9 +9,10 @@ from clearance.governance.labels import Label
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.rewrite import RECORD_ENTITIES, RECORD_LEVEL, Rewriter
 from clearance.jobs.settings import Detection, Tokens
+from clearance.methods import parse_method
 from clearance.paths import parse_path
 from clearance.tokenization.keys import FileKeyProvider
-from clearance.tokenization.methods import Method, apply
+from clearance.tokenization.methods import apply
 
 ROWS = 3_000
 METHODS = {
@@ -52,7 +53,7 @@ def test_the_size_of_batches_never_shows(rewriter: Rewriter, size: int) -> None:
     tokenizer = rewriter.tokens.open()
     for name, (kind, method) in METHODS.items():
         values = TABLE[name].cast(pa.string()).combine_chunks()
-        assert done[name].to_pylist() == apply(Method(method), values, kind, tokenizer).to_pylist(), name
+        assert done[name].to_pylist() == apply(parse_method(method), values, kind, tokenizer).to_pylist(), name
     assert done["id"].equals(TABLE["id"])
 
 
