@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationInfo
 
 from clearance.errors import PolicyError
 from clearance.governance.domains import DomainName, DomainRule, named_twice
@@ -22,38 +22,37 @@ from clearance.governance.reversal import Grant
 from clearance.governance.solutions import Names, Text, Usage
 from clearance.governance.strict_yaml import Location, Marks, Strict, parse, read_text, suggest, validate, where
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
-
-MethodName = Literal["token", "mask", "redact", "suppress", "keep"]
+from clearance.methods import METHODS, MethodSpec, parse_method
 
 DEFAULT_NAME = "default_policy.yaml"
-#: How a method's result is proved; ``keep`` changes nothing, so nothing can be proved of it.
-PROOFS = {"token": "keyed-check", "mask": "recomputation", "redact": "constant", "suppress": "null"}
-
-
-def _method(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
+#: Categories of secrets: what opens something for whoever has it.
+_SECRETS = ("system.authentication", "user.authorization")
 
 
 def _names_or_all(value: object) -> object:
     return frozenset({"*"}) if value == "all" else value
 
 
-class MethodSettings(Strict):
-    """How a finding is protected. ``keep_first``, ``keep_last`` and ``char`` are for ``mask`` only."""
+def _declared(value: object, info: ValidationInfo) -> MethodSpec:
+    """A method as it is written, with all its parameters checked."""
+    if isinstance(value, MethodSpec):
+        return value
+    if not isinstance(value, str | dict) or not all(isinstance(key, str) for key in value):
+        raise ValueError("a method is a name, or a mapping with name and its parameters")
+    try:
+        return parse_method(value, folder=(info.context or {}).get("folder"))
+    except PolicyError as error:
+        raise ValueError(str(error)) from None
+    except TypeError:
+        # A list where one value is expected, inside a parameter.
+        raise ValueError("a parameter of the method has the wrong type") from None
 
-    name: MethodName
-    keep_first: Annotated[int, Field(ge=0, le=64)] = 0
-    keep_last: Annotated[int, Field(ge=0, le=64)] = 0
-    char: Annotated[str, Field(min_length=1, max_length=1)] = "*"
 
-    def settings(self) -> dict[str, Any]:
-        """As a plain mapping, for the layer that carries it out."""
-        if self.name == "mask":
-            return {"name": "mask", "keep_first": self.keep_first, "keep_last": self.keep_last, "char": self.char}
-        return {"name": self.name}
-
-
-MethodField = Annotated[MethodSettings, BeforeValidator(_method)]
+MethodField = Annotated[
+    MethodSpec,
+    PlainValidator(_declared),
+    PlainSerializer(lambda spec: spec.settings(), return_type=dict[str, Any]),
+]
 
 
 class EntityRule(Strict):
@@ -88,8 +87,8 @@ class Drops(Strict):
 class DeidentificationRule(Strict):
     """The only reason for a label to fall. The first rule of the file that applies is the one."""
 
-    method: Literal["token", "mask", "redact", "suppress"]
-    verify: Literal["keyed-check", "recomputation", "constant", "null"]
+    method: Text
+    verify: Text
     why: Text
     source: Text
     lowers_to: Text
@@ -98,6 +97,9 @@ class DeidentificationRule(Strict):
     except_entity_types: Names = frozenset()
     max_keep_first: Annotated[int, Field(ge=0)] | None = None
     max_keep_last: Annotated[int, Field(ge=0)] | None = None
+    kinds: Names | None = None
+    at_least: dict[Text, int] = Field(default_factory=dict)
+    at_most: dict[Text, int] = Field(default_factory=dict)
 
     def applies(self, method: Mapping[str, Any], entity_type: str) -> bool:
         """Does the rule speak of this method, with these settings, on this entity type?"""
@@ -105,14 +107,34 @@ class DeidentificationRule(Strict):
             return False
         if self.entity_types is not None and entity_type not in self.entity_types:
             return False
+        if self.kinds is not None and method.get("kind") not in self.kinds:
+            return False
+        # A mask that keeps a class of characters keeps an unknown number of them.
+        if method.get("keep") and self.method == "mask":
+            return False
+        if any(key in method and method[key] < least for key, least in self.at_least.items()):
+            return False
+        if any(key in method and method[key] > most for key, most in self.at_most.items()):
+            return False
         limits = (("keep_first", self.max_keep_first), ("keep_last", self.max_keep_last))
         return all(limit is None or method.get(key, 0) <= limit for key, limit in limits)
 
 
-class ColumnRule(Strict):
-    """Another method for one column path, whatever is found in it. It never changes the label."""
+class LowCardinality(Strict):
+    """That a method which keeps equal values equal may be used on a column of few values, and why."""
 
-    method: MethodField
+    allow: bool
+    reason: Text
+
+
+class ColumnRule(Strict):
+    """Another method for one column path, whatever is found in it. It never changes the label.
+
+    ``low_cardinality`` lets a column of few values have a method that keeps equal values equal.
+    """
+
+    method: MethodField | None = None
+    low_cardinality: LowCardinality | None = None
 
 
 class HostingRule(Strict):
@@ -171,6 +193,7 @@ class PolicyFile(Strict):
     columns: dict[Text, ColumnRule] = Field(default_factory=dict)
     domains: dict[DomainName, DomainRule] = Field(default_factory=dict)
     reversal: dict[Text, Grant] = Field(default_factory=dict)
+    forbid_type_changes: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +256,27 @@ class Policy:
     def column_method(self, path: str | None) -> dict[str, Any] | None:
         """The method that the policy gives one column, or None."""
         rule = self.content.columns.get(path) if path is not None else None
-        return None if rule is None else rule.method.settings()
+        return None if rule is None or rule.method is None else rule.method.settings()
+
+    def spec(self, settings: Mapping[str, Any]) -> MethodSpec:
+        """The declaration behind settings that this policy gave; others are read anew."""
+        return self._specs.get(_key(settings)) or parse_method(settings)
+
+    @cached_property
+    def _specs(self) -> Mapping[str, MethodSpec]:
+        content = self.content
+        rules = (*content.entity_types.values(), content.unknown_type, content.unknown_leaf)
+        own = [rule.method for rule in rules] + [rule.method for rule in content.columns.values() if rule.method]
+        return {_key(spec.settings()): spec for spec in own}
+
+    def is_secret(self, entity_type: str) -> bool:
+        """Whether values of this type open something for whoever has them."""
+        return _is_secret(self.entity(entity_type))
+
+    def allows_few_values(self, path: str) -> bool:
+        """Whether a column of few values may keep equal values equal: somebody said so, and why."""
+        rule = self.content.columns.get(path)
+        return rule is not None and rule.low_cardinality is not None and rule.low_cardinality.allow
 
     def deidentification_rule(
         self, method: Mapping[str, Any], entity_type: str
@@ -269,7 +312,7 @@ def load_policy(path: str | Path | None = None) -> Policy:
     data, marks = parse(read_text(Path(path)), str(path))
     if data.get("extends") == "default":
         data, marks = _extend(data, marks)
-    return _build(data, marks)
+    return _build(data, marks, Path(path).parent)
 
 
 @lru_cache(maxsize=1)
@@ -295,9 +338,10 @@ def _extend(data: dict[str, Any], marks: Marks) -> tuple[dict[str, Any], Marks]:
     return merged, {**kept, **marks}
 
 
-def _build(data: dict[str, Any], marks: Marks) -> Policy:
-    content = validate(PolicyFile, data, marks)
+def _build(data: dict[str, Any], marks: Marks, folder: Path | None = None) -> Policy:
+    content = validate(PolicyFile, data, marks, context={"folder": folder})
     _check_names(content, marks)
+    _check_methods(content, marks)
     return Policy(content, marks)
 
 
@@ -336,7 +380,9 @@ def _check_names(content: PolicyFile, marks: Marks) -> None:
     for name, lowering in content.deidentification.items():
         place = ("deidentification", name)
         known([lowering.lowers_to], levels, "level", *place, "lowers_to")
-        known([lowering.verify], [PROOFS[lowering.method]], f"proof of {lowering.method}", *place, "verify")
+        known([lowering.method], METHODS.keys() - {"keep"}, "method", *place, "method")
+        proof = METHODS[lowering.method].proof
+        known([lowering.verify], [proof], f"proof of {lowering.method}", *place, "verify")
         known(lowering.drops.categories, categories | {"*"}, "category", *place, "drops", "categories")
         known(lowering.drops.regimes, content.regimes.keys() | {"*"}, "regime", *place, "drops", "regimes")
         known(lowering.drops.subjects, subjects | {"*"}, "subject", *place, "drops", "subjects")
@@ -346,6 +392,33 @@ def _check_names(content: PolicyFile, marks: Marks) -> None:
         known([level], levels, "level", "rules", "hosting", hosting)
     for usage, forbidden in content.rules.usage.items():
         known(forbidden, categories, "category", "rules", "usage", usage)
+
+
+def _check_methods(content: PolicyFile, marks: Marks) -> None:
+    """What depends on the entity type that a method is for."""
+    for name, rule in content.entity_types.items():
+        place = ("entity_types", name, "method")
+        try:
+            rule.method.check_type(name)
+        except PolicyError as error:
+            raise PolicyError(f"{where(marks, place)}: {'.'.join(place)}: {error.message}", hint=error.hint) from None
+        if _is_secret(rule) and rule.method.name not in _FOR_SECRETS:
+            raise PolicyError(
+                f"{where(marks, place)}: {'.'.join(place)}: a secret can't be left to the method {rule.method.name}",
+                hint="use redact or suppress: nobody should join on it, and nobody have it back",
+            )
+
+
+#: ``token`` stays allowed: it lowers no label of a secret, and has no way back.
+_FOR_SECRETS = ("redact", "suppress", "null", "mask", "token")
+
+
+def _is_secret(rule: EntityRule) -> bool:
+    return any(category.startswith(_SECRETS) for category in rule.categories)
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True, default=str)
 
 
 def _canonical(content: PolicyFile) -> Any:

@@ -88,10 +88,13 @@ def parse(text: str, source: str) -> tuple[dict[str, Any], Marks]:
     return data, marks
 
 
-def validate(model: type[Model], data: object, marks: Marks) -> Model:
-    """``data`` as a ``model``. Raises one PolicyError: file, line, place, what is wrong, what would be right."""
+def validate(model: type[Model], data: object, marks: Marks, *, context: Mapping[str, Any] | None = None) -> Model:
+    """``data`` as a ``model``. Raises one PolicyError: file, line, place, what is wrong, what would be right.
+
+    ``context`` is for the model's own validators.
+    """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=dict(context or {}))
     except ValidationError as error:
         raise _explain(error, model, marks) from None
 
@@ -155,7 +158,8 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "value_error":
-            return str(context.get("error")), "correct the value"
+            message, _, hint = str(context.get("error")).partition("\nhint: ")
+            return message, hint or "correct the value"
         case "extra_forbidden":
             return "unknown key", suggest(str(detail["loc"][-1]), _keys(model, detail["loc"][:-1]))
         case "missing":

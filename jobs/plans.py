@@ -12,17 +12,21 @@ from clearance.errors import ProtectionError
 from clearance.governance.labeling import label_column, protected_column, protected_type, whole_cell_method
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
+from clearance.jobs.fit import require_fit, require_types
 from clearance.jobs.schema import SparkLeaf
+from clearance.method_spec import MethodSpec
+from clearance.methods import METHODS, parse_method
 from clearance.paths import KEY, Step, format_path, parse_path
 
-How = Literal["cells", "spans", "null", "keep"]
+How = Literal["cells", "spans", "null", "done", "keep"]
 Settings = Mapping[str, Any]
 _Make = Callable[..., "LeafPlan"]
 OTHER = "OTHER"
 KEEP: Settings = {"name": "keep"}
 TOKEN: Settings = {"name": "token"}
-#: Methods that make equal what was not.
-_COLLAPSING = ("mask", "redact", "suppress")
+REDACT: Settings = {"name": "redact"}
+REVERSIBLE: Settings = {"name": "reversible"}
+_INTEGERS = ("tinyint", "smallint", "int", "bigint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class LeafPlan:
     """What is done to one leaf.
 
     ``how``: whole ``cells`` by the method of ``entity_type``, ``spans`` inside text each by its type's method,
-    ``null`` (suppressed), or ``keep``. ``inside``: the leaves inside its strings that have a method, which goes before
+    ``null`` (suppressed), ``done`` (by this method already, as a signed record says), or
+    ``keep``. ``inside``: the leaves inside its strings that have a method, which goes before
     what is found in them. ``label`` is what the leaf has once this is done and proved.
     """
 
@@ -67,6 +72,22 @@ class LeafPlan:
     def changes(self) -> bool:
         """Whether values of this leaf are replaced."""
         return self.how in ("cells", "null") or (self.how == "spans" and self.method.get("name") != "keep")
+
+    @property
+    def as_text(self) -> bool:
+        """Whether its values leave the workers as strings."""
+        return self.how == "cells" or (self.changes and self.type_after != self.type_before)
+
+    @property
+    def keeps_type(self) -> bool:
+        """Whether a whole column that is no string is none afterwards either."""
+        return len(self.steps) == 1 and self.type_after == self.type_before != "string"
+
+    @property
+    def drops(self) -> str:
+        """What goes with the values: ``column``, ``record``, or nothing."""
+        scope = str(self.method.get("scope", "")) if self.how == "null" else ""
+        return scope if scope == "record" or (scope == "column" and len(self.steps) == 1) else ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: what the registry, the lineage and the statement say of this leaf."""
@@ -93,6 +114,25 @@ class ProtectionPlan:
     levels: tuple[str, ...]
     partitions: tuple[str, ...] = ()
     overrides: Mapping[str, Settings] = field(default_factory=dict)
+    declared: tuple[MethodSpec, ...] = ()
+
+    def spec(self, settings: Settings) -> MethodSpec:
+        """The declaration behind a leaf's settings: those of a hierarchy show its file's digest only."""
+        return next((spec for spec in self.declared if spec.settings() == settings), None) or parse_method(settings)
+
+    def is_recomputed(self, leaf: LeafPlan) -> bool:
+        """Whether its proof applies the method to the source again: where its output does not show that it is this
+        method's, and where tables join by it, for a token shows whose key made it and not of which value.
+        """
+        if leaf.how != "cells":
+            return False
+        spec = self.spec(leaf.method)
+        return not spec.self_evident or spec.proof == "keyed-check"
+
+    @property
+    def loses_records(self) -> bool:
+        """Whether records go as a whole."""
+        return any(leaf.drops == "record" for leaf in self.leaves)
 
     @property
     def changed(self) -> tuple[LeafPlan, ...]:
@@ -113,21 +153,29 @@ def plan_protection(
     *,
     partitions: tuple[str, ...] = (),
     protect: bool = True,
+    proved: Mapping[str, Settings] | None = None,
 ) -> ProtectionPlan:
     """The plan for a scanned dataset; with ``protect=False`` everything is kept and only labelled.
 
-    Raises ``ProtectionError`` when a partition column would have to change (its values are directory names), or
-    a leaf of the frame was not scanned.
+    ``proved``: methods by path that a signed record says were applied; a method that can't tell its own output is not
+    applied again. Raises ``ProtectionError`` when a partition column would have to change (its values are directory
+    names), a leaf of the frame was not scanned, a method needs a column that is not there, would leave few values
+    open to counting, or changes a type where the policy forbids it.
     """
     by_path = {report.path: report for report in reports}
     below = _below(by_path.values())
-    methods = {name: policy.method_for(name) if protect else KEEP for name in policy.entity_types}
-    plans = []
+    methods = {name: in_text(policy.method_for(name)) if protect else KEEP for name in policy.entity_types}
+    plans, leaves = [], list(leaves)
     for leaf in leaves:
         report = by_path.get(leaf.path)
         if report is None:
             raise ProtectionError(f"column {leaf.path} is not in the scan", hint="scan the dataset again")
         plan = _plan_leaf(leaf, report, below.get(leaf.path, ()), policy, protect=protect)
+        same = plan.how == "cells" and (proved or {}).get(leaf.path) == plan.method
+        if same and not policy.spec(plan.method).self_evident:
+            plan = replace(plan, how="done", type_after=leaf.type, note="done before, as its signed record says")
+        if plan.how == "cells":
+            require_fit(plan, report, policy, leaves)
         if plan.changes and leaf.column in partitions:
             raise ProtectionError(
                 f"partition column {leaf.column} is sensitive ({report.entity_type or report.kind}): "
@@ -135,14 +183,39 @@ def plan_protection(
                 hint="write the protected copy without partitions: --unpartitioned",
             )
         plans.append(plan)
+    require_types(plans, policy)
     return ProtectionPlan(
         tuple(plans),
         methods,
         {name: protected_type(name, policy, method=methods[name], verified=True) for name in methods},
         tuple(policy.levels.names),
         partitions,
-        {path: rule.method.settings() for path, rule in policy.content.columns.items()} if protect else {},
+        {path: in_text(rule.method.settings()) for path, rule in policy.content.columns.items() if rule.method}
+        if protect
+        else {},
+        tuple(policy.spec(leaf.method) for leaf in plans if leaf.how == "cells"),
     )
+
+
+def in_text(settings: Settings) -> Settings:
+    """What a method does to a value inside a text, where nothing records what was done to which part.
+
+    What it would write looks like any value, and the next round, the proof and the next run would replace it again.
+    """
+    if settings["name"] == "format_preserving":
+        return REVERSIBLE
+    declared = METHODS.get(str(settings["name"]))
+    return settings if declared is None or declared.self_evident else REDACT
+
+
+def _type_after(leaf: SparkLeaf, spec: MethodSpec) -> str:
+    """The type of whole cells: a string, but for dates that are shifted and whole numbers that get whole noise."""
+    if len(leaf.steps) == 1 and getattr(spec, "malformed", "") == "fail":
+        if spec.name == "date_shift" and leaf.type == "date":
+            return leaf.type
+        if spec.name == "noise" and leaf.type in _INTEGERS and getattr(spec, "decimals", 1) == 0:
+            return leaf.type
+    return "string"
 
 
 def _below(reports: Iterable[ColumnReport]) -> dict[str, list[ColumnReport]]:
@@ -174,9 +247,16 @@ def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy) ->
             method = None if column == KEEP else column
         if method is not None:
             steps = parse_path(report.path)
-            if steps[-1] == KEY and method["name"] in _COLLAPSING:
+            method = in_text(method)
+            if steps[-1] == KEY and _collapses(method):
                 method = TOKEN
             yield InsidePlan(report.path, steps[_depth(steps) :], report.entity_type or OTHER, method)
+
+
+def _collapses(method: Settings) -> bool:
+    """Whether the method may make equal what was not."""
+    declared = METHODS.get(str(method["name"]))
+    return declared is None or declared.collapses
 
 
 def _plan_leaf(
@@ -209,7 +289,8 @@ def _plan_leaf(
         method: Settings = policy.method_for(None, leaf.path)
         kept = method["name"] == "keep"
         label = protected_column(facts, policy, methods={"UNKNOWN": method}, verified=True)
-        return plan("keep" if kept else "null", method if kept else {"name": "suppress"}, label)
+        gone = method if method["name"] in ("suppress", "null") else {"name": "suppress", "scope": "cell"}
+        return plan("keep" if kept else "null", method if kept else gone, label)
     whole = whole_cell_method(facts, policy)
     if whole is not None:
         return _whole_cells(leaf, report, policy, whole, plan)
@@ -222,19 +303,29 @@ def _plan_leaf(
     inside = tuple(_plans_inside(leaf.path, below, policy))
     if report.findings or inside:
         # A leaf inside may have a method of its own, so that less falls than the text's types would let fall.
-        labels = [protected_column(each.to_dict(), policy, verified=True) for each in (report, *below)]
+        labels = [_label_of_text(each, policy) for each in (report, *below)]
         done = plan("spans", {"name": "by entity type"}, combine(labels, policy.levels))
         return replace(done, inside=inside)
     return plan("keep", KEEP, label_column(facts, policy))
+
+
+def _label_of_text(report: ColumnReport, policy: Policy) -> Label:
+    types = {finding.entity_type for finding in report.findings} | ({report.entity_type} - {None})
+    methods = {kind: in_text(policy.method_for(kind, report.path)) for kind in types if kind}
+    return protected_column(report.to_dict(), policy, methods=methods, verified=True)
 
 
 def _whole_cells(leaf: SparkLeaf, report: ColumnReport, policy: Policy, method: Settings, plan: _Make) -> LeafPlan:
     # A column that only the policy names has no type of its own, and a token needs one.
     entity_type = report.entity_type or OTHER
     note = ""
-    if leaf.steps[-1] == KEY and method["name"] in _COLLAPSING:
+    if leaf.steps[-1] == KEY and _collapses(method):
         # Equal keys would collapse the map's entries: keys are tokenized or kept.
         method, note = TOKEN, "a map's keys must stay distinct: tokenized instead"
     label = protected_column(report.to_dict(), policy, methods={entity_type: method}, verified=True)
-    how: How = "null" if method["name"] == "suppress" else "cells"
-    return plan(how, method, label, note, unnamed=OTHER)
+    if method["name"] in ("suppress", "null"):
+        if method.get("scope") == "column" and len(leaf.steps) > 1:
+            note = "it lies inside another column: made null"
+        return plan("null", method, label, note, unnamed=OTHER)
+    done = plan("cells", method, label, note, unnamed=OTHER)
+    return replace(done, type_after=_type_after(leaf, policy.spec(method)))

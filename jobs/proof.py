@@ -1,8 +1,9 @@
 """The proof: what was staged is read back and checked before anyone may see it.
 
 Whole cells are verified by keyed check or recomputation, never by detection; text is detected again and must need
-no further replacement; rows and nulls must be those of the source. The statement names the detectors' digest: an
-engine can't prove what it missed.
+no further replacement; rows and nulls must be those of the source. What can't be told by its look is recomputed from
+the source, and the sums of keyed digests compared (``jobs/recomputation.py``). The statement names the detectors'
+digest: an engine can't prove what it missed.
 """
 
 import json
@@ -19,12 +20,12 @@ from clearance.classifiers.findings import ColumnReport
 from clearance.errors import ProofError
 from clearance.jobs.failures import value_free
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
+from clearance.jobs.recomputation import COUNTS, Digests, collect, counted, recomputed, same_sums
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, leaves_of, readable_frame
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.texts import Inside, TextProtector
 from clearance.jobs.workers import Batches, distinct_of, in_even_batches, map_batches
 from clearance.leaves import read_leaf
-from clearance.methods import parse_method
 from clearance.tokenization.methods import is_protected
 from clearance.values import to_text
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 SIGNED = "protection"
 """The purpose under which statements are signed with the key ring."""
-_COUNTS = "path string, fact string, n bigint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Proof:
     checked_cells: int
     checked_texts: int
     failures: tuple[str, ...]
+    recomputed: tuple[str, ...] = ()
+    suppressed_records: int = 0
 
     @property
     def holds(self) -> bool:
@@ -56,6 +58,8 @@ class Proof:
             "rows": self.rows,
             "checked_cells": self.checked_cells,
             "checked_texts": self.checked_texts,
+            "recomputed": list(self.recomputed),
+            "suppressed_records": self.suppressed_records,
             "holds": self.holds,
             "failures": list(self.failures),
         }
@@ -68,6 +72,7 @@ class _Checker:
     plan: ProtectionPlan
     detection: Detection
     tokens: Tokens
+    digests: Digests
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         counts: Counter[tuple[str, str]] = Counter()
@@ -76,31 +81,28 @@ class _Checker:
             tokenizer = tokenizer or self.tokens.open()
             counts["", "rows"] += batch.num_rows
             for leaf in self.plan.leaves:
+                if leaf.drops == "column":
+                    continue
                 column = batch.column(batch.schema.get_field_index(leaf.steps[0].name))
                 values, _ = read_leaf(column, leaf.steps[1:])
                 counts[leaf.path, "rows"] += len(values)
                 counts[leaf.path, "nulls"] += values.null_count
-                if leaf.how == "cells":
+                if self.plan.is_recomputed(leaf):
+                    for fact, sum_ in self.digests.sums(leaf.path, values).items():
+                        counts[leaf.path, fact] += sum_
+                if leaf.how == "cells" and (spec := self.plan.spec(leaf.method)).self_evident:
                     own, kind = tokenizer.at(leaf.path), leaf.entity_type or ""
-                    held = is_protected(parse_method(leaf.method), to_text(values), kind, own)
+                    held = is_protected(spec, to_text(values), kind, own)
                     counts[leaf.path, "failed"] += len(values) - (pc.sum(held).as_py() or 0)
                 elif leaf.how == "spans" and leaf.changes:
                     counts[leaf.path, "failed"] += self._residual(leaf, to_text(values), tokenizer.at(leaf.path))
         if counts:
-            keys = sorted(counts)
-            yield pa.RecordBatch.from_arrays(
-                [
-                    pa.array([path for path, _ in keys], pa.string()),
-                    pa.array([fact for _, fact in keys], pa.string()),
-                    pa.array([counts[key] for key in keys], pa.int64()),
-                ],
-                names=["path", "fact", "n"],
-            )
+            yield counted(counts)
 
     def _residual(self, leaf: LeafPlan, values: pa.Array, tokenizer: Any) -> int:
         """How many texts of a leaf would still be changed if they were protected again."""
         texts, indices = distinct_of(values)
-        methods = {name: parse_method(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
+        methods = {name: self.plan.spec(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
         inside = Inside.of(leaf.inside)
         again, _ = TextProtector(methods, inside, self.detection.engine(), tokenizer).once(texts)
         open_ = [after != before for after, before in zip(again, texts, strict=True)]
@@ -109,27 +111,43 @@ class _Checker:
 
 def prove(
     staged: "DataFrame",
+    source: "DataFrame",
     plan: ProtectionPlan,
     reports: Mapping[str, ColumnReport],
     rows: int,
     detection: Detection,
     tokens: Tokens,
 ) -> Proof:
-    """Checks a staged dataset against its plan and its source's counts. Reads the staged data once."""
+    """Checks a staged dataset against its plan and its source. Reads the staged data once, and the source where
+    something has to be recomputed from it.
+    """
     found = {leaf.path for leaf in leaves_of(staged.schema)}
-    missing = [leaf.path for leaf in plan.leaves if leaf.path not in found]
-    failures = [f"column {path} is missing" for path in missing]
+    stay = [leaf for leaf in plan.leaves if leaf.drops != "column"]
+    failures = [f"column {leaf.path} is missing" for leaf in stay if leaf.path not in found]
+    failures += [
+        f"column {leaf.path} is still there" for leaf in plan.leaves if leaf not in stay and leaf.path in found
+    ]
     failures += [f"column {name} is missing" for name in (RECORD_LEVEL, RECORD_ENTITIES) if name not in staged.columns]
     counts: Counter[tuple[str, str]] = Counter()
+    suppressed = 0
     if not failures:
-        checker = _Checker(plan, detection, tokens)
+        digests = Digests.new()
+        checker = _Checker(plan, detection, tokens, digests)
         with value_free("reading back what was staged", hint="nothing was published; run again"):
-            for path, fact, n in map_batches(readable_frame(staged), checker, _COUNTS, "the proof").collect():
-                counts[path, fact] += n
-        if counts["", "rows"] != rows:
-            failures.append(f"{counts['', 'rows']} rows were staged of {rows}")
-        for leaf in plan.leaves:
-            failures += _leaf_failures(leaf, reports[leaf.path], counts)
+            counts = collect(map_batches(readable_frame(staged), checker, COUNTS, "the proof"))
+        expected = {(leaf.path, "rows"): reports[leaf.path].rows for leaf in stay}
+        expected |= {(leaf.path, "nulls"): reports[leaf.path].nulls for leaf in stay}
+        expected["", "rows"] = rows
+        again = recomputed(source, plan, tokens, digests)
+        if again is not None:
+            expected |= again
+            suppressed = rows - again["", "rows"]
+        if counts["", "rows"] != expected["", "rows"]:
+            failures.append(f"{counts['', 'rows']} rows were staged of {expected['', 'rows']}")
+        for leaf in stay:
+            failures += _leaf_failures(leaf, reports[leaf.path], counts, expected)
+            if plan.is_recomputed(leaf) and not same_sums(leaf.path, counts, expected):
+                failures.append(f"{leaf.path}: what was staged is not what its method makes of the source")
     return Proof(
         counts["", "rows"],
         sum(counts[leaf.path, "rows"] - counts[leaf.path, "nulls"] for leaf in plan.leaves if leaf.how == "cells"),
@@ -139,12 +157,19 @@ def prove(
             if leaf.how == "spans" and leaf.changes
         ),
         tuple(failures),
+        tuple(leaf.path for leaf in plan.leaves if plan.is_recomputed(leaf)),
+        suppressed,
     )
 
 
-def _leaf_failures(leaf: LeafPlan, report: ColumnReport, counts: Counter[tuple[str, str]]) -> Iterator[str]:
+def _leaf_failures(
+    leaf: LeafPlan,
+    report: ColumnReport,
+    counts: Mapping[tuple[str, str], int],
+    expected: Mapping[tuple[str, str], int],
+) -> Iterator[str]:
     path = leaf.path
-    failed, rows, nulls = (counts[path, fact] for fact in ("failed", "rows", "nulls"))
+    failed, rows, nulls = (counts.get((path, fact), 0) for fact in ("failed", "rows", "nulls"))
     if failed:
         what = "cells are not as their method leaves them" if leaf.how == "cells" else "texts still hold findings"
         yield f"{path}: {failed} {what}"
@@ -152,13 +177,13 @@ def _leaf_failures(leaf: LeafPlan, report: ColumnReport, counts: Counter[tuple[s
         if leaf.how == "null" and nulls != rows:
             yield f"{path}: {rows - nulls} values are left in a suppressed column"
         return
-    if rows != report.rows:
-        yield f"{path}: {rows} values of {report.rows}"
+    if rows != expected[path, "rows"]:
+        yield f"{path}: {rows} values of {expected[path, 'rows']}"
     if leaf.how == "null":
         if nulls != rows:
             yield f"{path}: {rows - nulls} values are left in a suppressed column"
-    elif nulls != report.nulls:
-        yield f"{path}: {nulls} nulls instead of {report.nulls}"
+    elif nulls != expected[path, "nulls"]:
+        yield f"{path}: {nulls} nulls instead of {expected[path, 'nulls']}"
 
 
 def statement(

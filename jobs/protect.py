@@ -25,18 +25,41 @@ def protected_frame(
     dataset: Dataset, plan: ProtectionPlan, detection: Detection, tokens: Tokens, *, without_corrupt: bool = False
 ) -> "DataFrame":
     """The protected dataset as a lazy frame: the source's columns, then the two record columns."""
-    source = dataset.frame.drop(CORRUPT) if without_corrupt else dataset.frame
+    source = source_frame(dataset, without_corrupt=without_corrupt)
     frame = readable_frame(source)
     schema = protected_schema(frame.schema, plan)
     rewritten = map_batches(frame, Rewriter(plan, detection, tokens), schema, "protection")
-    return cast_back(rewritten, source.schema, {leaf.steps[0].name for leaf in plan.changed})
+    whole = cast_back(_typed(rewritten, plan), source.schema, {leaf.steps[0].name for leaf in plan.changed})
+    gone = [leaf.steps[0].name for leaf in plan.leaves if leaf.drops == "column"]
+    return whole.select(*(sql_name(name) for name in whole.columns if name not in gone)) if gone else whole
+
+
+def _typed(frame: "DataFrame", plan: ProtectionPlan) -> "DataFrame":
+    """Whole columns whose method keeps their type, as that type: they left the workers as strings.
+
+    A value that does not fit becomes null, and the proof sees that there is one more.
+    """
+    from pyspark.sql import functions as F
+
+    kinds = {leaf.steps[0].name: leaf.type_after for leaf in plan.leaves if leaf.how == "cells" and leaf.keeps_type}
+    if not kinds:
+        return frame
+    columns = ((name, F.col(sql_name(name))) for name in frame.columns)
+    return frame.select(
+        *(column.try_cast(kinds[name]).alias(name) if name in kinds else column for name, column in columns)
+    )
+
+
+def source_frame(dataset: Dataset, *, without_corrupt: bool = False) -> "DataFrame":
+    """What is protected of a dataset: all of it, but for the column of malformed records where there are none."""
+    return dataset.frame.drop(CORRUPT) if without_corrupt else dataset.frame
 
 
 def protected_schema(schema: "StructType", plan: ProtectionPlan) -> "StructType":
     """The result's schema: replaced leaves are strings, suppressed ones nullable, the rest is as it was."""
     from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
-    to_text = {leaf.steps for leaf in plan.leaves if leaf.changes and leaf.type_after != leaf.type_before}
+    to_text = {leaf.steps for leaf in plan.leaves if leaf.as_text}
     nulled = {leaf.steps for leaf in plan.leaves if leaf.how == "null"}
     fields = [_field(field, (), to_text, nulled) for field in schema.fields]
     fields.append(StructField(RECORD_LEVEL, StringType(), False))

@@ -19,9 +19,9 @@ from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
-from clearance.jobs.protect import protected_frame
+from clearance.jobs.protect import protected_frame, source_frame
 from clearance.jobs.published import observe_published, published_schema, require_apart
-from clearance.jobs.scan_task import Scanned, as_proved, require_unchanged, scan
+from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.staging import RUN_PROPERTY, STAGING, Staged, Target, publish
@@ -110,7 +110,14 @@ def protect(
         scanned = scan(spark, dataset, desk, facts=scanned.facts if scanned else None)
     partitions = () if unpartitioned else dataset.partitions
     reports = scanned.scan.columns if only_label else as_proved(scanned.scan, desk)
-    plan = plan_protection(scanned.scan.leaves, reports, desk.policy, partitions=partitions, protect=not only_label)
+    plan = plan_protection(
+        scanned.scan.leaves,
+        reports,
+        desk.policy,
+        partitions=partitions,
+        protect=not only_label,
+        proved=proved_methods(scanned.scan, desk),
+    )
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)
     planned = records.protected_output(target.text, dataset.reference.identity, plan)
     job = "label" if only_label else "protect"
@@ -131,7 +138,8 @@ def _stage_and_prove(work: _Work, staged: Staged) -> Proof:
     staged.write(frame, work.partitions, name)
     require_unchanged(work.dataset)
     reports = {report.path: report for report in found.columns}
-    proof = prove(staged.read(work.spark), work.plan, reports, found.rows, detection, work.tokens)
+    source = source_frame(work.dataset, without_corrupt=found.empty_corrupt)
+    proof = prove(staged.read(work.spark), source, work.plan, reports, found.rows, detection, work.tokens)
     require(proof, name)
     return proof
 

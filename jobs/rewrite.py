@@ -1,6 +1,7 @@
 """The rewriting of batches: each leaf by its plan, and each record's level and entity types beside it.
 
-Arrow batch in, Arrow batch out, of the same number of rows in the same order. Runs in Spark's workers.
+Arrow batch in, Arrow batch out, of the same rows in the same order, but for records that the plan suppresses. Runs in
+Spark's workers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,15 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from clearance.governance.labels import Label
+from clearance.jobs.cells import CellMethods, kept_records
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.texts import Inside, TextProtector
 from clearance.jobs.workers import Batches, distinct_of, in_even_batches
 from clearance.leaves import read_leaf, replace_leaves
-from clearance.methods import parse_method
 from clearance.paths import Step
-from clearance.tokenization.methods import apply
 from clearance.values import texts_of, to_text
 
 if TYPE_CHECKING:
@@ -63,29 +63,32 @@ class _Worker:
 
     def rewrite(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with its leaves replaced, and the two record columns after them."""
+        batch = kept_records(batch, self.plan)
         marks = _RecordMarks(batch.num_rows, self._rank)
+        cells = CellMethods(self.plan, batch, self.tokenizer)
         arrays = []
         for position, name in enumerate(batch.schema.names):
-            column = batch.column(position)
+            column = cells.column(position)
             under = [leaf for leaf in self.plan.leaves if leaf.steps[0].name == name]
-            replacements = {leaf.steps[1:]: self._replacement(leaf) for leaf in under if leaf.how in ("cells", "null")}
+            replacements = {
+                leaf.steps[1:]: self._replacement(leaf, cells) for leaf in under if leaf.how in ("cells", "null")
+            }
             for leaf in under:
                 if leaf.how == "spans":
                     replacements.update(self._spans(leaf, column, marks))
             replaced = replace_leaves(column, {k: v for k, v in replacements.items() if v is not None})
             for leaf in under:
-                if leaf.how in ("cells", "keep"):
+                if leaf.how in ("cells", "done", "keep"):
                     self._mark_cells(leaf, replaced, marks)
             arrays.append(replaced)
         names = [*batch.schema.names, RECORD_LEVEL, RECORD_ENTITIES]
         return pa.RecordBatch.from_arrays([*arrays, *marks.columns()], names=names)
 
-    def _replacement(self, leaf: LeafPlan) -> Callable[[pa.Array], pa.Array]:
+    def _replacement(self, leaf: LeafPlan, cells: CellMethods) -> Callable[[pa.Array], pa.Array]:
         if leaf.how == "null":
             as_text = leaf.type_after != leaf.type_before
             return lambda values: pa.nulls(len(values), pa.string() if as_text else values.type)
-        method, tokenizer = parse_method(leaf.method), self.tokenizer.at(leaf.path)
-        return lambda values: apply(method, to_text(values), leaf.entity_type or "", tokenizer)
+        return lambda values: cells.apply(leaf, values)
 
     def _mark_cells(self, leaf: LeafPlan, column: pa.Array, marks: "_RecordMarks") -> None:
         if leaf.entity_type is None or not tells_something(leaf.label, self.plan.levels):
@@ -99,7 +102,7 @@ class _Worker:
         """Protects the text of a leaf, marks its records, and returns the replacement by distinct value."""
         values, rows = read_leaf(column, leaf.steps[1:])
         texts, indices = distinct_of(to_text(values))
-        methods = {name: parse_method(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
+        methods = {name: self.plan.spec(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
         protector = TextProtector(methods, Inside.of(leaf.inside), self.engine, self.tokenizer.at(leaf.path))
         protected, types = protector.protect(texts)
         index = np.asarray(indices.fill_null(-1))

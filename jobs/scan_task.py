@@ -162,7 +162,7 @@ def _labels(found: Scan, desk: Desk) -> dict[str, Label]:
     labels = records.column_labels(found.columns, desk.policy)
     for leaf in _proved_leaves(found, desk):
         path, entity_type, method = leaf["path"], leaf["entity_type"], leaf["method"]
-        if path in labels and entity_type and leaf["how"] in ("cells", "null") and method["name"] != "keep":
+        if path in labels and entity_type and leaf["how"] in ("cells", "null", "done") and method["name"] != "keep":
             labels[path] = after_protection(
                 desk.policy.label_of(entity_type),
                 entity_type=entity_type,
@@ -178,8 +178,17 @@ def as_proved(found: Scan, desk: Desk) -> tuple[ColumnReport, ...]:
 
     The ends of masked card numbers may look like something else, and must not be protected again as that.
     """
-    proved = {leaf["path"]: leaf for leaf in _proved_leaves(found, desk) if leaf["how"] == "cells"}
+    proved = {leaf["path"]: leaf for leaf in _proved_leaves(found, desk) if leaf["how"] in ("cells", "done")}
     return tuple(_as_proved(report, proved.get(report.path)) for report in found.columns)
+
+
+def proved_methods(found: Scan, desk: Desk) -> dict[str, Mapping[str, Any]]:
+    """The method that was applied to each whole column, by path, where a signed record says so and its proof passed.
+
+    Without such a record data are raw, whatever they look like.
+    """
+    leaves = _proved_leaves(found, desk)
+    return {leaf["path"]: leaf["method"] for leaf in leaves if leaf["how"] in ("cells", "done")}
 
 
 def _as_proved(report: ColumnReport, leaf: Mapping[str, Any] | None) -> ColumnReport:

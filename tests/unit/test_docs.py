@@ -322,7 +322,7 @@ def protected() -> Any:
 
     leaf = LeafPlan("email", (), "cells", "structured", "EMAIL_ADDRESS", {"name": "token"}, LABEL, "string", "string")
     plan = ProtectionPlan((leaf,), {}, {}, ("internal",))
-    return Protected("file:///a", "file:///b", "b", "0", 1, LABEL, plan, Proof(1, 1, 0, ()), "run")
+    return Protected("file:///a", "file:///b", "b", "0", 1, LABEL, plan, Proof(1, 1, 0, (), ("email",)), "run")
 
 
 def test_json_of_scan() -> None:

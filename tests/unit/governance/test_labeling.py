@@ -196,8 +196,8 @@ def test_what_else_is_in_a_kept_column_must_still_go() -> None:
 
 def test_which_columns_are_replaced_whole() -> None:
     assert whole_cell_method(column("structured", "EMAIL_ADDRESS", "EMAIL_ADDRESS"), POLICY) == {"name": "token"}
-    assert whole_cell_method(column("unknown", None), POLICY) == {"name": "suppress"}
-    assert whole_cell_method({}, POLICY) == {"name": "suppress"}
+    assert whole_cell_method(column("unknown", None), POLICY) == {"name": "suppress", "scope": "cell"}
+    assert whole_cell_method({}, POLICY) == {"name": "suppress", "scope": "cell"}
     for kind in ("text", "mixed", "empty"):
         assert whole_cell_method(column(kind, None, "EMAIL_ADDRESS"), POLICY) is None
     assert whole_cell_method(column("structured", None), POLICY) is None

@@ -1,0 +1,68 @@
+"""Whether a plan fits its dataset: what can't be known before the columns are, told before anything is written."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from clearance.classifiers.findings import ColumnReport
+from clearance.errors import PolicyError, ProtectionError
+from clearance.governance.policy import Policy
+from clearance.jobs.schema import SparkLeaf
+
+if TYPE_CHECKING:
+    from clearance.jobs.plans import LeafPlan
+
+#: Methods that keep equal values equal: on few values, how often each occurs tells which is which.
+_DETERMINISTIC = ("token", "reversible", "format_preserving")
+#: Fewer distinct values than this over at least so many cells (docs/decisions/0011-proof-by-recomputation.md).
+FEW_VALUES, MANY_CELLS = 50, 500
+
+
+def require_fit(plan: "LeafPlan", report: ColumnReport, policy: Policy, leaves: Sequence[SparkLeaf]) -> None:
+    """Raises ``ProtectionError`` when the method does not fit the column's type, values or neighbours."""
+    spec, kind = policy.spec(plan.method), plan.entity_type or "OTHER"
+    try:
+        spec.check_type(kind)
+    except PolicyError as error:
+        raise ProtectionError(f"column {plan.path}: {error.message}", hint=error.hint) from None
+    if spec.has_way_back and policy.is_secret(kind):
+        raise ProtectionError(
+            f"column {plan.path} holds secrets ({kind}), which {spec.name} would let come back",
+            hint="redact or suppress it",
+        )
+    for needed, what in ((spec.subject_column, "subject"), (spec.row_key_column, "row key")):
+        there = needed is None or any(leaf.path == needed and _one_a_row(leaf) for leaf in leaves)
+        if not there:
+            raise ProtectionError(
+                f"column {plan.path}: {spec.name} needs the {what} {needed}, and no such column has one value a row",
+                hint="name a column of the dataset, or a field of a struct",
+            )
+    cells = report.rows - report.nulls
+    raw = any(finding.form != "token" for finding in report.findings) or not report.findings
+    few = cells >= MANY_CELLS and report.distinct < FEW_VALUES
+    if few and raw and spec.name in _DETERMINISTIC and not policy.allows_few_values(plan.path):
+        raise ProtectionError(
+            f"column {plan.path} has {report.distinct} distinct values in {cells:,} cells: after {spec.name}, counting "
+            "tells which is which",
+            hint="generalize or redact it, or say why not: "
+            f'columns: {{"{plan.path}": {{low_cardinality: {{allow: true, reason: "..."}}}}}}',
+        )
+
+
+def _one_a_row(leaf: SparkLeaf) -> bool:
+    return all(step.kind == "name" for step in leaf.steps)
+
+
+def require_types(plans: Sequence["LeafPlan"], policy: Policy) -> None:
+    """Raises ``ProtectionError`` when a column would get another type and the policy forbids that."""
+    if not policy.content.forbid_type_changes:
+        return
+    other = [f"{leaf.path} ({leaf.type_before} to {leaf.type_after})" for leaf in plans if _retyped(leaf)]
+    if other:
+        raise ProtectionError(
+            f"the policy forbids type changes, and there would be {', '.join(other[:5])}",
+            hint="suppress these columns, or use a method that keeps their type",
+        )
+
+
+def _retyped(leaf: "LeafPlan") -> bool:
+    return leaf.changes and leaf.type_after != leaf.type_before

@@ -1,0 +1,136 @@
+"""What a method makes of the source, told without a value of it: sums of keyed digests, the same in any order.
+
+What format-preserving encryption, shifted dates, noise, surrogates and generalization leave looks like any value. So
+the proof applies the method to the source once more, and compares what comes out with what was staged: for each leaf
+the SipHash-2-4 of every output under two random keys, summed modulo 2^64 each, as a multiset (Clarke and others 2003,
+"Incremental multiset hash functions"; here with keys that nobody knows beforehand and that end with the run). No value
+is shuffled or collected, and no row has to be found again. docs/decisions/0011-proof-by-recomputation.md says why.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from clearance.classifiers.siphash import siphash
+from clearance.jobs.cells import CellMethods, kept_records
+from clearance.jobs.failures import value_free
+from clearance.jobs.plans import ProtectionPlan
+from clearance.jobs.schema import readable_frame
+from clearance.jobs.settings import Tokens
+from clearance.jobs.workers import Batches, map_batches
+from clearance.leaves import read_leaf
+from clearance.values import octets_of, to_text
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+COUNTS = "path string, fact string, n bigint"
+Counts = Counter[tuple[str, str]]
+_SUMS = ("sum0", "sum1")
+_WORD = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """The two keys of one run's sums."""
+
+    _keys: tuple[bytes, bytes] = field(repr=False)
+
+    @classmethod
+    def new(cls) -> "Digests":
+        """With random keys. Nothing keeps them."""
+        return cls((os.urandom(16), os.urandom(16)))
+
+    def sums(self, path: str, values: pa.Array) -> dict[str, int]:
+        """The sums over the non-null values, in text form; the path is part of what is digested."""
+        octets, offsets = octets_of(to_text(values).drop_null())
+        prefix = np.frombuffer(f"{path}\0".encode(), np.uint8)
+        lengths = np.diff(offsets)
+        count = len(lengths)
+        starts = np.arange(count + 1, dtype=np.int64) * len(prefix) + (offsets - offsets[0])
+        whole = np.empty(int(starts[-1]) if count else 0, np.uint8)
+        at = np.repeat(starts[:-1], len(prefix)) + np.tile(np.arange(len(prefix)), count)
+        whole[at] = np.tile(prefix, count)
+        rest = np.ones(len(whole), np.bool_)
+        rest[at] = False
+        whole[rest] = octets[offsets[0] : offsets[-1]] if count else octets[:0]
+        found = (siphash(whole, starts, key) for key in self._keys)
+        return {name: int(words.sum(dtype=np.uint64)) for name, words in zip(_SUMS, found, strict=True)}
+
+
+def counted(counts: Counts) -> pa.RecordBatch:
+    """Counts as a batch of ``COUNTS``; sums are taken modulo 2^64 and cross as signed."""
+    keys = sorted(counts)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([path for path, _ in keys], pa.string()),
+            pa.array([fact for _, fact in keys], pa.string()),
+            pa.array([_signed(counts[key]) for key in keys], pa.int64()),
+        ],
+        names=["path", "fact", "n"],
+    )
+
+
+def collect(frame: "DataFrame") -> Counts:
+    """The counts of all partitions together."""
+    counts: Counts = Counter()
+    for path, fact, n in frame.collect():
+        counts[path, fact] += n
+    return counts
+
+
+def same_sums(path: str, found: Mapping[tuple[str, str], int], expected: Mapping[tuple[str, str], int]) -> bool:
+    """Whether a leaf's values are the same multiset on both sides."""
+    return all((found.get((path, fact), 0) - expected.get((path, fact), 0)) % _WORD == 0 for fact in _SUMS)
+
+
+def recomputed(source: "DataFrame", plan: ProtectionPlan, tokens: Tokens, digests: Digests) -> Counts | None:
+    """What must have been staged: rows, values, nulls and sums of each leaf; None where nothing has to be recomputed.
+
+    Reads the source once.
+    """
+    if not plan.loses_records and not any(plan.is_recomputed(leaf) for leaf in plan.leaves):
+        return None
+    with value_free("recomputing what was staged", hint="nothing was published; run again"):
+        return collect(map_batches(readable_frame(source), _Recomputation(plan, tokens, digests), COUNTS, "the proof"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Recomputation:
+    """The worker's part. Picklable: it holds where the token key is, and this run's keys of the sums."""
+
+    plan: ProtectionPlan
+    tokens: Tokens
+    digests: Digests
+
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        counts: Counts = Counter()
+        tokenizer = None
+        for source in batches:
+            tokenizer = tokenizer or self.tokens.open()
+            batch = kept_records(source, self.plan)
+            cells = CellMethods(self.plan, batch, tokenizer)
+            counts["", "rows"] += batch.num_rows
+            for leaf in self.plan.leaves:
+                position = batch.schema.get_field_index(leaf.steps[0].name)
+                values, _ = read_leaf(cells.column(position), leaf.steps[1:])
+                counts[leaf.path, "rows"] += len(values)
+                counts[leaf.path, "nulls"] += values.null_count
+                if self.plan.is_recomputed(leaf):
+                    for fact, sum_ in self.digests.sums(leaf.path, cells.apply(leaf, values)).items():
+                        counts[leaf.path, fact] += sum_
+        if counts:
+            yield counted(counts)
+
+
+def _signed(number: int) -> int:
+    low = number % _WORD
+    return low - _WORD if low >= _WORD // 2 else low
+
+
+__all__ = ["COUNTS", "Counts", "Digests", "collect", "counted", "recomputed", "same_sums"]

@@ -1,0 +1,127 @@
+"""What can't be known before the columns are: a plan that does not fit is refused before anything is written."""
+
+from pathlib import Path
+
+import pytest
+
+from clearance.classifiers.findings import ColumnReport, Finding, Interval
+from clearance.errors import ProtectionError
+from clearance.governance.policy import Policy, load_policy
+from clearance.jobs.plans import ProtectionPlan, plan_protection
+from clearance.jobs.schema import SparkLeaf
+from clearance.paths import parse_path
+
+
+def policy(tmp_path: Path, text: str) -> Policy:
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"version: 1\nname: p\nextends: default\n{text}")
+    return load_policy(path)
+
+
+def leaf(path: str, type: str = "string") -> SparkLeaf:
+    return SparkLeaf(path, parse_path(path), type, True, True)
+
+
+def report(path: str, entity: str | None, *, rows: int = 600, distinct: int = 600, form: str = "raw") -> ColumnReport:
+    found = (Finding(entity, rows, Interval.wilson(rows, rows), 0.9, ("d",), (), form=form),) if entity else ()
+    return ColumnReport(path, "string", "structured", rows, 0, distinct, entity, found, ())
+
+
+def plan(rules: Policy, *columns: tuple[SparkLeaf, ColumnReport], **options: object) -> ProtectionPlan:
+    return plan_protection([a for a, _ in columns], [b for _, b in columns], rules, **options)  # type: ignore[arg-type]
+
+
+ID = (leaf("user.id"), report("user.id", None))
+
+
+@pytest.mark.parametrize("method", ["token", "reversible", "{name: format_preserving, alphabet: lower}"])
+@pytest.mark.parametrize(("rows", "distinct", "refused"), [(500, 49, True), (500, 50, False), (499, 3, False)])
+def test_few_values_are_not_left_to_counting(tmp_path, method, rows, distinct, refused):
+    column = leaf("mail"), report("mail", "EMAIL_ADDRESS", rows=rows, distinct=distinct)
+    rules = policy(tmp_path, f"columns:\n  mail: {{method: {method}}}\n")
+    if not refused:
+        assert plan(rules, column).leaves[0].how == "cells"
+        return
+    with pytest.raises(ProtectionError, match=f"mail has {distinct} distinct values in {rows} cells") as caught:
+        plan(rules, column)
+    assert "generalize or redact" in caught.value.hint
+    allowed = policy(
+        tmp_path, f"columns:\n  mail: {{method: {method}, low_cardinality: {{allow: true, reason: ours}}}}\n"
+    )
+    assert plan(allowed, column).leaves[0].how == "cells"
+
+
+@pytest.mark.parametrize("method", ["redact", "{name: mask, keep_last: 4}", '"null"'])
+def test_what_makes_them_equal_is_not_refused(tmp_path, method):
+    column = leaf("mail"), report("mail", "EMAIL_ADDRESS", distinct=3)
+    assert plan(policy(tmp_path, f"columns:\n  mail: {{method: {method}}}\n"), column).leaves[0].changes
+
+
+def test_tokens_that_are_there_already_are_not_refused():
+    column = leaf("mail"), report("mail", "EMAIL_ADDRESS", distinct=3, form="token")
+    assert plan(load_policy(), column).leaves[0].how == "cells"
+
+
+SHIFT = "{name: date_shift, max_days: 30, subject: user.id}"
+
+
+def test_a_subject_has_one_value_a_row(tmp_path):
+    rules = policy(tmp_path, f"columns:\n  day: {{method: {SHIFT}}}\n")
+    day = leaf("day", "date"), report("day", "DATE_TIME")
+    assert plan(rules, day, ID).leaves[0].type_after == "date"
+    for other in ((), ((leaf("user[].id"), report("user[].id", None)),)):
+        with pytest.raises(ProtectionError, match=r"needs the subject user\.id"):
+            plan(rules, day, *other)
+
+
+def test_a_secret_gets_nothing_with_a_way_back(tmp_path):
+    rules = policy(tmp_path, "columns:\n  key: {method: reversible}\n")
+    with pytest.raises(ProtectionError, match="key holds secrets"):
+        plan(rules, (leaf("key"), report("key", "CREDENTIAL")))
+
+
+def test_a_card_is_not_encrypted_where_too_few_digits_are_left(tmp_path):
+    rules = policy(tmp_path, "columns:\n  card: {method: {name: format_preserving, keep_first: 6, keep_last: 5}}\n")
+    with pytest.raises(ProtectionError, match=r"column card: .* would change 5 characters"):
+        plan(rules, (leaf("card"), report("card", "CREDIT_CARD")))
+
+
+def test_types_stay_where_the_policy_says_so(tmp_path):
+    born = leaf("born", "date"), report("born", "DATE_OF_BIRTH")
+    forbids = "forbid_type_changes: true\n"
+    with pytest.raises(ProtectionError, match=r"born \(date to string\)"):
+        plan(policy(tmp_path, forbids), born)
+    kept = policy(tmp_path, f"{forbids}columns:\n  born: {{method: {SHIFT}}}\n")
+    assert plan(kept, born, ID).leaves[0].type_after == "date"
+    gone = policy(tmp_path, f"{forbids}columns:\n  born: {{method: suppress}}\n")
+    assert plan(gone, born).leaves[0].how == "null"
+
+
+def test_what_a_signed_record_says_is_not_done_again(tmp_path):
+    rules = policy(tmp_path, "columns:\n  card: {method: {name: format_preserving}}\n  mail: {method: token}\n")
+    columns = (leaf("card"), report("card", "CREDIT_CARD")), (leaf("mail"), report("mail", "EMAIL_ADDRESS"))
+    raw = plan(rules, *columns)
+    proved = {each.path: each.method for each in raw.leaves}
+    again = plan(rules, *columns, proved=proved)
+    assert [each.how for each in again.leaves] == ["done", "cells"]  # a token knows itself
+    assert [each.label for each in again.leaves] == [each.label for each in raw.leaves]
+    other = plan(rules, *columns, proved={"card": {**proved["card"], "keep_last": 4}})
+    assert other.leaves[0].how == "cells"
+
+
+def test_in_text_nothing_is_written_that_could_not_be_told_again(tmp_path):
+    rules = policy(
+        tmp_path,
+        "entity_types:\n"
+        "  CREDIT_CARD: {level: restricted, method: format_preserving}\n"
+        "  PERSON: {level: confidential, method: surrogate}\n",
+    )
+    methods = plan(rules, ID).span_methods
+    assert (methods["CREDIT_CARD"]["name"], methods["PERSON"]["name"]) == ("reversible", "redact")
+
+
+@pytest.mark.parametrize(("path", "drops"), [("a", "column"), ("s.a", "")])
+def test_a_column_inside_another_is_emptied_and_the_plan_says_so(tmp_path, path, drops):
+    rules = policy(tmp_path, f"columns:\n  {path}: {{method: {{name: suppress, scope: column}}}}\n")
+    made = plan(rules, (leaf(path), report(path, "EMAIL_ADDRESS"))).leaves[0]
+    assert (made.how, made.drops, bool(made.note)) == ("null", drops, not drops)
