@@ -33,7 +33,8 @@ class ColumnEdge:
     """An output column and one input column that it comes from; both are column paths.
 
     ``masking`` says that the input's content can't be read from the output; ``description`` names the
-    method. An unchanged copy is ``identity``.
+    method. An unchanged copy is ``identity``. ``filters`` says that the input decides which records there are:
+    ``output`` has no meaning then.
     """
 
     output: str
@@ -42,6 +43,7 @@ class ColumnEdge:
     identity: bool = False
     masking: bool = False
     description: str = ""
+    filters: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ def column_lineage_facet(edges: Sequence[ColumnEdge]) -> Facet:
     """
     outputs: dict[str, list[ColumnEdge]] = {}
     for edge in edges:
+        if edge.filters:
+            continue
         outputs.setdefault(edge.output, []).append(edge)
     fields = {}
     for output, group in outputs.items():
@@ -138,7 +142,8 @@ def column_lineage_facet(edges: Sequence[ColumnEdge]) -> Facet:
         if told := "; ".join(dict.fromkeys(edge.description for edge in group if edge.description)):
             entry["transformationDescription"] = told
         fields[output] = entry
-    return _facet("ColumnLineageDatasetFacet", fields=fields)
+    deciding = [_input_field(edge) for edge in edges if edge.filters]
+    return _facet("ColumnLineageDatasetFacet", fields=fields, **({"dataset": deciding} if deciding else {}))
 
 
 def _input_field(edge: ColumnEdge) -> dict[str, Any]:
@@ -148,8 +153,8 @@ def _input_field(edge: ColumnEdge) -> dict[str, Any]:
         "field": edge.column,
         "transformations": [
             {
-                "type": "DIRECT",
-                "subtype": "IDENTITY" if edge.identity else "TRANSFORMATION",
+                "type": "INDIRECT" if edge.filters else "DIRECT",
+                "subtype": "FILTER" if edge.filters else "IDENTITY" if edge.identity else "TRANSFORMATION",
                 "description": edge.description,
                 "masking": edge.masking,
             }

@@ -27,6 +27,7 @@ COMMANDS = {
     "audit": "Show or verify the audit trail.",
     "registry": "Show what is on record.",
     "keys": "Show, make, rotate and destroy keys (never their contents).",
+    "erase": "Delete people's keys: their reversible tokens open for nobody any more.",
 }
 
 

@@ -6,7 +6,7 @@ name of the caller's choosing. Opening reads metadata only; nothing is inferred 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.observation import Observation, observe
@@ -26,6 +26,8 @@ from clearance.paths import sql_name
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from clearance.jobs.preparation import AnyStep
+
 CORRUPT = "_corrupt_record"
 _CORRUPT_OPTION = "columnNameOfCorruptRecord"
 # What the reader calls it: a field of that name in the data would be taken for it, and read as null.
@@ -37,7 +39,8 @@ class Dataset:
     """A dataset opened for reading.
 
     ``frame`` has safe column names: ``aliased`` counts those that looked like values and are ``column_<n>`` now.
-    ``corrupt`` is true where malformed records come as text in the column ``_corrupt_record``.
+    ``corrupt`` is true where malformed records come as text in the column ``_corrupt_record``. ``origin`` is the
+    dataset that this one was prepared from, by the steps ``preparation``, and ``prepared`` what these did: counts.
     """
 
     reference: Reference
@@ -47,6 +50,14 @@ class Dataset:
     partitions: tuple[str, ...] = ()
     corrupt: bool = False
     aliased: int = 0
+    origin: "Dataset | None" = None
+    preparation: "tuple[AnyStep, ...]" = ()
+    prepared: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def source(self) -> Reference:
+        """What is read, wherever it was prepared since."""
+        return self.origin.reference if self.origin is not None else self.reference
 
     @property
     def version(self) -> str | None:

@@ -10,18 +10,7 @@ from clearance.errors import PolicyError, UsageError
 from clearance.governance.coverage import Mode
 from clearance.governance.strict_yaml import Strict, parse, read_text, validate, where
 from clearance.jobs.extent import Extent
-
-Text = Annotated[str, Field(min_length=1)]
-
-
-def _tuple(value: object) -> object:
-    """A YAML list as a tuple; one name stands for a list of one."""
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-Names = Annotated[tuple[Text, ...], BeforeValidator(_tuple)]
+from clearance.jobs.preparation import Names, Steps, Text, as_tuple, placed
 
 
 class DetectionPlan(Strict):
@@ -60,7 +49,8 @@ class DatasetPlan(Strict):
     """One dataset, or all of a folder, glob or database.
 
     ``name`` names the protected copy (by default the last part of the reference), ``to`` its place; ``facts`` are
-    what the owner declares; ``solutions`` those that want it.
+    what the owner declares; ``solutions`` those that want it. ``prepare`` are clean-up steps: with any, a copy is
+    always written, and the verdicts are on the prepared data.
     """
 
     dataset: Text
@@ -73,6 +63,7 @@ class DatasetPlan(Strict):
     facts: dict[Text, Any] = Field(default_factory=dict)
     detection: DetectionPlan | None = None
     extent: ExtentPlan | None = None
+    prepare: Steps = ()
     to: Text | None = None
     unpartitioned: bool = False
 
@@ -94,7 +85,7 @@ class PlanFile(Strict):
     detection: DetectionPlan = DetectionPlan()
     extent: ExtentPlan = ExtentPlan()
     verdicts: Text | None = None
-    datasets: Annotated[tuple[DatasetPlan, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    datasets: Annotated[tuple[DatasetPlan, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
 
 def load_plan(path: str | Path) -> PlanFile:
@@ -108,6 +99,11 @@ def load_plan(path: str | Path) -> PlanFile:
         if entry.version is not None and entry.timestamp is not None:
             place = where(marks, ("datasets", index))
             raise PolicyError(f"{place}: a dataset is read at a version or at a timestamp, not both")
+        if entry.prepare and plan.protect == "never":
+            raise PolicyError(
+                f"{where(marks, ('datasets', index, 'prepare'))}: nothing is prepared where no copy is written",
+                hint="leave out `prepare`, or write protect: on-conflict",
+            )
     if plan.keys is not None and plan.key_file is not None:
         raise PolicyError(f"{where(marks, ('keys',))}: keys are named by `keys` or by `key_file`, not by both")
     base = file.resolve().parent
@@ -126,10 +122,11 @@ def load_plan(path: str | Path) -> PlanFile:
                     update={
                         "dataset": _dataset(base, entry.dataset),
                         "to": _dataset(base, entry.to),
+                        "prepare": placed(entry.prepare, marks, ("datasets", index, "prepare")),
                         "detection": entry.detection and _looking(base, entry.detection),
                     }
                 )
-                for entry in plan.datasets
+                for index, entry in enumerate(plan.datasets)
             ),
         }
     )

@@ -48,9 +48,11 @@ class Protected:
     proof: Proof
     run_id: str
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    prepared: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """JSON-ready; ``prepared`` only where there were steps."""
+        extra = {"prepared": list(self.prepared)} if self.prepared else {}
         return {
             "source": self.source,
             "dataset": self.target,
@@ -60,6 +62,7 @@ class Protected:
             "label": self.label.to_dict(),
             "proof": self.proof.to_dict(),
             "run_id": self.run_id,
+            **extra,
         }
 
 
@@ -102,7 +105,7 @@ def protect(
     tokens, signer = desk.tokens(), desk.signing_key()
     require_keys_on_workers(spark, tokens)
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
-    require_apart(dataset.reference, target)
+    require_apart(dataset.source, target)
     target.require_ours(spark)
     sweep(desk, target)
     if scanned is None or not scanned.scan.coverage.complete:
@@ -119,7 +122,7 @@ def protect(
         proved=proved_methods(scanned.scan, desk),
     )
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)
-    planned = records.protected_output(target.text, dataset.reference.identity, plan)
+    planned = records.protected_output(target.text, dataset.source.identity, plan, preparation=dataset.preparation)
     job = "label" if only_label else "protect"
     with desk.run(job, target.key, spark=spark, inputs=[records.source_of(dataset)], outputs=[planned]) as run:
         expected = target.version(spark)
@@ -145,7 +148,7 @@ def _stage_and_prove(work: _Work, staged: Staged) -> Proof:
 
 
 def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: int | None) -> Protected:
-    source, found, target, plan = work.dataset.reference.identity, work.scanned.scan, work.target, work.plan
+    source, found, target, plan = work.dataset.source.identity, work.scanned.scan, work.target, work.plan
     desk, label = work.desk, work.label
     digests = {"policy": desk.policy.digest, "engine": found.engine_digest, "clearance": __version__}
     facts = {"source": source.key, "source_version": found.version, "label": label.to_dict(), **digests}
@@ -187,6 +190,8 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
         digests=digests,
     )
     record |= {"observation": observed.to_dict(), "run_id": run.run_id, "at": datetime.now(UTC).isoformat()}
+    if work.dataset.prepared:
+        record["prepared"] = list(work.dataset.prepared)
     schema = published_schema(work.spark, target)
     enrol(desk.registry, audit, work.signer, run_id=run.run_id)
     envelope = seal(target.key, content["sha256"], record, work.signer.sign, work.signer.public_pem)
@@ -199,12 +204,24 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     run.inputs = [records.scanned_input(work.dataset, found, work.scanned.label, work.scanned.columns)]
     run.outputs = [
         records.protected_output(
-            target.text, source, plan, schema=schema, version=version, label=label, rows=proof.rows
+            target.text,
+            source,
+            plan,
+            schema=schema,
+            version=version,
+            label=label,
+            rows=proof.rows,
+            preparation=work.dataset.preparation,
         )
     ]
     run.label = label.to_dict()
     run.facts = {"rows": proof.rows, "proof": proof.to_dict()}
-    return Protected(source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id, envelope)
+    prepared = work.dataset.prepared
+    if prepared:
+        run.facts["prepared"] = list(prepared)
+    return Protected(
+        source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id, envelope, prepared
+    )
 
 
 def _not_null(work: _Work) -> dict[str, str]:
@@ -249,7 +266,7 @@ def _rows(
     )
     protection = {
         "dataset": target.key,
-        "source": work.dataset.reference.key,
+        "source": work.dataset.source.key,
         "source_version": found.version,
         "version": observed.version,
         "columns": [leaf.to_dict() for leaf in plan.leaves],

@@ -10,6 +10,7 @@ from clearance.governance.labels import Label
 from clearance.governance.lineage_facets import ColumnEdge, ColumnMetrics, LineageDataset, lineage_dataset
 from clearance.governance.observation import without_metadata
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
+from clearance.jobs.preparation import filters, told
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.version import __version__
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from clearance.governance.observation import Observation
     from clearance.governance.policy import Policy
     from clearance.jobs.datasets import Dataset
+    from clearance.jobs.preparation import AnyStep
     from clearance.jobs.scan import Scan
     from clearance.jobs.settings import Detection
 
@@ -164,13 +166,19 @@ def types_found(reports: Sequence[ColumnReport]) -> dict[str, list[str]]:
 
 def source_of(dataset: "Dataset") -> LineageDataset:
     """An input as it is known before it was read."""
+    opened = dataset.origin or dataset
     return lineage_dataset(
-        dataset.reference.identity, schema=dataset.frame.schema.jsonValue(), version=dataset.version, role="input"
+        opened.reference.identity, schema=opened.frame.schema.jsonValue(), version=opened.version, role="input"
     )
 
 
 def scanned_input(dataset: "Dataset", scan: "Scan", label: Label, columns: Mapping[str, Label]) -> LineageDataset:
-    """An input with what the scan found: counts, label, column labels."""
+    """An input with what the scan found: counts, label, column labels.
+
+    What was found in prepared data is not said of its source.
+    """
+    if dataset.origin is not None:
+        return source_of(dataset)
     return lineage_dataset(
         dataset.reference.identity,
         schema=dataset.frame.schema.jsonValue(),
@@ -202,9 +210,12 @@ def protected_output(
     version: str | None = None,
     label: Label | None = None,
     rows: int | None = None,
+    preparation: "Sequence[AnyStep]" = (),
 ) -> LineageDataset:
-    """An output with its column lineage: what came from where, and whether it was masked on the way."""
-    edges = [_edge(leaf, source) for leaf in plan.leaves]
+    """An output with its column lineage: what came from where, and whether it was prepared or masked on the way."""
+    prepared = told(preparation)
+    edges = [_edge(leaf, source, prepared.get(leaf.steps[0].name, ())) for leaf in plan.leaves]
+    edges += [ColumnEdge("", source, column, filters=True, description=why) for column, why in filters(preparation)]
     edges += [
         ColumnEdge(name, source, leaf.path, masking=True, description="what the record holds")
         for name in (RECORD_LEVEL, RECORD_ENTITIES)
@@ -223,9 +234,10 @@ def protected_output(
     )
 
 
-def _edge(leaf: LeafPlan, source: DatasetIdentity) -> ColumnEdge:
+def _edge(leaf: LeafPlan, source: DatasetIdentity, prepared: "Sequence[str]") -> ColumnEdge:
+    before = ", ".join(prepared)
     if not leaf.changes:
-        return ColumnEdge(leaf.path, source, leaf.path, identity=True)
+        return ColumnEdge(leaf.path, source, leaf.path, identity=not before, description=before)
     method = str(leaf.method.get("name", leaf.how))
     what = f"{method} ({leaf.entity_type})" if leaf.entity_type else method
-    return ColumnEdge(leaf.path, source, leaf.path, masking=True, description=what)
+    return ColumnEdge(leaf.path, source, leaf.path, masking=True, description=f"{before}, {what}" if before else what)

@@ -20,8 +20,11 @@ from clearance.governance.standing import Standing, standing
 from clearance.jobs.check import Checked, judge
 from clearance.jobs.datasets import Reference, expand, expand_database, open_dataset
 from clearance.jobs.desk import Desk
+from clearance.jobs.extent import FULL
 from clearance.jobs.failures import reason
 from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
+from clearance.jobs.preparation import for_purposes
+from clearance.jobs.prepare import prepare
 from clearance.jobs.settings import Detection, read_detection
 from clearance.jobs.staging import Target
 from clearance.jobs.tasks import Protected, Scanned, protect, scan
@@ -59,6 +62,7 @@ class Outcome:
     protected: Protected | None = None
     after: list[Checked] = field(default_factory=list)
     error: ClearanceError | None = None
+    prepared: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def final(self) -> list[Checked]:
@@ -78,6 +82,7 @@ class Outcome:
             "dataset": self.item.reference.key,
             "rows": self.scanned.scan.rows if self.scanned else None,
             "label": self.scanned.label.to_dict() if self.scanned else None,
+            "prepared": self.prepared,
             "before": [checked.to_dict() for checked in self.before],
             "protected": self.protected.to_dict() if self.protected else None,
             "after": [checked.to_dict() for checked in self.after],
@@ -147,10 +152,10 @@ def run(
 
 
 def require_solutions(plan: PlanFile, solutions: Solutions) -> None:
-    """Raises ``PolicyError`` for a solution that a plan names and no one declared."""
+    """Raises ``PolicyError`` for a solution that a plan names and no one declared, or that leaves a purpose open."""
     for entry in plan.datasets:
-        for name in entry.solutions:
-            solutions[name]
+        wanted = {name: solutions[name].purposes for name in entry.solutions}
+        for_purposes(entry.prepare, wanted)
 
 
 def _one(spark: "SparkSession", item: Item, plan: PlanFile, desk: Desk, solutions: Solutions, says: Says) -> Outcome:
@@ -182,6 +187,12 @@ def _chain(
     says.say("scanning", dataset=item.name)
     dataset = open_dataset(spark, item.reference)
     extent = (item.plan.extent or plan.extent).extent()
+    if item.plan.prepare:
+        says.say("preparing", dataset=item.name)
+        steps = for_purposes(item.plan.prepare, {solution.name: solution.purposes for solution in wanted})
+        dataset = prepare(spark, dataset, steps, desk)
+        outcome.prepared = list(dataset.prepared)
+        extent = FULL
     outcome.scanned = scan(spark, dataset, desk, facts=item.plan.facts, extent=extent)
     says.say("scanned", dataset=item.name, rows=outcome.scanned.scan.rows, level=outcome.scanned.label.level)
     identity = dataset.reference.identity
@@ -192,7 +203,7 @@ def _chain(
     refused = [
         solution
         for solution, checked in zip(wanted, outcome.before, strict=True)
-        if checked.exit_code is not ExitCode.CLEAR
+        if checked.exit_code is not ExitCode.CLEAR or item.plan.prepare
     ]
     if plan.protect == "never" or (plan.protect == "on-conflict" and not refused):
         return

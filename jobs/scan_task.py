@@ -73,6 +73,8 @@ def scan(
         run.inputs = [records.scanned_input(dataset, found, label, columns)]
         run.label = label.to_dict()
         run.facts = {"rows": found.rows, "malformed": found.malformed, "coverage": found.coverage.to_dict()}
+        if dataset.prepared:
+            run.facts["prepared"] = list(dataset.prepared)
         _record_scan(desk, run, dataset, found, columns, label, declared)
     return Scanned(found, columns, label, run.run_id, declared)
 
@@ -96,9 +98,9 @@ def _declared_before(desk: Desk, key: str) -> dict[str, Any]:
 def require_unchanged(dataset: Dataset) -> None:
     """Raises ``DatasetError`` when files changed since the dataset was opened: what was read is a mixture then."""
     observed = dataset.observation
-    if observed is not None and observed.kind == "files" and changed(observed, dataset.reference.location):
+    if observed is not None and observed.kind == "files" and changed(observed, dataset.source.location):
         raise DatasetError(
-            f"{dataset.reference.text} changed while it was read", hint="scan it again when nobody writes to it"
+            f"{dataset.source.text} changed while it was read", hint="scan it again when nobody writes to it"
         )
 
 

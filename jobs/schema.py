@@ -110,7 +110,7 @@ def require_record_columns(frame: "DataFrame", levels: Iterable[str], entity_typ
 
 def _of_column(field: "StructField") -> Iterator[SparkLeaf]:
     steps = (Step("name", field.name),)
-    if _carried(field.dataType) or type(field.dataType).__name__ in _AS_TEXT:
+    if carried(field.dataType) or type(field.dataType).__name__ in _AS_TEXT:
         yield from _below(field.dataType, steps, field.nullable, _comment(field))
     else:
         # One part that Arrow can't carry keeps the whole column from crossing: it is one leaf that no one saw.
@@ -150,22 +150,22 @@ def readable_frame(frame: "DataFrame", *, with_records: bool = False) -> "DataFr
             column = F.to_json(column).alias(field.name)
         elif name in _AS_TEXT:
             column = column.cast("string").alias(field.name)
-        elif not _carried(field.dataType):
+        elif not carried(field.dataType):
             # Its leaves are reported as unknown; its values must not break the whole call.
             column = F.lit(None).cast("string").alias(field.name)
         columns.append(column)
     return frame.select(*columns)
 
 
-def _carried(kind: "DataType") -> bool:
+def carried(kind: "DataType") -> bool:
     """Whether Arrow can carry a type."""
     name = type(kind).__name__
     if name == "StructType":
-        return all(_carried(field.dataType) for field in kind.fields)  # type: ignore[attr-defined]
+        return all(carried(field.dataType) for field in kind.fields)  # type: ignore[attr-defined]
     if name == "ArrayType":
-        return _carried(kind.elementType)  # type: ignore[attr-defined]
+        return carried(kind.elementType)  # type: ignore[attr-defined]
     if name == "MapType":
-        return _carried(kind.keyType) and _carried(kind.valueType)  # type: ignore[attr-defined]
+        return carried(kind.keyType) and carried(kind.valueType)  # type: ignore[attr-defined]
     return name in _READABLE or name == "BinaryType"
 
 

@@ -156,6 +156,21 @@ class Tokenizer:
         cells, places = _distinct(values)
         return spread(_opened(self._genuine(cells), len(cells)), places)
 
+    def encrypt_sealed(self, sealed: pa.Array, entity_type: str, rule: bytes) -> pa.Array:
+        """Reversible tokens around octets that are sealed under another key; ``rule``, which ends in NUL, names it.
+
+        They are known and checked as every token is; ``reverse`` gives null for them, ``reverse_sealed`` the octets.
+        """
+        present = sealed.drop_null()
+        parts = _reversible(present, self.keys_of(entity_type), rule)
+        places = np.cumsum(np.asarray(sealed.is_valid())) - 1
+        return in_order(parts, pa.string(), pa.array(places, mask=np.asarray(sealed.is_null())))
+
+    def reverse_sealed(self, values: pa.Array, rule: bytes) -> pa.Array:
+        """The octets inside reversible tokens that ``encrypt_sealed`` made under a rule, null for everything else."""
+        cells, places = _distinct(values)
+        return spread(_opened(self._genuine(cells), len(cells), rule).view(pa.binary()), places)
+
     def token(self, value: str, entity_type: str) -> str:
         """The one-way token of one value, always: ``tokenize`` for text, where a span is known to be no token."""
         keys = self.keys_of(entity_type)
@@ -281,9 +296,9 @@ def _raw(cells: pa.Array, tokens: list[Integers]) -> tuple[pa.Array, Integers, _
     return cells.filter(pa.array(raw)), np.flatnonzero(raw), [(np.flatnonzero(~raw), kept)]
 
 
-def _reversible(values: pa.Array, keys: TypeKeys) -> _Parts:
+def _reversible(values: pa.Array, keys: TypeKeys, rule: bytes = _AS_WRITTEN) -> _Parts:
     octets, empty = pa.large_binary(), pa.scalar(b"", pa.large_binary())
-    plain = pc.binary_join_element_wise(pa.scalar(_AS_WRITTEN, octets), values.cast(octets), empty)
+    plain = pc.binary_join_element_wise(pa.scalar(rule, octets), values.cast(octets), empty)
     groups, rest = in_rows(plain)
     header = keys.header(REVERSIBLE)
     parts = [
@@ -291,24 +306,24 @@ def _reversible(values: pa.Array, keys: TypeKeys) -> _Parts:
         for rows in groups
     ]
     lonely = values.take(pa.array(rest)).cast(octets).to_pylist()
-    parts.append((rest, pa.array([_reversible_one(value, keys) for value in lonely], pa.string())))
+    parts.append((rest, pa.array([_reversible_one(value, keys, rule) for value in lonely], pa.string())))
     return parts
 
 
-def _reversible_one(value: bytes, keys: TypeKeys) -> str:
-    return _token(keys, REVERSIBLE, keys.siv.encrypt_one(_AS_WRITTEN + value))
+def _reversible_one(value: bytes, keys: TypeKeys, rule: bytes = _AS_WRITTEN) -> str:
+    return _token(keys, REVERSIBLE, keys.siv.encrypt_one(rule + value))
 
 
-def _opened(genuine: "Iterator[_Genuine] | list[_Genuine]", count: int) -> pa.Array:
-    """What is inside the reversible ones of ``count`` cells, null for all others."""
+def _opened(genuine: "Iterator[_Genuine] | list[_Genuine]", count: int, rule: bytes = _AS_WRITTEN) -> pa.Array:
+    """What is inside the reversible ones of ``count`` cells that were written under ``rule``, null for all others."""
     where, values = np.full(count, -1, dtype=np.int64), [pa.array([], pa.large_binary())]
     opened = 0
     for found in genuine:
         if found.kind == REVERSIBLE:
             plain = found.keys.siv.decrypt(binary_of(found.octets, found.lengths))
             # What a later version wrote under another rule is not for this one to read.
-            readable = pc.fill_null(pc.starts_with(plain, _AS_WRITTEN), False)
-            values.append(pc.if_else(readable, pc.binary_replace_slice(plain, 0, len(_AS_WRITTEN), b""), None))
+            readable = pc.fill_null(pc.starts_with(plain, rule), False)
+            values.append(pc.if_else(readable, pc.binary_replace_slice(plain, 0, len(rule), b""), None))
             where[found.positions] = np.arange(opened, opened + len(plain))
             opened += len(plain)
     # Bytes that are no UTF-8 went in as they were, and come out so.

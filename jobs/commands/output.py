@@ -134,6 +134,8 @@ def print_protected(done: Mapping[str, Any]) -> None:
         f"{click.style(done['dataset'], bold=True)}  version {done['version']}  {done['rows']:,} rows  "
         f"{level(done['label']['level'])}"
     )
+    if done.get("prepared"):
+        print_prepared(done["prepared"])
     rows = []
     for column in done["columns"]:
         method = "-" if column["how"] == "keep" else str(column["method"].get("name"))
@@ -146,6 +148,18 @@ def print_protected(done: Mapping[str, Any]) -> None:
         rows.append([column["path"], column["entity_type"] or "-", method, label, changed, column.get("note", "")])
     table(["column", "entity type", "method", "level", "type", "note"], rows, indent="  ")
     click.echo(f"  proved: {proof['checked_cells']:,} cells and {proof['checked_texts']:,} texts, rows and nulls equal")
+
+
+def print_prepared(steps: Sequence[Mapping[str, Any]]) -> None:
+    """What each step of a preparation did: counts."""
+    rows = []
+    for step in steps:
+        dropped = f"{step['records_dropped']:,}" if step["records_dropped"] else "-"
+        columns = step["columns"] or {"-": {"changed": 0, "nulls_made": 0}}
+        for number, (name, done) in enumerate(columns.items()):
+            counts = [f"{done[key]:,}" if done[key] else "-" for key in ("changed", "nulls_made")]
+            rows.append([step["step"] if not number else "", name, *counts, dropped if not number else ""])
+    table(["prepared", "column", "changed", "nulls made", "records dropped"], rows, indent="  ")
 
 
 def _plain(value: Any) -> str:
@@ -183,4 +197,8 @@ def print_run(result: Mapping[str, Any]) -> None:
                 ]
             )
     table(["dataset", "level", "solution", "before", "done", "now"], rows)
+    for done in result["datasets"]:
+        if done["prepared"]:
+            click.echo(click.style(done["name"], bold=True))
+            print_prepared(done["prepared"])
     click.echo(f"verdict file: {result['verdict_file']}")

@@ -18,6 +18,7 @@ from clearance.jobs.commands.progress import Progress
 )
 @click.option("--unpartitioned", is_flag=True, help="Write the copy without the source's partitions.")
 @click.option("--statement", metavar="FILE", help="Also write the signed statement to this file.")
+@click.option("--prepare", "preparation", metavar="FILE", help="Do the clean-up steps of this YAML file first.")
 @options.output
 @options.policy
 @options.facts
@@ -33,6 +34,7 @@ def command(
     to_format: str,
     unpartitioned: bool,
     statement: str | None,
+    preparation: str | None,
     output: str,
     log_format: str,
     **given: Any,
@@ -41,6 +43,9 @@ def command(
 
     The copy appears in one step with its labels, or not at all. The source is only read.
     """
+    from clearance.jobs.datasets import open_dataset
+    from clearance.jobs.preparation import for_purposes, load_preparation
+    from clearance.jobs.prepare import prepare
     from clearance.jobs.session import get_session
     from clearance.jobs.signed import write_statement
     from clearance.jobs.staging import Target
@@ -55,12 +60,17 @@ def command(
     reference = options.reference(dataset, given)
     reference.check()
     facts = options.declared(given["facts"])
+    steps = for_purposes(load_preparation(preparation), {}) if preparation else ()
     progress.say("starting Spark")
     spark = get_session()
+    opened = open_dataset(spark, reference)
+    if steps:
+        progress.say("preparing", dataset=dataset)
+        opened = prepare(spark, opened, steps, desk)
     progress.say("scanning", dataset=dataset)
-    scanned = scan(spark, reference, desk, facts=facts)
+    scanned = scan(spark, opened, desk, facts=facts)
     progress.say("protecting", dataset=dataset, rows=scanned.scan.rows)
-    done = protect(spark, reference, target, desk, scanned=scanned, unpartitioned=unpartitioned)
+    done = protect(spark, opened, target, desk, scanned=scanned, unpartitioned=unpartitioned)
     progress.say("published", dataset=to, version=done.version)
     if statement:
         write_statement(Path(statement), done.envelope)

@@ -237,6 +237,16 @@ def test_policies_in_how_tos_load(tmp_path: Path) -> None:
         assert load_policy(file).entity_types
 
 
+def test_preparations_in_the_documentation_load(tmp_path: Path) -> None:
+    from clearance.jobs.preparation import for_purposes, load_preparation
+
+    found = [text for page in PAGES for text in fenced(page, "yaml", "prepare")]
+    assert found
+    for text in found:
+        (tmp_path / "prepare.yml").write_text(text)
+        assert for_purposes(load_preparation(tmp_path / "prepare.yml"), {})
+
+
 def test_detection_rules_in_the_documentation_load() -> None:
     from clearance.jobs.settings import read_detection
 

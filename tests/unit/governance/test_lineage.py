@@ -83,6 +83,7 @@ def target():
     edges = [
         ColumnEdge("id", SOURCE, "id", identity=True),
         ColumnEdge("user.`e.mail`", SOURCE, "user.`e.mail`", masking=True, description="token"),
+        ColumnEdge("", SOURCE, "changed", filters=True, description="duplicates"),
     ]
     return lineage_dataset(
         TARGET, schema=SCHEMA, version="0", rows=10, size=2048, files=2, edges=edges, role="output", label=LABEL
@@ -166,6 +167,16 @@ def test_the_schema_facet_nests():
 def test_masked_only_if_every_input_is():
     edges = [ColumnEdge("a", SOURCE, "x", masking=True), ColumnEdge("a", SOURCE, "y", identity=True)]
     assert "transformationType" not in column_lineage_facet(edges)["fields"]["a"]
+
+
+def test_a_column_that_decides_which_records_stay_is_a_filter_of_the_whole_dataset():
+    facet = column_lineage_facet(
+        [ColumnEdge("", SOURCE, "x", filters=True), ColumnEdge("a", SOURCE, "a", identity=True)]
+    )
+    assert list(facet["fields"]) == ["a"]
+    (deciding,) = facet["dataset"]
+    assert deciding["field"] == "x"
+    assert (deciding["transformations"][0]["type"], deciding["transformations"][0]["subtype"]) == ("INDIRECT", "FILTER")
 
 
 def test_events_validate_against_the_specification_itself(spool):
