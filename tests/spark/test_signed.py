@@ -32,7 +32,7 @@ def test_it_names_data_policy_keys_detectors_and_proof(done, desk, signing_key_f
     told = verify(done.reference, desk.registry).to_dict()
     assert (told["dataset"], told["version"], told["source"]["dataset"]) == (done.target, "0", done.source)
     assert told["policy"]["digest"] == desk.policy.digest
-    assert told["keys"] == {"domain": "default", "ids": [desk.tokens().key.kid]}
+    assert told["keys"] == {"domain": "default", "ids": [desk.tokens().key.kid], "domains": {}}
     assert told["detectors"]["digest"] and told["proof"]["holds"] is True
     assert {leaf["path"] for leaf in told["columns"]} == {"id", "email"}
     named = verify(done.reference, desk.registry, public_key=public_path(signing_key_file)).to_dict()
