@@ -195,8 +195,9 @@ def proved_methods(found: Scan, desk: Desk) -> dict[str, Mapping[str, Any]]:
 
 def _as_proved(report: ColumnReport, leaf: Mapping[str, Any] | None) -> ColumnReport:
     filled = report.rows - report.nulls
-    # Tokens are known by their keyed check, whatever the record says.
-    if leaf is None or not filled or not leaf["entity_type"] or leaf["method"]["name"] in ("token", "keep"):
+    # Tokens are known by their keyed check, whatever the record says; a column without a type is what is found in it.
+    untyped = leaf is None or leaf["entity_type"] in (None, "", OTHER)
+    if leaf is None or untyped or not filled or leaf["method"]["name"] in ("token", "keep"):
         return report
     known = Finding(leaf["entity_type"], filled, Interval.wilson(filled, filled), 1.0, ("SignedRecord",), ())
     return replace(report, kind="structured", entity_type=leaf["entity_type"], findings=(known,))
