@@ -83,15 +83,18 @@ def _strings(content: Any) -> Iterable[str]:
 
 
 def _texts(data: Path) -> Iterable[str]:
-    """Every cell and every text of the labelled data, whole files of plain text included."""
+    """Every cell, text and sentence of the labelled data, whole files of plain text included."""
     for path in sorted(data.rglob("*.csv")):
         with path.open(encoding="utf-8", errors="replace", newline="") as handle:
             for row in csv.reader(handle):
                 yield from row
     for path in sorted(data.rglob("*.json")):
         yield from _strings(json.loads(path.read_text(encoding="utf-8")))
-    for path in sorted([*data.rglob("*.txt"), *data.rglob("*.conll")]):
+    for path in sorted(data.rglob("*.txt")):
         yield path.read_text(encoding="utf-8", errors="replace")
+    for path in sorted(data.rglob("*.conll")):
+        sentences = path.read_text(encoding="utf-8", errors="replace").split("\n\n")
+        yield from (" ".join(line.partition("\t")[0] for line in each.splitlines()) for each in sentences)
 
 
 def test_all_of_the_labelled_data(shared: Path) -> None:
