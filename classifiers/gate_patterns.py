@@ -18,6 +18,10 @@ from clearance.classifiers.folding import OTHER, folded
 #: Larger counts are cut: they cost the gate memory and hardly make it sharper.
 MAX_COUNT = 40
 _NAMED_GROUP = re.compile(r"\(\?P?<([^=!][^>]*)>")
+#: A kind of letters, which the standard library's parser does not know; word characters are more than that.
+_LETTERS = re.compile(r"\\p\{L[a-z]?\}")
+#: ...but of what a class leaves out, more is not less.
+_WITHOUT_LETTERS = re.compile(r"\[\^[^\]]*\\p")
 #: Ranges of more characters are not looked through.
 _LONG_RANGE = 4096
 _REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
@@ -41,9 +45,12 @@ def gate_pattern(pattern: str, *, ascii_rows: bool) -> str | None:
     ``ascii_rows``: the gate sees texts of ASCII only, where a word boundary is one in bytes too. Case is ignored by
     whoever runs it, if the pattern ignores it. None also for a pattern that can match nothing at all.
     """
+    # Names are of no use here, and the regex module lets two groups share one.
+    known = _NAMED_GROUP.sub("(", pattern)
+    if not _WITHOUT_LETTERS.search(known):
+        known = _LETTERS.sub(r"\\w", known)
     try:
-        # Names are of no use here, and the regex module lets two groups share one.
-        tree = parser.parse(_NAMED_GROUP.sub("(", pattern), re.MULTILINE | re.DOTALL)
+        tree = parser.parse(known, re.MULTILINE | re.DOTALL)
     except re.error:
         return None
     try:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from clearance.governance.decisions import Conflict
 from clearance.governance.labels import Label, combine
-from clearance.governance.manifest import Column, Manifest
+from clearance.governance.manifest import Column, Manifest, declared_label
 from clearance.governance.policy import Policy
 
 Kind = Literal[
@@ -114,10 +114,7 @@ def with_declared(
 def _raised(column: Column | None, observed: Label, policy: Policy) -> Label:
     if column is None:
         return observed
-    own = column.declared
-    parts = (own.categories, own.regimes, own.subjects)
-    told = Label(column.level or policy.levels.bottom, *(part or frozenset() for part in parts))
-    return combine([observed, told], policy.levels)
+    return combine([observed, declared_label(column.level, column.declared, policy)], policy.levels)
 
 
 def _of_column(

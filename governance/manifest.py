@@ -109,13 +109,17 @@ class Manifest:
 
     def label(self, policy: Policy) -> Label:
         """The declared label of the dataset; the lowest level where none is declared."""
-        own = self.declared
-        parts = (own.categories, own.regimes, own.subjects)
-        return Label(own.classification or policy.levels.bottom, *(part or frozenset() for part in parts))
+        return declared_label(self.declared.classification, self.declared, policy)
 
     def where(self, name: str) -> str:
         """ "file:line" of a property of the dataset, by its name without the prefix."""
         return where(self.marks, _location(self.content, (), name))
+
+
+def declared_label(level: str | None, own: Declared | DeclaredColumn, policy: Policy) -> Label:
+    """What is declared as a label; the lowest level, and nothing more, for what is not."""
+    parts = (own.categories, own.regimes, own.subjects)
+    return Label(level or policy.levels.bottom, *(part or frozenset() for part in parts))
 
 
 def load_manifest(path: str | Path, policy: Policy) -> Manifest:

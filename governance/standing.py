@@ -1,9 +1,11 @@
 """What the registry says of a dataset, and whether that still speaks for the data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from clearance.governance.identity import DatasetIdentity
+from clearance.governance.labels import Label
 from clearance.governance.observation import Observation, compare
 from clearance.governance.registry import Registry
 
@@ -37,3 +39,16 @@ def standing(registry: Registry, dataset: DatasetIdentity) -> Standing:
         return Standing("unreadable", "changes to this kind of dataset can't be told without Spark", row)
     change = compare(Observation.from_dict(row["observation"]), dataset.location)
     return Standing(change.state, change.reason, row)
+
+
+def column_labels(row: Mapping[str, Any]) -> dict[str, Label]:
+    """The label of each column in a row of ``labels``, by path. Raises ``RegistryError`` for a damaged one."""
+    return {
+        path: Label.from_dict({key: value for key, value in own.items() if key != "entity_types"})
+        for path, own in (row.get("columns") or {}).items()
+    }
+
+
+def column_types(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The entity types of each column in a row of ``labels``, by path."""
+    return {path: tuple(own.get("entity_types", ())) for path, own in (row.get("columns") or {}).items()}

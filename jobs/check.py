@@ -21,7 +21,7 @@ from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import Solution, Solutions, load_solutions
-from clearance.governance.standing import Standing, standing
+from clearance.governance.standing import Standing, column_labels, column_types, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,13 @@ def solutions_path(path: str | Path | None = None) -> Path:
     return Path(chosen)
 
 
+def policy_path(path: str | Path | None = None) -> str | Path | None:
+    """The policy file that applies: ``path``, else ``$CLEARANCE_POLICY``, else ``./policy.yaml`` if there is one; None
+    stands for the packaged default.
+    """
+    return path or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
+
+
 def check(
     dataset: str | DatasetIdentity,
     solution: Solution,
@@ -108,10 +115,7 @@ def judge(
     """The same for a standing that the caller knows, such as a DataFrame's straight after its scan."""
     row = found.label or {}
     label = Label.from_dict(row["label"]) if row else None
-    stored = row.get("columns") or {}
-    columns = {
-        path: Label.from_dict({k: v for k, v in own.items() if k != "entity_types"}) for path, own in stored.items()
-    }
+    columns, types = column_labels(row), column_types(row)
     declared = _facts(row.get("facts") or {}, {**(manifest.facts() if manifest else {}), **(facts or {})})
     state: State = found.state
     reason = found.reason
@@ -125,7 +129,6 @@ def judge(
         state, reason = "sampled", sampled
     if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
         state, reason = "overlooked", overlooked
-    types = {path: tuple(own.get("entity_types", ())) for path, own in stored.items()}
     beyond: list[Conflict] = []
     if manifest is not None and label is not None:
         beyond = declaration_conflicts(manifest, columns, types, label, policy)

@@ -19,6 +19,7 @@ from clearance.governance.lineage import LineageRun, ParentRun, fail_dead_runs
 from clearance.governance.lineage_spool import LineageSpool
 from clearance.governance.policy import Policy, load_policy
 from clearance.governance.registry import Registry
+from clearance.jobs.check import policy_path
 from clearance.jobs.settings import Detection, Tokens
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def open_desk(
     """
     if keys and key_file:
         raise UsageError("keys and a key file are named: there is one place for keys", hint="leave one out")
-    chosen = policy or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
+    chosen = policy_path(policy)
     return Desk(
         load_policy(chosen),
         str(chosen) if chosen else "default",

@@ -1,5 +1,6 @@
 """Whether the workers can use the keys: asked before any data is read, for a half-made copy helps nobody."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,18 @@ _TASKS = 16
 """A cluster's workers are not counted by any public interface: this many tasks reach most of a small one's."""
 
 
-@lru_cache(maxsize=8)
 def require_keys_on_workers(spark: "SparkSession", tokens: Tokens) -> None:
     """Opens the keys in Spark's workers, once a session.
 
     Raises ``KeyUnavailableError`` with what the workers said. A worker that was not asked says the same later, and
     nothing is published then either.
     """
+    # To look with them and to write with them takes the same keys: one job serves a scan and what follows it.
+    _open_on_workers(spark, replace(tokens, everywhere=False))
+
+
+@lru_cache(maxsize=8)
+def _open_on_workers(spark: "SparkSession", tokens: Tokens) -> None:
 
     def opened(batches: Batches) -> Batches:
         for name in tokens.domains:

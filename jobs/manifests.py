@@ -11,6 +11,7 @@ from clearance.governance.manifest import Manifest
 from clearance.governance.manifest_draft import draft
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
+from clearance.governance.standing import column_labels, column_types
 from clearance.jobs.check import labels_under, scan_run
 
 
@@ -23,12 +24,7 @@ class Observed:
         row = registry.latest("labels", dataset=self.identity.key)
         if row is None:
             raise DatasetError(f"{dataset} has no label", hint=f"scan it first: clearance scan {dataset}")
-        stored = row["columns"]
-        self.types = {path: tuple(own.get("entity_types", ())) for path, own in stored.items()}
-        self.columns = {
-            path: Label.from_dict({key: value for key, value in own.items() if key != "entity_types"})
-            for path, own in stored.items()
-        }
+        self.columns, self.types = column_labels(row), column_types(row)
         self.label = Label.from_dict(row["label"])
         if row.get("policy_digest") != policy.digest:
             again = labels_under(policy, row, registry)

@@ -10,6 +10,7 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_facets import ColumnEdge, lineage_dataset
 from clearance.governance.observation import Observation
 from clearance.governance.policy import Policy
+from clearance.governance.standing import column_labels, column_types
 from clearance.jobs import records
 from clearance.jobs.asking import Asking
 from clearance.jobs.datasets import Dataset
@@ -39,13 +40,11 @@ class Changed:
 
 def labels_with_values(changed: Changed, policy: Policy) -> dict[str, Label]:
     """Label of each leaf of the copy: what it was, and where values are back what raw data of their types have."""
-    parts = ("level", "categories", "regimes", "subjects")
-    told = changed.label["columns"]
+    told = column_labels(changed.label)
     found = {}
     for leaf in leaves_of(changed.dataset.frame.schema):
-        own = told.get(leaf.path)
         # A leaf that the label does not speak of is unknown, and unknown is restricted.
-        before = Label.from_dict({part: own[part] for part in parts}) if own else policy.unknown_leaf.label()
+        before = told.get(leaf.path) or policy.unknown_leaf.label()
         now = [policy.label_of(kind) for kind in changed.opened.get(leaf.path, ())]
         found[leaf.path] = combine([before, *now], policy.levels)
     return found
@@ -74,6 +73,7 @@ def publish_opened(
 ) -> tuple[str, Label]:
     """Publishes what was staged and files it; returns the version and the label. ``told`` gets what the audit needs."""
     source, policy, row = changed.dataset.reference.identity, ask.desk.policy, changed.label
+    types = column_types(row)
     labels = labels_with_values(changed, policy)
     publication = Publication(
         changed.target,
@@ -86,10 +86,7 @@ def publish_opened(
         row["facts"] or {},
         row["looked"] or {},
         {path: [_why(kind, policy) for kind in sorted(kinds)] for path, kinds in changed.opened.items()},
-        {
-            path: sorted({*row["columns"].get(path, {}).get("entity_types", ()), *changed.opened.get(path, ())})
-            for path in labels
-        },
+        {path: sorted({*types.get(path, ()), *changed.opened.get(path, ())}) for path in labels},
         [
             ColumnEdge(path, source, path, identity=path not in changed.opened, description=_done(path, changed))
             for path in labels

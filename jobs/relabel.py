@@ -8,7 +8,7 @@ from clearance.errors import DatasetError
 from clearance.governance.decisions import read_facts
 from clearance.governance.identity import DatasetIdentity
 from clearance.governance.labels import Label
-from clearance.governance.standing import standing
+from clearance.governance.standing import column_labels, column_types, standing
 from clearance.jobs.check import labels_under, scan_run
 from clearance.jobs.desk import Desk
 
@@ -60,13 +60,15 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
         if again is not None:
             columns, label = again
         else:
-            columns = {path: _label(own) for path, own in row["columns"].items()}
+            columns = column_labels(row)
             label = Label.from_dict(row["label"])
-        types = {path: own.get("entity_types", []) for path, own in row["columns"].items()}
+        types = column_types(row)
         copy = {k: v for k, v in row.items() if k not in ("run_id", "at", "seq")}
         copy |= {
             "label": label.to_dict(),
-            "columns": {path: {**own.to_dict(), "entity_types": types.get(path, [])} for path, own in columns.items()},
+            "columns": {
+                path: {**own.to_dict(), "entity_types": list(types.get(path, ()))} for path, own in columns.items()
+            },
             "policy_digest": desk.policy.digest,
             "policy_path": desk.policy_path,
             "facts": declared,
@@ -76,7 +78,3 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
         desk.registry.append("labels", [copy], run_id=run.run_id)
         run.label = label.to_dict()
     return Relabelled(identity.key, row["version"], label, columns, run.run_id)
-
-
-def _label(own: Mapping[str, Any]) -> Label:
-    return Label.from_dict({key: value for key, value in own.items() if key != "entity_types"})

@@ -26,7 +26,7 @@ def write_suggestion(
     solutions: Sequence[Solution],
     solutions_path: Path,
     policy: Policy,
-    policy_path: str | None,
+    policy_path: str | Path | None,
     registry: Registry,
 ) -> tuple[Path, tuple[str, ...]]:
     """Writes ``plan.yml`` and ``policy.yaml`` into ``folder``; returns the plan's path and what it will not clear.
@@ -58,7 +58,7 @@ def write_suggestion(
         "datasets": entries,
     }
     source = read_text(Path(policy_path)) if policy_path else "version: 1\nname: suggested\nextends: default\n"
-    _write(folder, {POLICY: _with_columns(source, policy_path or POLICY, columns), PLAN: _dumped(plan)})
+    _write(folder, {POLICY: _with_columns(source, str(policy_path or POLICY), columns), PLAN: _dumped(plan)})
     return folder / PLAN, tuple(left)
 
 

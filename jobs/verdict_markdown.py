@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from clearance.jobs.check import Checked
-from clearance.jobs.verdict_words import plain
+from clearance.jobs.verdict_words import facts_of, plain
 
 _MARKS = {"clear": "✅", "conflict": "⛔", "escalated": "⚠️", "undecidable": "❔"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -29,8 +29,7 @@ def markdown(results: Sequence[Checked]) -> str:
         lines += ["", f"### {_text(checked.solution)}: {_text(checked.dataset)}", ""]
         lines += ["| rule | column | facts | what would resolve it | policy |", "| --- | --- | --- | --- | --- |"]
         for conflict in checked.verdict.conflicts:
-            facts = "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in conflict.facts.items())
-            cells = [conflict.rule, conflict.column or "", facts, conflict.remedy, conflict.where]
+            cells = [conflict.rule, conflict.column or "", facts_of(conflict), conflict.remedy, conflict.where]
             lines.append(f"| {' | '.join(map(_text, cells))} |")
     return "\n".join(lines) + "\n"
 

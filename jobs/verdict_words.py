@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clearance.governance.decisions import Conflict
-from clearance.jobs.check import Checked
+# Every command prints with these words, and most need no decision.
+if TYPE_CHECKING:
+    from clearance.governance.decisions import Conflict
+    from clearance.jobs.check import Checked
 
 RULES: Mapping[str, str] = {
     "clear": "Every rule of the policy lets the solution have the dataset.",
@@ -27,14 +29,18 @@ def plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def told(conflict: Conflict) -> str:
+def facts_of(conflict: "Conflict") -> str:
+    """The facts of a conflict in one line."""
+    return "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in conflict.facts.items())
+
+
+def told(conflict: "Conflict") -> str:
     """A conflict in one line: its rule, where, the facts."""
     place = f" at {conflict.column}" if conflict.column else ""
-    facts = "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in conflict.facts.items())
-    return f"{conflict.rule}{place}: {facts}"
+    return f"{conflict.rule}{place}: {facts_of(conflict)}"
 
 
-def fingerprint(checked: Checked, conflict: Conflict) -> str:
+def fingerprint(checked: "Checked", conflict: "Conflict") -> str:
     """The same for the same objection on another day: to this dataset, solution, rule, column and what is forbidden.
 
     Levels, counts and the wording of remedies are left out. SHA-256, hex.

@@ -53,16 +53,14 @@ def command(
 
     Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several verdicts, the worst.
     """
-    import os
-
     from clearance.governance.policy import load_policy
     from clearance.governance.registry import Registry
-    from clearance.jobs.check import check, find_solutions, solutions_path
+    from clearance.jobs.check import check, find_solutions, policy_path, solutions_path
 
     if baseline is not None and output != "sarif":
         raise UsageError("only a SARIF log is compared with a baseline", hint="add --format sarif")
     known = find_solutions(solutions)
-    chosen = policy or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
+    chosen = policy_path(policy)
     rules = load_policy(chosen)
     declared: dict[str, Any] = options.declared(facts)
     profiles = [known[name] for name in names]

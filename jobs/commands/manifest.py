@@ -96,9 +96,7 @@ def _print(result: Any) -> None:
 
 
 def _policy(path: str | None) -> "Policy":
-    import os
-
     from clearance.governance.policy import load_policy
+    from clearance.jobs.check import policy_path
 
-    chosen = path or os.environ.get("CLEARANCE_POLICY") or ("policy.yaml" if Path("policy.yaml").is_file() else None)
-    return load_policy(chosen)
+    return load_policy(policy_path(path))

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from clearance.jobs.verdict_words import plain
+
 _COLOURS = {"public": "green", "internal": "cyan", "confidential": "yellow", "restricted": "red"}
 _VERDICTS = {"clear": "green", "conflict": "red", "escalated": "yellow", "undecidable": "yellow"}
 
@@ -109,7 +111,7 @@ def print_check(checked: Mapping[str, Any]) -> None:
     for conflict in checked["conflicts"]:
         where = f" at {conflict['column']}" if conflict["column"] else ""
         facts = ", ".join(
-            _plain(value) if key == conflict["rule"] else f"{key.replace('_', ' ')} {_plain(value)}"
+            plain(value) if key == conflict["rule"] else f"{key.replace('_', ' ')} {plain(value)}"
             for key, value in conflict["facts"].items()
         )
         click.echo(f"  - {click.style(conflict['rule'], bold=True)}{where}: {facts}")
@@ -160,10 +162,6 @@ def print_prepared(steps: Sequence[Mapping[str, Any]]) -> None:
             counts = [f"{done[key]:,}" if done[key] else "-" for key in ("changed", "nulls_made")]
             rows.append([step["step"] if not number else "", name, *counts, dropped if not number else ""])
     table(["prepared", "column", "changed", "nulls made", "records dropped"], rows, indent="  ")
-
-
-def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _now(checked: Mapping[str, Any]) -> str:

@@ -162,7 +162,8 @@ def test_a_copy_without_its_record_is_raw(world, spark, key_file, tmp_path):
     )
     done = protect(spark, Reference(world.done.reference), Target(str(tmp_path / "raw")), desk)
     after = world.read(done.reference)
-    assert all(after[key]["fpe"] != row["fpe"] for key, row in world.after.items())
+    # A surrogate looks like an address whatever the key; what encrypted digits look like is left to chance.
+    assert all(after[key]["mail"] != row["mail"] for key, row in world.after.items())
     assert all(after[key]["token"] == row["token"] for key, row in world.after.items())
 
 
