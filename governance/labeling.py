@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clearance.governance.combinations import raised
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import DeidentificationRule, Policy
 
@@ -42,8 +43,10 @@ def label_column(report: Mapping[str, Any], policy: Policy) -> Label:
 
 
 def label_dataset(labels: Iterable[Label], policy: Policy) -> Label:
-    """Label of a dataset from its columns' labels: the high-water mark."""
-    return combine(labels, policy.levels)
+    """Label of a dataset from its columns' labels: the high-water mark, and what the policy's combinations add."""
+    labels = tuple(labels)
+    columns = {str(number): label for number, label in enumerate(labels)}
+    return raised(combine(labels, policy.levels), columns, policy)
 
 
 def after_protection(

@@ -1,199 +1,32 @@
 """The policy: what each entity type means, how it is protected, and what a solution may have.
 
-A policy is one YAML file, read once into frozen values; an error in it names the file, the line and the known
-names. ``docs/concepts/policy.md`` describes every key. Without a file the packaged ``default_policy.yaml``
-applies; ``extends: default`` starts from it.
+A policy is YAML, read once into frozen values; an error in it names the file, the line and the known names.
+``docs/concepts/policy.md`` describes every key. Without a file the packaged ``default_policy.yaml`` applies;
+``extends: default`` starts from it.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationInfo
-
-from clearance.errors import PolicyError
-from clearance.governance.domains import DomainName, DomainRule, named_twice
 from clearance.governance.labels import Label, Levels
-from clearance.governance.reversal import Grant
-from clearance.governance.solutions import Names, Text, Usage
-from clearance.governance.strict_yaml import Location, Marks, Strict, parse, read_text, suggest, validate, where
-from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
-from clearance.methods import METHODS, MethodSpec, parse_method
+from clearance.governance.policy_checks import check_policy, is_secret
+from clearance.governance.policy_file import (
+    ColumnRule,
+    Combination,
+    DeidentificationRule,
+    EntityRule,
+    PolicyFile,
+    Rules,
+)
+from clearance.governance.strict_yaml import Marks, parse, read_text, validate, where
+from clearance.methods import MethodSpec, parse_method
 
 DEFAULT_NAME = "default_policy.yaml"
-#: Categories of secrets: what opens something for whoever has it.
-_SECRETS = ("system.authentication", "user.authorization")
-
-
-def _names_or_all(value: object) -> object:
-    return frozenset({"*"}) if value == "all" else value
-
-
-def _declared(value: object, info: ValidationInfo) -> MethodSpec:
-    """A method as it is written, with all its parameters checked."""
-    if isinstance(value, MethodSpec):
-        return value
-    if not isinstance(value, str | dict) or not all(isinstance(key, str) for key in value):
-        raise ValueError("a method is a name, or a mapping with name and its parameters")
-    try:
-        return parse_method(value, folder=(info.context or {}).get("folder"))
-    except PolicyError as error:
-        raise ValueError(str(error)) from None
-    except TypeError:
-        # A list where one value is expected, inside a parameter.
-        raise ValueError("a parameter of the method has the wrong type") from None
-
-
-MethodField = Annotated[
-    MethodSpec,
-    PlainValidator(_declared),
-    PlainSerializer(lambda spec: spec.settings(), return_type=dict[str, Any]),
-]
-
-
-class EntityRule(Strict):
-    """What one entity type means. ``regimes`` maps each regime to the article or section that says so."""
-
-    level: Text
-    categories: Names = frozenset()
-    regimes: dict[Text, Text] = Field(default_factory=dict)
-    subjects: Names = frozenset()
-    method: MethodField
-
-    def label(self) -> Label:
-        """The label of data of this type."""
-        return Label(self.level, self.categories, frozenset(self.regimes), self.subjects)
-
-
-class RegimeRule(Strict):
-    """A law or standard that labels can name."""
-
-    title: Text
-    source: Text
-
-
-class Drops(Strict):
-    """What a de-identification rule takes out of a label: lists of names, or ``all``."""
-
-    categories: Annotated[Names, BeforeValidator(_names_or_all)] = frozenset()
-    regimes: Annotated[Names, BeforeValidator(_names_or_all)] = frozenset()
-    subjects: Annotated[Names, BeforeValidator(_names_or_all)] = frozenset()
-
-
-class DeidentificationRule(Strict):
-    """The only reason for a label to fall. The first rule of the file that applies is the one."""
-
-    method: Text
-    verify: Text
-    why: Text
-    source: Text
-    lowers_to: Text
-    drops: Drops = Drops()
-    entity_types: Names | None = None
-    except_entity_types: Names = frozenset()
-    max_keep_first: Annotated[int, Field(ge=0)] | None = None
-    max_keep_last: Annotated[int, Field(ge=0)] | None = None
-    kinds: Names | None = None
-    at_least: dict[Text, int] = Field(default_factory=dict)
-    at_most: dict[Text, int] = Field(default_factory=dict)
-
-    def applies(self, method: Mapping[str, Any], entity_type: str) -> bool:
-        """Does the rule speak of this method, with these settings, on this entity type?"""
-        if method.get("name") != self.method or entity_type in self.except_entity_types:
-            return False
-        if self.entity_types is not None and entity_type not in self.entity_types:
-            return False
-        if self.kinds is not None and method.get("kind") not in self.kinds:
-            return False
-        # A mask that keeps a class of characters keeps an unknown number of them.
-        if method.get("keep") and self.method == "mask":
-            return False
-        if any(key in method and method[key] < least for key, least in self.at_least.items()):
-            return False
-        if any(key in method and method[key] > most for key, most in self.at_most.items()):
-            return False
-        limits = (("keep_first", self.max_keep_first), ("keep_last", self.max_keep_last))
-        return all(limit is None or method.get(key, 0) <= limit for key, limit in limits)
-
-
-class LowCardinality(Strict):
-    """That a method which keeps equal values equal may be used on a column of few values, and why."""
-
-    allow: bool
-    reason: Text
-
-
-class ColumnRule(Strict):
-    """Another method for one column path, whatever is found in it. It never changes the label.
-
-    ``low_cardinality`` lets a column of few values have a method that keeps equal values equal.
-    """
-
-    method: MethodField | None = None
-    low_cardinality: LowCardinality | None = None
-
-
-class HostingRule(Strict):
-    """The highest level each kind of hosting may be given."""
-
-    public: Text
-    vendor: Text
-    private: Text
-
-
-class SampledScans(Strict):
-    """What a scan of a sample must at least have proved: to find what is in such a share of rows, how surely."""
-
-    prevalence: Annotated[float, Field(gt=0, lt=1)]
-    confidence: Annotated[float, Field(ge=0.5, lt=1)]
-
-
-class Rules(Strict):
-    """The closed set of rules of a check. ``level`` has no settings and can't be turned off.
-
-    ``text_without_model``: text in which no model looked for names and places may be cleared all the same.
-    ``sampled_scans``: a dataset of which only a sample was scanned may be cleared if the sample proved this much.
-    """
-
-    hosting: HostingRule
-    regimes: bool
-    usage: dict[Usage, Names]
-    regions: bool = False
-    purposes: bool = False
-    text_without_model: bool = False
-    sampled_scans: SampledScans | None = None
-    environments: dict[Text, Names] = Field(default_factory=dict)
-
-
-class Taxonomy(Strict):
-    """Keys of the reader's own beside Fideslang's."""
-
-    categories: Names = frozenset()
-    subjects: Names = frozenset()
-
-
-class PolicyFile(Strict):
-    """The file as it is written."""
-
-    version: Literal[1]
-    name: Text
-    extends: Literal["default"] | None = None
-    levels: Annotated[list[Text], Field(min_length=2)]
-    taxonomy: Taxonomy = Taxonomy()
-    regimes: dict[Text, RegimeRule]
-    unknown_type: EntityRule
-    unknown_leaf: EntityRule
-    entity_types: dict[Text, EntityRule]
-    deidentification: dict[Text, DeidentificationRule]
-    rules: Rules
-    columns: dict[Text, ColumnRule] = Field(default_factory=dict)
-    domains: dict[DomainName, DomainRule] = Field(default_factory=dict)
-    reversal: dict[Text, Grant] = Field(default_factory=dict)
-    forbid_type_changes: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +70,11 @@ class Policy:
         return self.entity(entity_type).label()
 
     @property
+    def combinations(self) -> Mapping[str, Combination]:
+        """What is more sensitive together than apart, by name."""
+        return self.content.combinations
+
+    @property
     def unknown_leaf(self) -> EntityRule:
         """What a column means that could not be looked at."""
         return self.content.unknown_leaf
@@ -271,7 +109,7 @@ class Policy:
 
     def is_secret(self, entity_type: str) -> bool:
         """Whether values of this type open something for whoever has them."""
-        return _is_secret(self.entity(entity_type))
+        return is_secret(self.entity(entity_type))
 
     def allows_few_values(self, path: str) -> bool:
         """Whether a column of few values may keep equal values equal: somebody said so, and why."""
@@ -328,10 +166,10 @@ def _extend(data: dict[str, Any], marks: Marks) -> tuple[dict[str, Any], Marks]:
     """The default with the file's entries in place of its own; the file's de-identification rules come first."""
     base, base_marks = _default_source()
     merged = {**base, **data}
-    for section in ("regimes", "entity_types", "deidentification", "rules"):
+    for section in ("regimes", "entity_types", "combinations", "deidentification", "rules"):
         own = data.get(section)
         if isinstance(own, dict):
-            merged[section] = {**own, **{key: value for key, value in base[section].items() if key not in own}}
+            merged[section] = {**own, **{key: value for key, value in base.get(section, {}).items() if key not in own}}
     # An entry that is replaced keeps none of the default's marks: they are of lines it no longer has.
     replaced = {place[:2] for place in marks if len(place) >= 2}
     kept = {place: line for place, line in base_marks.items() if place[:2] not in replaced}
@@ -340,81 +178,8 @@ def _extend(data: dict[str, Any], marks: Marks) -> tuple[dict[str, Any], Marks]:
 
 def _build(data: dict[str, Any], marks: Marks, folder: Path | None = None) -> Policy:
     content = validate(PolicyFile, data, marks, context={"folder": folder})
-    _check_names(content, marks)
-    _check_methods(content, marks)
+    check_policy(content, marks)
     return Policy(content, marks)
-
-
-def _check_names(content: PolicyFile, marks: Marks) -> None:
-    """Every level, category, subject and regime that is used must be one that is known."""
-
-    def known(names: Iterable[str], allowed: Iterable[str], what: str, *place: str) -> None:
-        allowed = frozenset(allowed)
-        for name in sorted(names):
-            if name not in allowed:
-                location: Location = place
-                raise PolicyError(
-                    f"{where(marks, location)}: {'.'.join(place)}: unknown {what} '{name}'",
-                    hint=suggest(name, allowed),
-                )
-
-    if twice := named_twice(content.domains):
-        raise PolicyError(
-            f"{where(marks, ('domains',))}: domains: {twice} is in two domains", hint="name it in one: it has one token"
-        )
-    if len(set(content.levels)) != len(content.levels):
-        raise PolicyError(f"{where(marks, ('levels',))}: levels: a level is there twice", hint="name each once")
-    levels = frozenset(content.levels)
-    categories = CATEGORIES | content.taxonomy.categories
-    subjects = SUBJECTS | content.taxonomy.subjects
-    entries: list[tuple[tuple[str, ...], EntityRule]] = [
-        (("unknown_type",), content.unknown_type),
-        (("unknown_leaf",), content.unknown_leaf),
-        *((("entity_types", name), rule) for name, rule in content.entity_types.items()),
-    ]
-    for place, rule in entries:
-        known([rule.level], levels, "level", *place, "level")
-        known(rule.categories, categories, "category", *place, "categories")
-        known(rule.regimes, content.regimes, "regime", *place, "regimes")
-        known(rule.subjects, subjects, "subject", *place, "subjects")
-    for name, lowering in content.deidentification.items():
-        place = ("deidentification", name)
-        known([lowering.lowers_to], levels, "level", *place, "lowers_to")
-        known([lowering.method], METHODS.keys() - {"keep"}, "method", *place, "method")
-        proof = METHODS[lowering.method].proof
-        known([lowering.verify], [proof], f"proof of {lowering.method}", *place, "verify")
-        known(lowering.drops.categories, categories | {"*"}, "category", *place, "drops", "categories")
-        known(lowering.drops.regimes, content.regimes.keys() | {"*"}, "regime", *place, "drops", "regimes")
-        known(lowering.drops.subjects, subjects | {"*"}, "subject", *place, "drops", "subjects")
-        typed = (lowering.entity_types or frozenset()) | lowering.except_entity_types
-        known(typed, content.entity_types, "entity type", *place)
-    for hosting, level in content.rules.hosting.model_dump().items():
-        known([level], levels, "level", "rules", "hosting", hosting)
-    for usage, forbidden in content.rules.usage.items():
-        known(forbidden, categories, "category", "rules", "usage", usage)
-
-
-def _check_methods(content: PolicyFile, marks: Marks) -> None:
-    """What depends on the entity type that a method is for."""
-    for name, rule in content.entity_types.items():
-        place = ("entity_types", name, "method")
-        try:
-            rule.method.check_type(name)
-        except PolicyError as error:
-            raise PolicyError(f"{where(marks, place)}: {'.'.join(place)}: {error.message}", hint=error.hint) from None
-        if _is_secret(rule) and rule.method.name not in _FOR_SECRETS:
-            raise PolicyError(
-                f"{where(marks, place)}: {'.'.join(place)}: a secret can't be left to the method {rule.method.name}",
-                hint="use redact or suppress: nobody should join on it, and nobody have it back",
-            )
-
-
-#: ``token`` stays allowed: it lowers no label of a secret, and has no way back.
-_FOR_SECRETS = ("redact", "suppress", "null", "mask", "token")
-
-
-def _is_secret(rule: EntityRule) -> bool:
-    return any(category.startswith(_SECRETS) for category in rule.categories)
 
 
 def _key(settings: Mapping[str, Any]) -> str:
@@ -433,3 +198,16 @@ def _canonical(content: PolicyFile) -> Any:
     # The order of these rules decides which one applies, so it is part of what the policy says.
     data["deidentification"] = list(data["deidentification"].items())
     return plain(data)
+
+
+__all__ = [
+    "DEFAULT_NAME",
+    "ColumnRule",
+    "Combination",
+    "DeidentificationRule",
+    "EntityRule",
+    "Policy",
+    "PolicyFile",
+    "Rules",
+    "load_policy",
+]

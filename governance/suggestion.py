@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clearance.governance.combinations import Held, held
 from clearance.governance.labeling import protected_column
-from clearance.governance.labels import Label
+from clearance.governance.labels import Label, combine
 from clearance.governance.policy import ColumnRule, Policy
 from clearance.governance.solutions import Solution
 from clearance.governance.taxonomy import covers
@@ -33,17 +34,71 @@ def suggest_methods(reports: Iterable[Mapping[str, Any]], solutions: Iterable[So
     wanted = tuple(solutions)
     columns: dict[str, dict[str, Any]] = {}
     stuck = []
-    for report in reports:
-        path = str(report["path"])
-        for method in _candidates(report, policy):
-            label = protected_column(report, policy if method is None else _with(policy, path, method), verified=True)
+    by_path = {str(report["path"]): report for report in reports}
+    labels: dict[str, Label] = {}
+    for path, report in by_path.items():
+        for method, label in _outcomes(path, report, policy):
             if all(_may_have(label, solution, policy) for solution in wanted):
+                labels[path] = label
                 if method is not None:
                     columns[path] = method
                 break
         else:
             stuck.append(path)
-    return Suggestion(columns, tuple(stuck))
+    # What breaks one combination may complete another, so there is an end to it.
+    for _ in range(2 * len(policy.combinations)):
+        broken = _objected(labels, wanted, policy)
+        if broken is None:
+            break
+        done = min(
+            (_apart(part, broken, by_path, labels, policy) for part in broken.parts),
+            key=lambda each: len(each) or len(by_path) + 1,
+        )
+        if not done:
+            return Suggestion(columns, (*stuck, *broken.columns))
+        for path, (method, label) in done.items():
+            columns[path], labels[path] = method, label
+    left = _objected(labels, wanted, policy)
+    return Suggestion(columns, (*stuck, *(left.columns if left else ())))
+
+
+def _outcomes(path: str, report: Mapping[str, Any], policy: Policy) -> Iterator[tuple[dict[str, Any] | None, Label]]:
+    """Each candidate with the label it leaves."""
+    for method in _candidates(report, policy):
+        used = policy if method is None else _with(policy, path, method)
+        yield method, protected_column(report, used, verified=True)
+
+
+def _objected(labels: Mapping[str, Label], wanted: Iterable[Solution], policy: Policy) -> Held | None:
+    """The first combination that makes the columns together more than a solution may have."""
+    whole = combine(labels.values(), policy.levels)
+    for one in held(whole, labels, policy):
+        adds = policy.combinations[one.name].adds
+        label = Label(one.level, adds.categories, frozenset(adds.regimes), adds.subjects)
+        if not all(_may_have(label, solution, policy) for solution in wanted):
+            return one
+    return None
+
+
+def _apart(
+    part: Iterable[str],
+    broken: Held,
+    reports: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, Label],
+    policy: Policy,
+) -> dict[str, tuple[dict[str, Any], Label]]:
+    """For each column of a part the mildest method after which it is no part any more; empty where one has none."""
+    found: dict[str, tuple[dict[str, Any], Label]] = {}
+    for path in part:
+        for method, label in _outcomes(path, reports[path], policy):
+            alone = {**labels, **{each: Label(policy.levels.bottom) for each in part}, path: label}
+            names = [one.name for one in held(combine(alone.values(), policy.levels), alone, policy)]
+            if method is not None and broken.name not in names:
+                found[path] = (method, label)
+                break
+        else:
+            return {}
+    return found
 
 
 def _candidates(report: Mapping[str, Any], policy: Policy) -> Iterator[dict[str, Any] | None]:

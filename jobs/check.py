@@ -5,11 +5,12 @@ Imports nothing heavy: a gate in a build answers in well under a second.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
+from clearance.governance.combinations import raised
 from clearance.governance.coverage import Coverage
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
 from clearance.governance.declarations import declaration_conflicts, with_declared
@@ -35,6 +36,7 @@ class Checked:
     version: str | None
     state: str
     reason: str
+    columns: Mapping[str, Label] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -133,6 +135,8 @@ def judge(
     if manifest is not None and label is not None:
         beyond = declaration_conflicts(manifest, columns, types, label, policy)
         columns, label = with_declared(manifest, columns, label, policy)
+        # What is declared may be a part of a combination.
+        label = raised(label, columns, policy)
     verdict = decide(
         label,
         read_facts(declared),
@@ -142,11 +146,12 @@ def judge(
         column_labels=columns,
         column_types=types,
         more=beyond,
+        dataset=identity.key,
     )
     reason = reason or _overlooked(row) or _sampled(row)
-    checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason)
+    checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason, columns)
     if record and row:
-        _record(checked, policy, registry, declared)
+        record_verdict(checked, policy, registry, declared)
     return checked
 
 
@@ -203,10 +208,11 @@ def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> 
 def scan_run(row: Mapping[str, Any]) -> str:
     """The run whose findings a label row rests on: its own, or for a label given again the scan's."""
     told = (row.get("reasons") or {}).get("") or []
-    return str(told[0]["scan"]) if told else str(row["run_id"])
+    return next((str(reason["scan"]) for reason in told if "scan" in reason), str(row["run_id"]))
 
 
-def _record(checked: Checked, policy: Policy, registry: Registry, facts: Mapping[str, Any]) -> None:
+def record_verdict(checked: Checked, policy: Policy, registry: Registry, facts: Mapping[str, Any]) -> None:
+    """Files a verdict. Raises ``RegistryError`` where that fails: an unrecorded verdict clears nothing."""
     row = {
         "dataset": checked.dataset,
         "solution": checked.solution,

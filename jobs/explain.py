@@ -52,6 +52,7 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
         "run_id": row["run_id"],
         "at": row["at"].isoformat(),
         "source": protection["source"] if protection else None,
+        "combinations": [reason for reason in why.get("", []) if "combination" in reason],
         "columns": columns,
     }
 

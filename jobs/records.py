@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
+from clearance.governance.combinations import held
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labeling import label_column, label_dataset, reasons
 from clearance.governance.labels import Label
@@ -112,9 +113,15 @@ def label_row(
         "policy_path": policy_path,
         "observation": observation.to_dict() if observation else None,
         "facts": dict(facts),
-        "reasons": dict(why),
+        "reasons": {**why, **dataset_reasons(label, columns, policy)},
         "looked": dict(looked or {}),
     }
+
+
+def dataset_reasons(label: Label, columns: Mapping[str, Label], policy: "Policy") -> dict[str, list[dict[str, Any]]]:
+    """What the dataset's own label rests on beside its columns: the combinations that hold. Filed under no column."""
+    found = [one.to_dict() for one in held(label, columns, policy)]
+    return {"": found} if found else {}
 
 
 def looked_with(detection: "Detection", scan: "Scan") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from clearance.governance.labels import Label
 from clearance.governance.standing import column_labels, column_types, standing
 from clearance.jobs.check import labels_under, scan_run
 from clearance.jobs.desk import Desk
+from clearance.jobs.records import dataset_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
             "facts": declared,
         }
         # The findings that it rests on are filed under the scan's run: refer to it.
-        copy["reasons"] = {**(row["reasons"] or {}), "": [{"scan": scan_run(row)}]}
+        own = dataset_reasons(label, columns, desk.policy).get("", [])
+        copy["reasons"] = {**(row["reasons"] or {}), "": [{"scan": scan_run(row)}, *own]}
         desk.registry.append("labels", [copy], run_id=run.run_id)
         run.label = label.to_dict()
     return Relabelled(identity.key, row["version"], label, columns, run.run_id)

@@ -14,6 +14,8 @@ RULES: Mapping[str, str] = {
     "clear": "Every rule of the policy lets the solution have the dataset.",
     "state": "A dataset needs a label that speaks for its present data.",
     "level": "No column is more sensitive than the solution is cleared for.",
+    "combination": "What is more sensitive together than apart is not put together beyond the clearance.",
+    "part": "Every dataset that is put together with others may be had alone.",
     "hosting": "Data goes no further than its level allows for the solution's hosting.",
     "regime": "A solution processes data under laws and standards it is allowed to.",
     "usage": "Categories that the policy forbids for a usage are not used so.",
@@ -46,5 +48,7 @@ def fingerprint(checked: "Checked", conflict: "Conflict") -> str:
     Levels, counts and the wording of remedies are left out. SHA-256, hex.
     """
     subject = [conflict.facts.get(key) for key in ("regime", "usage", "forbidden", "state", "disagreement")]
+    # Added later: fingerprints of before must not change.
+    subject += [conflict.facts[key] for key in ("combination", "dataset") if key in conflict.facts]
     content = [checked.dataset, checked.solution, conflict.rule, conflict.column, subject]
     return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()

@@ -41,13 +41,15 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Write a plan, and the policy it needs, that make a version the solutions may have.",
 )
+@click.option("--together", is_flag=True, help="Also decide on all DATASETs put together.")
 @click.option("--manifest", metavar="FILE", help="What the owner declares (ODCS v3.1); for one DATASET.")
 @options.policy
 @options.facts
 @options.home
 def command(
     datasets: tuple[str, ...], names: tuple[str, ...], solutions: str | None, output: str, baseline: str | None,
-    suggest: Path | None, manifest: str | None, policy: str | None, home: str | None, facts: tuple[str, ...],
+    suggest: Path | None, together: bool, manifest: str | None, policy: str | None, home: str | None,
+    facts: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
 
@@ -76,6 +78,12 @@ def command(
         for dataset in datasets
         for profile in profiles
     ]
+    if together and len(datasets) > 1:
+        from clearance.jobs.together import judge_together
+
+        for profile in profiles:
+            own = [result for result in results if result.solution == profile.name]
+            results.append(judge_together(own, profile, rules, registry))
     codes = [int(result.exit_code) for result in results]
     code = next((code for code in (5, 3, 4) if code in codes), 0)
     if suggest is not None:

@@ -31,6 +31,8 @@ def _print(told: Any) -> None:
     click.echo(f"  labelled {told['at'][:19]} by policy {told['policy']} in run {told['run_id']}")
     if told["source"]:
         click.echo(f"  protected from {told['source']}")
+    for one in told["combinations"]:
+        click.echo(f"  {one['combination']} ({', '.join(one['columns'])}): {one['text']}")
     for column in told["columns"]:
         click.echo(f"\n  {click.style(column['path'], bold=True)}  {level(column['label']['level'])}")
         for word, finding in [

@@ -116,6 +116,8 @@ def print_check(checked: Mapping[str, Any]) -> None:
         )
         click.echo(f"  - {click.style(conflict['rule'], bold=True)}{where}: {facts}")
         click.echo(f"    remedy: {conflict['remedy']}")
+        if conflict["where"]:
+            click.echo(f"    policy: {conflict['where']}")
 
 
 def print_label(told: Mapping[str, Any]) -> None:

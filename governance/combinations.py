@@ -1,0 +1,130 @@
+"""What is more sensitive together than apart: the combination rules of a policy, over columns and over datasets.
+
+A part of a combination is there when a column has one of its categories at its level or above. So raising a label or
+adding data can only make more combinations hold, and a column that a de-identification rule lowered is no part of
+those that ask for more. Categories that a dataset's label has and none of its columns does (declared by its owner)
+count as a column of the dataset's own level: where they are is not known.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from clearance.governance.labels import Label, combine
+from clearance.governance.policy import Policy
+from clearance.governance.policy_file import Combination, Part
+from clearance.governance.taxonomy import covers
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset's label and its columns' labels by path. ``name`` tells several datasets apart."""
+
+    label: Label
+    columns: Mapping[str, Label]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A combination that holds. ``parts``: the columns of each part, by path (``dataset#path`` of several datasets).
+
+    The path is empty for what the dataset's label alone says.
+    """
+
+    name: str
+    level: str
+    parts: tuple[tuple[str, ...], ...]
+    datasets: int
+    where: str
+    text: str
+    above: bool
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns that are part of it."""
+        return sorted({path for part in self.parts for path in part if path})
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON-ready, in the form of a label's reasons."""
+        return {"combination": self.name, "level": self.level, "columns": self.columns, "where": self.where,
+                "text": self.text}  # fmt: skip
+
+
+def raised(label: Label, columns: Mapping[str, Label], policy: Policy) -> Label:
+    """A dataset's label with what its combinations make of it. Done twice it changes nothing more."""
+    return together([Source(label, columns)], policy)[0]
+
+
+def held(label: Label, columns: Mapping[str, Label], policy: Policy) -> tuple[Held, ...]:
+    """The combinations that hold in one dataset, in the policy's order."""
+    return together([Source(label, columns)], policy)[1]
+
+
+def together(sources: Sequence[Source], policy: Policy) -> tuple[Label, tuple[Held, ...]]:
+    """The label of datasets that are put together: their high-water mark, and what their combinations add."""
+    every = [label for source in sources for label in (source.label, *source.columns.values())]
+    label = combine(every, policy.levels)
+    found: dict[str, Held] = {}
+    while True:
+        entries = list(_columns(sources, label))
+        fresh = {}
+        for name, rule in policy.combinations.items():
+            if name not in found and (one := _holds(name, rule, entries, label.categories, policy)) is not None:
+                fresh[name] = one
+        if not fresh:
+            return label, tuple(found[name] for name in policy.combinations if name in found)
+        found |= fresh
+        # What a combination adds may complete another one.
+        label = combine([label, *(_added(policy.combinations[name]) for name in fresh)], policy.levels)
+
+
+def _added(rule: Combination) -> Label:
+    return Label(rule.raises_to, rule.adds.categories, frozenset(rule.adds.regimes), rule.adds.subjects)
+
+
+def _columns(sources: Sequence[Source], label: Label) -> Iterable[tuple[int, str, Label]]:
+    """(dataset's number, name, label) of every column, and of what no column is known to hold."""
+    placed: set[str] = set()
+    for number, source in enumerate(sources):
+        own = frozenset().union(*(column.categories for column in source.columns.values()))
+        for path, column in source.columns.items():
+            yield number, f"{source.name}#{path}" if source.name else path, column
+        rest = source.label.categories - own
+        if rest:
+            yield number, source.name, Label(source.label.level, rest)
+        placed |= own | rest
+    added = label.categories - placed
+    if added:
+        yield 0, "", Label(label.level, added)
+
+
+def _holds(
+    name: str,
+    rule: Combination,
+    columns: Sequence[tuple[int, str, Label]],
+    categories: frozenset[str],
+    policy: Policy,
+) -> Held | None:
+    # Most combinations fail here, without a look at any column.
+    if not all(_covered(part, categories) for part in rule.together):
+        return None
+    parts = [[entry for entry in columns if _is_part(part, entry[2], policy)] for part in rule.together]
+    datasets = {number for part in parts for number, _, _ in part}
+    if not all(parts) or len(datasets) < rule.min_datasets:
+        return None
+    paths = tuple(tuple(sorted(path for _, path, _ in part)) for part in parts)
+    where = policy.where("combinations", name)
+    highest = policy.levels.highest(entry.level for part in parts for _, _, entry in part)
+    text = f"together {rule.raises_to}: {rule.why} ({rule.source}); {where}"
+    above = policy.levels.exceeds(rule.raises_to, highest)
+    return Held(name, rule.raises_to, paths, len(datasets), where, text, above)
+
+
+def _is_part(part: Part, label: Label, policy: Policy) -> bool:
+    if part.at_least is not None and policy.levels.exceeds(part.at_least, label.level):
+        return False
+    return _covered(part, label.categories)
+
+
+def _covered(part: Part, categories: frozenset[str]) -> bool:
+    return any(covers(wanted, category) for wanted in part.categories for category in categories)

@@ -1,0 +1,95 @@
+"""What a check speaks in: the facts an owner declares, conflicts, verdicts, and the case that rules look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from clearance.errors import ExitCode
+from clearance.governance.combinations import Held
+from clearance.governance.labels import Label
+from clearance.governance.policy import Policy
+from clearance.governance.solutions import Names, Solution, Text
+from clearance.governance.strict_yaml import Strict, validate
+
+State = Literal["current", "changed", "unlabelled", "unreadable", "sampled", "overlooked", "unproved", "other-policy"]
+Outcome = Literal["clear", "conflict", "escalated", "undecidable"]
+
+_EXIT_CODES: dict[Outcome, ExitCode] = {
+    "clear": ExitCode.CLEAR,
+    "conflict": ExitCode.CONFLICT,
+    "escalated": ExitCode.ESCALATED,
+    "undecidable": ExitCode.UNDECIDABLE,
+}
+
+
+class Facts(Strict):
+    """What the owner declares of a dataset. Left out means unknown; an empty list means none."""
+
+    purposes: Names | None = None
+    regions: Names | None = None
+    environment: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What stands between a dataset and a solution, and what would resolve it.
+
+    ``definite`` is false when a fact is missing rather than wrong; then ``facts["missing"]`` names it. ``where`` is
+    the policy's file and line that objects ("policy.yaml:12"), empty where no line of a policy does.
+    """
+
+    rule: str
+    column: str | None
+    facts: dict[str, Any] = field(hash=False)
+    remedy: str
+    definite: bool = True
+    where: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: rule, column, facts, remedy, where, definite."""
+        return {
+            "rule": self.rule,
+            "column": self.column,
+            "facts": self.facts,
+            "remedy": self.remedy,
+            "where": self.where,
+            "definite": self.definite,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer, with every reason for a no."""
+
+    verdict: Outcome
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 only when clear."""
+        return _EXIT_CODES[self.verdict]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: verdict and conflicts."""
+        return {"verdict": self.verdict, "conflicts": [conflict.to_dict() for conflict in self.conflicts]}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What every rule is asked about. ``label`` has in it what the combinations that are ``held`` make of it."""
+
+    label: Label
+    columns: Mapping[str, Label]
+    types: Mapping[str, tuple[str, ...]]
+    facts: Facts
+    solution: Solution
+    policy: Policy
+    dataset: str | None
+    today: date
+    held: tuple[Held, ...] = ()
+
+
+def read_facts(data: Mapping[str, Any], source: str = "facts") -> Facts:
+    """Facts from a mapping. Raises PolicyError for an unknown name (listing the known) or a wrong type."""
+    return validate(Facts, dict(data), {(): source})

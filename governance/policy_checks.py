@@ -1,0 +1,101 @@
+"""What must hold between the parts of a policy: every name known, every method fit for what it is for."""
+
+from collections.abc import Iterable
+
+from clearance.errors import PolicyError
+from clearance.governance.domains import named_twice
+from clearance.governance.policy_file import EntityRule, PolicyFile
+from clearance.governance.strict_yaml import Location, Marks, suggest, where
+from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
+from clearance.methods import METHODS
+
+#: Categories of secrets: what opens something for whoever has it.
+_SECRETS = ("system.authentication", "user.authorization")
+
+
+def check_policy(content: PolicyFile, marks: Marks) -> None:
+    """Raises PolicyError with file, line and the known names for the first thing that does not hold."""
+    _check_names(content, marks)
+    _check_methods(content, marks)
+
+
+def _check_names(content: PolicyFile, marks: Marks) -> None:
+    """Every level, category, subject and regime that is used must be one that is known."""
+
+    def known(names: Iterable[str], allowed: Iterable[str], what: str, *place: str) -> None:
+        allowed = frozenset(allowed)
+        for name in sorted(names):
+            if name not in allowed:
+                location: Location = place
+                raise PolicyError(
+                    f"{where(marks, location)}: {'.'.join(place)}: unknown {what} '{name}'",
+                    hint=suggest(name, allowed),
+                )
+
+    if twice := named_twice(content.domains):
+        raise PolicyError(
+            f"{where(marks, ('domains',))}: domains: {twice} is in two domains", hint="name it in one: it has one token"
+        )
+    if len(set(content.levels)) != len(content.levels):
+        raise PolicyError(f"{where(marks, ('levels',))}: levels: a level is there twice", hint="name each once")
+    levels = frozenset(content.levels)
+    categories = CATEGORIES | content.taxonomy.categories
+    subjects = SUBJECTS | content.taxonomy.subjects
+    entries: list[tuple[tuple[str, ...], EntityRule]] = [
+        (("unknown_type",), content.unknown_type),
+        (("unknown_leaf",), content.unknown_leaf),
+        *((("entity_types", name), rule) for name, rule in content.entity_types.items()),
+    ]
+    for place, rule in entries:
+        known([rule.level], levels, "level", *place, "level")
+        known(rule.categories, categories, "category", *place, "categories")
+        known(rule.regimes, content.regimes, "regime", *place, "regimes")
+        known(rule.subjects, subjects, "subject", *place, "subjects")
+    for name, lowering in content.deidentification.items():
+        place = ("deidentification", name)
+        known([lowering.lowers_to], levels, "level", *place, "lowers_to")
+        known([lowering.method], METHODS.keys() - {"keep"}, "method", *place, "method")
+        proof = METHODS[lowering.method].proof
+        known([lowering.verify], [proof], f"proof of {lowering.method}", *place, "verify")
+        known(lowering.drops.categories, categories | {"*"}, "category", *place, "drops", "categories")
+        known(lowering.drops.regimes, content.regimes.keys() | {"*"}, "regime", *place, "drops", "regimes")
+        known(lowering.drops.subjects, subjects | {"*"}, "subject", *place, "drops", "subjects")
+        typed = (lowering.entity_types or frozenset()) | lowering.except_entity_types
+        known(typed, content.entity_types, "entity type", *place)
+    for hosting, level in content.rules.hosting.model_dump().items():
+        known([level], levels, "level", "rules", "hosting", hosting)
+    for name, combination in content.combinations.items():
+        place = ("combinations", name)
+        known([combination.raises_to], levels, "level", *place, "raises_to")
+        known(combination.adds.categories, categories, "category", *place, "adds", "categories")
+        known(combination.adds.regimes, content.regimes, "regime", *place, "adds", "regimes")
+        known(combination.adds.subjects, subjects, "subject", *place, "adds", "subjects")
+        for part in combination.together:
+            known(part.categories, categories, "category", *place, "together")
+            known([part.at_least] if part.at_least else [], levels, "level", *place, "together")
+    for usage, forbidden in content.rules.usage.items():
+        known(forbidden, categories, "category", "rules", "usage", usage)
+
+
+def _check_methods(content: PolicyFile, marks: Marks) -> None:
+    """What depends on the entity type that a method is for."""
+    for name, rule in content.entity_types.items():
+        place = ("entity_types", name, "method")
+        try:
+            rule.method.check_type(name)
+        except PolicyError as error:
+            raise PolicyError(f"{where(marks, place)}: {'.'.join(place)}: {error.message}", hint=error.hint) from None
+        if is_secret(rule) and rule.method.name not in _FOR_SECRETS:
+            raise PolicyError(
+                f"{where(marks, place)}: {'.'.join(place)}: a secret can't be left to the method {rule.method.name}",
+                hint="use redact or suppress: nobody should join on it, and nobody have it back",
+            )
+
+
+#: ``token`` stays allowed: it lowers no label of a secret, and has no way back.
+_FOR_SECRETS = ("redact", "suppress", "null", "mask", "token")
+
+
+def is_secret(rule: EntityRule) -> bool:
+    """Whether values of a type open something for whoever has them."""
+    return any(category.startswith(_SECRETS) for category in rule.categories)

@@ -1,0 +1,220 @@
+"""The policy as it is written: strict models of every section. ``docs/concepts/policy.md`` describes every key."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationInfo, model_validator
+
+from clearance.errors import PolicyError
+from clearance.governance.domains import DomainName, DomainRule
+from clearance.governance.labels import Label
+from clearance.governance.reversal import Grant
+from clearance.governance.solutions import Names, Text, Usage
+from clearance.governance.strict_yaml import Strict
+from clearance.methods import MethodSpec, parse_method
+
+
+def _names_or_all(value: object) -> object:
+    return frozenset({"*"}) if value == "all" else value
+
+
+def _declared(value: object, info: ValidationInfo) -> MethodSpec:
+    """A method as it is written, with all its parameters checked."""
+    if isinstance(value, MethodSpec):
+        return value
+    if not isinstance(value, str | dict) or not all(isinstance(key, str) for key in value):
+        raise ValueError("a method is a name, or a mapping with name and its parameters")
+    try:
+        return parse_method(value, folder=(info.context or {}).get("folder"))
+    except PolicyError as error:
+        raise ValueError(str(error)) from None
+    except TypeError:
+        # A list where one value is expected, inside a parameter.
+        raise ValueError("a parameter of the method has the wrong type") from None
+
+
+MethodField = Annotated[
+    MethodSpec,
+    PlainValidator(_declared),
+    PlainSerializer(lambda spec: spec.settings(), return_type=dict[str, Any]),
+]
+
+
+class EntityRule(Strict):
+    """What one entity type means. ``regimes`` maps each regime to the article or section that says so."""
+
+    level: Text
+    categories: Names = frozenset()
+    regimes: dict[Text, Text] = Field(default_factory=dict)
+    subjects: Names = frozenset()
+    method: MethodField
+
+    def label(self) -> Label:
+        """The label of data of this type."""
+        return Label(self.level, self.categories, frozenset(self.regimes), self.subjects)
+
+
+class RegimeRule(Strict):
+    """A law or standard that labels can name."""
+
+    title: Text
+    source: Text
+
+
+class Drops(Strict):
+    """What a de-identification rule takes out of a label: lists of names, or ``all``."""
+
+    categories: Annotated[Names, BeforeValidator(_names_or_all)] = frozenset()
+    regimes: Annotated[Names, BeforeValidator(_names_or_all)] = frozenset()
+    subjects: Annotated[Names, BeforeValidator(_names_or_all)] = frozenset()
+
+
+class DeidentificationRule(Strict):
+    """The only reason for a label to fall. The first rule of the file that applies is the one."""
+
+    method: Text
+    verify: Text
+    why: Text
+    source: Text
+    lowers_to: Text
+    drops: Drops = Drops()
+    entity_types: Names | None = None
+    except_entity_types: Names = frozenset()
+    max_keep_first: Annotated[int, Field(ge=0)] | None = None
+    max_keep_last: Annotated[int, Field(ge=0)] | None = None
+    kinds: Names | None = None
+    at_least: dict[Text, int] = Field(default_factory=dict)
+    at_most: dict[Text, int] = Field(default_factory=dict)
+
+    def applies(self, method: Mapping[str, Any], entity_type: str) -> bool:
+        """Does the rule speak of this method, with these settings, on this entity type?"""
+        if method.get("name") != self.method or entity_type in self.except_entity_types:
+            return False
+        if self.entity_types is not None and entity_type not in self.entity_types:
+            return False
+        if self.kinds is not None and method.get("kind") not in self.kinds:
+            return False
+        # A mask that keeps a class of characters keeps an unknown number of them.
+        if method.get("keep") and self.method == "mask":
+            return False
+        if any(key in method and method[key] < least for key, least in self.at_least.items()):
+            return False
+        if any(key in method and method[key] > most for key, most in self.at_most.items()):
+            return False
+        limits = (("keep_first", self.max_keep_first), ("keep_last", self.max_keep_last))
+        return all(limit is None or method.get(key, 0) <= limit for key, limit in limits)
+
+
+class Part(Strict):
+    """One part of a combination: data of one of these categories (or below), at this level or above.
+
+    Without ``at_least`` any level counts. What a de-identification rule lowered below it is no part any more.
+    """
+
+    categories: Annotated[Names, Field(min_length=1)]
+    at_least: Text | None = None
+
+
+class Adds(Strict):
+    """What a combination puts into a label; ``regimes`` maps each to the article or section that says so."""
+
+    categories: Names = frozenset()
+    regimes: dict[Text, Text] = Field(default_factory=dict)
+    subjects: Names = frozenset()
+
+
+class Combination(Strict):
+    """What is more sensitive together than apart: where every part is there, the label rises.
+
+    ``min_datasets``: only where the parts lie in so many datasets that are put together.
+    """
+
+    together: Annotated[list[Part], Field(min_length=1)]
+    raises_to: Text
+    adds: Adds = Adds()
+    min_datasets: Annotated[int, Field(ge=1)] = 1
+    why: Text
+    source: Text
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.together) < 2 and self.min_datasets < 2:
+            raise ValueError("one part alone is no combination: name two, or min_datasets")
+        return self
+
+
+class LowCardinality(Strict):
+    """That a method which keeps equal values equal may be used on a column of few values, and why."""
+
+    allow: bool
+    reason: Text
+
+
+class ColumnRule(Strict):
+    """Another method for one column path, whatever is found in it. It never changes the label.
+
+    ``low_cardinality`` lets a column of few values have a method that keeps equal values equal.
+    """
+
+    method: MethodField | None = None
+    low_cardinality: LowCardinality | None = None
+
+
+class HostingRule(Strict):
+    """The highest level each kind of hosting may be given."""
+
+    public: Text
+    vendor: Text
+    private: Text
+
+
+class SampledScans(Strict):
+    """What a scan of a sample must at least have proved: to find what is in such a share of rows, how surely."""
+
+    prevalence: Annotated[float, Field(gt=0, lt=1)]
+    confidence: Annotated[float, Field(ge=0.5, lt=1)]
+
+
+class Rules(Strict):
+    """The closed set of rules of a check. ``level`` has no settings and can't be turned off.
+
+    ``text_without_model``: text in which no model looked for names and places may be cleared all the same.
+    ``sampled_scans``: a dataset of which only a sample was scanned may be cleared if the sample proved this much.
+    """
+
+    hosting: HostingRule
+    regimes: bool
+    usage: dict[Usage, Names]
+    regions: bool = False
+    purposes: bool = False
+    text_without_model: bool = False
+    sampled_scans: SampledScans | None = None
+    environments: dict[Text, Names] = Field(default_factory=dict)
+
+
+class Taxonomy(Strict):
+    """Keys of the reader's own beside Fideslang's."""
+
+    categories: Names = frozenset()
+    subjects: Names = frozenset()
+
+
+class PolicyFile(Strict):
+    """The file as it is written."""
+
+    version: Literal[1]
+    name: Text
+    extends: Literal["default"] | None = None
+    levels: Annotated[list[Text], Field(min_length=2)]
+    taxonomy: Taxonomy = Taxonomy()
+    regimes: dict[Text, RegimeRule]
+    unknown_type: EntityRule
+    unknown_leaf: EntityRule
+    entity_types: dict[Text, EntityRule]
+    combinations: dict[Text, Combination] = Field(default_factory=dict)
+    deidentification: dict[Text, DeidentificationRule]
+    rules: Rules
+    columns: dict[Text, ColumnRule] = Field(default_factory=dict)
+    domains: dict[DomainName, DomainRule] = Field(default_factory=dict)
+    reversal: dict[Text, Grant] = Field(default_factory=dict)
+    forbid_type_changes: bool = False

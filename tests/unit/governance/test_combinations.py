@@ -1,0 +1,185 @@
+"""What is more sensitive together than apart."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clearance.errors import PolicyError
+from clearance.governance.combinations import Source, held, raised, together
+from clearance.governance.decisions import decide
+from clearance.governance.labeling import label_column, label_dataset, protected_column
+from clearance.governance.labels import Label, combine
+from clearance.governance.policy import Policy, load_policy
+from clearance.governance.solutions import Solution
+from clearance.governance.suggestion import suggest_methods
+
+POLICY = load_policy()
+BORN, ZIP, SEX = (POLICY.label_of(kind) for kind in ("DATE_OF_BIRTH", "ZIP_CODE", "GENDER"))
+NAME, ILL = POLICY.label_of("PERSON"), POLICY.label_of("MEDICAL_DISEASE_DISORDER")
+CODED = Label("internal", ILL.categories, ILL.regimes, ILL.subjects)
+TOWN = {"born": BORN, "zip": ZIP, "sex": SEX}
+
+
+def own(text: str, folder: Path) -> Policy:
+    path = folder / "policy.yaml"
+    path.write_text(f"version: 1\nname: ours\nextends: default\n{text}")
+    return load_policy(path)
+
+
+def test_birth_date_place_and_gender_are_more_than_each_of_them() -> None:
+    assert combine(TOWN.values(), POLICY.levels).level == "confidential"
+    assert label_dataset(TOWN.values(), POLICY).level == "restricted"
+    [one] = held(combine(TOWN.values(), POLICY.levels), TOWN, POLICY)
+    assert one.columns == ["born", "sex", "zip"] and one.where == POLICY.where("combinations", one.name)
+    assert "Recital 26" in one.text and "default_policy.yaml:" in one.text
+
+
+@pytest.mark.parametrize("gone", TOWN)
+def test_two_of_three_are_not_all_of_them(gone: str) -> None:
+    assert label_dataset([label for path, label in TOWN.items() if path != gone], POLICY).level == "confidential"
+
+
+def test_a_coded_diagnosis_beside_a_name_is_someones_health() -> None:
+    assert label_dataset([NAME, CODED], POLICY).level == "restricted"
+    assert label_dataset([SEX, CODED], POLICY).level == "internal"
+
+
+def report(path: str, kind: str) -> dict[str, Any]:
+    return {"path": path, "kind": "structured", "entity_type": kind, "findings": [{"entity_type": kind, "form": "raw"}]}
+
+
+def test_protection_by_the_policy_takes_a_combination_apart() -> None:
+    reports = [report("born", "DATE_OF_BIRTH"), report("zip", "ZIP_CODE"), report("sex", "GENDER")]
+    assert label_dataset([label_column(each, POLICY) for each in reports], POLICY).level == "restricted"
+    done = [protected_column(each, POLICY, verified=True) for each in reports]
+    assert label_dataset(done, POLICY).level == "internal"
+    unproved = [protected_column(each, POLICY, verified=False) for each in reports]
+    assert label_dataset(unproved, POLICY).level == "restricted"
+
+
+def solution(**changes: Any) -> Solution:
+    base = {"name": "s", "owner": "o", "hosting": "private", "clearance": "confidential", "usage": ["analytics"]}
+    return Solution.model_validate({**base, "regimes": ["GDPR", "CCPA", "HIPAA"], **changes})
+
+
+def test_the_check_names_the_combination_its_columns_and_the_line() -> None:
+    verdict = decide(raised(BORN, TOWN, POLICY), {}, solution(), POLICY, column_labels=TOWN)
+    [conflict] = verdict.conflicts
+    assert (verdict.verdict, conflict.rule, conflict.definite) == ("conflict", "combination", True)
+    assert conflict.facts["columns"] == ["born", "sex", "zip"]
+    assert conflict.where == POLICY.where("combinations", "birth-date-place-gender")
+    assert conflict.remedy.endswith("born or zip or sex")
+    assert decide(BORN, {}, solution(clearance="restricted"), POLICY, column_labels=TOWN).verdict == "clear"
+    # A label of before the combination was thought of is judged with it all the same.
+    assert decide(combine(TOWN.values(), POLICY.levels), {}, solution(), POLICY, column_labels=TOWN) == verdict
+
+
+def test_a_vendor_that_may_not_host_it_is_told_which_combination_it_is() -> None:
+    verdict = decide(BORN, {}, solution(hosting="vendor", clearance="restricted"), POLICY, column_labels=TOWN)
+    [conflict] = verdict.conflicts
+    assert conflict.rule == "hosting" and conflict.facts["combinations"] == ["birth-date-place-gender"]
+
+
+def test_what_the_owner_declares_of_the_dataset_counts_as_a_part() -> None:
+    columns = {"born": BORN, "zip": ZIP}
+    declared = combine([*columns.values(), SEX], POLICY.levels)
+    assert raised(declared, columns, POLICY).level == "restricted"
+    assert raised(combine(columns.values(), POLICY.levels), columns, POLICY).level == "confidential"
+
+
+def test_datasets_put_together_are_more_than_their_high_water_mark() -> None:
+    people, visits = {"born": BORN, "sex": SEX}, {"zip": ZIP}
+    sources = [
+        Source(combine(part.values(), POLICY.levels), part, name) for part, name in ((people, "a"), (visits, "b"))
+    ]
+    label, found = together(sources, POLICY)
+    assert label.level == "restricted" and found[0].columns == ["a#born", "a#sex", "b#zip"] and found[0].datasets == 2
+
+
+def test_a_policy_can_say_how_many_sources_make_a_profile(tmp_path: Path) -> None:
+    policy = own(
+        "combinations:\n  profile:\n    together: [{categories: [user], at_least: confidential}]\n    min_datasets: 3\n"
+        "    raises_to: restricted\n    adds: {categories: [user.demographic.profile], regimes: {GDPR: Art. 4(4)}}\n"
+        "    why: three sources make a profile\n    source: GDPR Art. 4(4)\n",
+        tmp_path,
+    )
+    sources = [Source(NAME, {"name": NAME}, name) for name in "abc"]
+    assert together(sources[:2], policy)[0].level == "confidential"
+    label, [one] = together(sources, policy)
+    assert label.level == "restricted" and "user.demographic.profile" in label.categories
+    assert one.where == f"{tmp_path}/policy.yaml:5"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("together: [{categories: [user]}], raises_to: restricted, why: w, source: s", "one part alone"),
+        ("together: [{categories: [user.nam]}, {categories: [user]}], raises_to: restricted, why: w, source: s",
+         "unknown category 'user.nam'"),
+        ("together: [{categories: [user]}, {categories: [user.name]}], raises_to: top, why: w, source: s",
+         "unknown level 'top'"),
+        ("together: [{categories: []}, {categories: [user]}], raises_to: restricted, why: w, source: s", "categories"),
+        ("together: [{categories: [user]}, {categories: [user]}], raises_to: restricted, why: w", "source"),
+    ],
+)  # fmt: skip
+def test_a_combination_that_makes_no_sense_is_refused_with_its_line(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"policy\.yaml:5: .*" + message):
+        own(f"combinations:\n  x: {{{text}}}\n", tmp_path)
+
+
+def test_a_suggestion_takes_the_part_away_that_costs_least(tmp_path: Path) -> None:
+    kept = "".join(f"  {path}: {{method: keep}}\n" for path in TOWN)
+    policy = own(f"columns:\n{kept}", tmp_path)
+    reports = [report("born", "DATE_OF_BIRTH"), report("zip", "ZIP_CODE"), report("sex", "GENDER")]
+    found = suggest_methods(reports, [solution()], policy)
+    assert len(found.columns) == 1 and not found.stuck
+    # Doing it clears it.
+    [(path, method)] = found.columns.items()
+    done = own(f"columns:\n{kept.replace(f'{path}: {{method: keep}}', f'{path}: {{method: {method}}}')}", tmp_path)
+    columns = {str(each["path"]): protected_column(each, done, verified=True) for each in reports}
+    verdict = decide(label_dataset(columns.values(), done), {}, solution(), done, column_labels=columns)
+    assert verdict.verdict == "clear", verdict.conflicts
+
+
+LABELS = st.builds(
+    Label,
+    st.sampled_from(POLICY.levels.names),
+    st.frozensets(st.sampled_from(sorted(combine([BORN, ZIP, SEX, NAME, ILL], POLICY.levels).categories))),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from("abcde"), LABELS, max_size=4), LABELS)
+def test_more_data_never_lowers_and_twice_is_once(columns: dict[str, Label], more: Label) -> None:
+    label = raised(combine(columns.values(), POLICY.levels), columns, POLICY)
+    assert raised(label, columns, POLICY) == label
+    wider = {**columns, "more": more}
+    after = raised(combine([label, more], POLICY.levels), wider, POLICY)
+    assert after == combine([after, label], POLICY.levels)
+
+
+def test_a_check_of_several_datasets_tells_what_none_of_them_is_alone() -> None:
+    from clearance.governance.decisions import Verdict
+    from clearance.governance.registry import Registry
+    from clearance.jobs.check import Checked
+    from clearance.jobs.together import judge_together
+
+    def part(name: str, columns: dict[str, Label], verdict: Any = "clear") -> Checked:
+        label = combine(columns.values(), POLICY.levels)
+        return Checked(name, "s", Verdict(verdict), label, "1", "current", "", columns)
+
+    def judged(*parts: Checked, **changes: Any) -> Checked:
+        return judge_together(parts, solution(**changes), POLICY, Registry("/nowhere"), record=False)
+
+    people, visits = part("a", {"born": BORN, "sex": SEX}), part("b", {"zip": ZIP})
+    both = judged(people, visits)
+    assert [conflict.rule for conflict in both.verdict.conflicts] == ["combination"]
+    assert both.dataset == "a + b" and both.label is not None and both.label.level == "restricted"
+    assert judged(people, visits, clearance="restricted").verdict.verdict == "clear"
+    assert judged(people, part("c", {"n": SEX})).verdict.verdict == "clear"
+    # Together they are no more than each may be alone.
+    told = judged(people, part("b", {"n": SEX}, "undecidable"))
+    assert (told.verdict.verdict, told.verdict.conflicts[0].rule) == ("undecidable", "part")
