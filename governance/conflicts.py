@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
 
 from clearance.errors import ExitCode
 from clearance.governance.combinations import Held
@@ -23,12 +25,27 @@ _EXIT_CODES: dict[Outcome, ExitCode] = {
 }
 
 
+def _day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise ValueError("a day is expected, such as '2030-01-31'") from None
+
+
 class Facts(Strict):
     """What the owner declares of a dataset. Left out means unknown; an empty list means none."""
 
     purposes: Names | None = None
+    restricted_uses: Names | None = None
     regions: Names | None = None
     environment: Text | None = None
+    source: Text | None = None
+    reputation: Text | None = None
+    legal_basis: Text | None = None
+    consent_reference: Text | None = None
+    age_groups: Names | None = None
+    obsolete_from: Annotated[str, AfterValidator(_day)] | None = None
+    retention_days: Annotated[int, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Declared(Strict):
     retention_days: Annotated[int, Field(ge=1)] | None = Field(None, alias="retentionDays")
     impact_assessment: Text | None = Field(None, alias="impactAssessment")
     environment: Text | None = None
+    age_groups: Names | None = Field(None, alias="ageGroups")
 
 
 class DeclaredColumn(Strict):
@@ -99,13 +100,23 @@ class Manifest:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def facts(self) -> dict[str, Any]:
-        """What a check may rely on: the declared purposes, regions and environment. Left out: not declared."""
+        """What a check may rely on, by the names of ``Facts``. Left out: not declared; an empty list: none."""
+        own, provenance = self.declared, self.declared.provenance
         told = {
-            "purposes": self.declared.purposes,
-            "regions": self.declared.residency,
-            "environment": self.declared.environment,
+            "purposes": own.purposes,
+            "restricted_uses": own.restricted_uses,
+            "regions": own.residency,
+            "environment": own.environment,
+            "source": provenance.source if provenance else None,
+            "reputation": provenance.reputation if provenance else None,
+            "legal_basis": own.legal_basis,
+            "consent_reference": own.consent_reference,
+            "age_groups": own.age_groups,
+            "obsolete_from": own.obsolete_from.isoformat() if own.obsolete_from else None,
+            "retention_days": own.retention_days,
         }
-        return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in told.items() if value}
+        known = {key: value for key, value in told.items() if value is not None}
+        return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in known.items()}
 
     def label(self, policy: Policy) -> Label:
         """The declared label of the dataset; the lowest level where none is declared."""

@@ -25,6 +25,7 @@ _OPEN = """
 #   - property: clearance.provenance
 #     value: {source: ..., received: ..., reputation: trusted, licence: ..., storage: ..., encryption: ...}
 #   - {property: clearance.sharingAgreement, value: ...}
+#   - {property: clearance.ageGroups, value: [adults]}
 #   - {property: clearance.retentionDays, value: 365}
 #   - {property: clearance.obsoleteFrom, value: 2030-01-01}
 #   - {property: clearance.impactAssessment, value: ...}

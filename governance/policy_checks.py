@@ -1,6 +1,7 @@
 """What must hold between the parts of a policy: every name known, every method fit for what it is for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from clearance.errors import PolicyError
 from clearance.governance.domains import named_twice
@@ -73,8 +74,16 @@ def _check_names(content: PolicyFile, marks: Marks) -> None:
         for part in combination.together:
             known(part.categories, categories, "category", *place, "together")
             known([part.at_least] if part.at_least else [], levels, "level", *place, "together")
-    for usage, forbidden in content.rules.usage.items():
-        known(forbidden, categories, "category", "rules", "usage", usage)
+    for store, level in content.rules.stores.items():
+        known([level], levels, "level", "rules", "stores", store)
+    tables: list[tuple[str, Mapping[Any, frozenset[str]]]] = [
+        ("usage", content.rules.usage),
+        ("consent", content.rules.consent),
+        ("needs", content.rules.needs),
+    ]
+    for section, table in tables:
+        for key, named in table.items():
+            known(named, categories, "category", "rules", section, key)
 
 
 def _check_methods(content: PolicyFile, marks: Marks) -> None:

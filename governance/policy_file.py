@@ -175,8 +175,21 @@ class SampledScans(Strict):
     confidence: Annotated[float, Field(ge=0.5, lt=1)]
 
 
+class SourceRule(Strict):
+    """Where data may come from: by the source's name, by its reputation, or both."""
+
+    approved: Names | None = None
+    reputation: Names | None = None
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if self.approved is None and self.reputation is None:
+            raise ValueError("a rule about sources names those that are approved, their reputation, or both")
+        return self
+
+
 class Rules(Strict):
-    """The closed set of rules of a check. ``level`` has no settings and can't be turned off.
+    """The closed set of rules of a check. ``level`` and ``combination`` have no settings and can't be turned off.
 
     ``text_without_model``: text in which no model looked for names and places may be cleared all the same.
     ``sampled_scans``: a dataset of which only a sample was scanned may be cleared if the sample proved this much.
@@ -190,6 +203,14 @@ class Rules(Strict):
     text_without_model: bool = False
     sampled_scans: SampledScans | None = None
     environments: dict[Text, Names] = Field(default_factory=dict)
+    restricted_uses: bool = False
+    stores: dict[Text, Text] = Field(default_factory=dict)
+    sources: SourceRule | None = None
+    obsolescence: bool = False
+    retention: bool = False
+    consent: dict[Usage, Names] = Field(default_factory=dict)
+    age_groups: dict[Usage, Names] = Field(default_factory=dict)
+    needs: dict[Text, Names] = Field(default_factory=dict)
 
 
 class Taxonomy(Strict):

@@ -42,6 +42,7 @@ class Solution(Strict):
     regions: Names | None = None
     regimes: Names | None = None
     environment: Text | None = None
+    retention_days: Annotated[int, Field(ge=0)] | None = None
 
 
 class Solutions(dict[str, Solution]):

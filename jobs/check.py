@@ -118,7 +118,8 @@ def judge(
     row = found.label or {}
     label = Label.from_dict(row["label"]) if row else None
     columns, types = column_labels(row), column_types(row)
-    declared = _facts(row.get("facts") or {}, {**(manifest.facts() if manifest else {}), **(facts or {})})
+    declared = _facts(row.get("facts") or {}, manifest.facts() if manifest else {})
+    declared = _facts(declared, facts or {})
     state: State = found.state
     reason = found.reason
     if state == "current" and row.get("policy_digest") != policy.digest:
@@ -181,14 +182,18 @@ def _overlooked(row: Mapping[str, Any]) -> str:
 
 
 def _facts(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts declared with the label, and those given now. What is on record can't be argued away at the gate."""
+    """Facts that are on record, and those given now. What is on record can't be argued away at the gate."""
     for key, value in given.items():
-        if key in declared and declared[key] != value:
+        if key in declared and _unordered(declared[key]) != _unordered(value):
             raise UsageError(
-                f"the fact {key} is declared as {declared[key]!r} with the label",
-                hint="declare it anew with the label: clearance label DATASET --fact ...",
+                f"the fact {key} is declared as {declared[key]!r} already",
+                hint="correct it where it is declared: in the manifest, or with the label (clearance label --fact ...)",
             )
     return {**declared, **given}
+
+
+def _unordered(value: Any) -> Any:
+    return sorted(value, key=str) if isinstance(value, list | tuple | set | frozenset) else value
 
 
 def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:

@@ -22,6 +22,14 @@ RULES: Mapping[str, str] = {
     "purpose": "Data is used for the purposes its owner allows.",
     "region": "Data is processed in the regions its owner allows.",
     "declaration": "The data is no more than its owner declares.",
+    "restricted-use": "Data is not used for what its owner restricts.",
+    "store": "A store holds nothing above the level that the policy allows in it.",
+    "source": "Data comes from approved sources.",
+    "obsolescence": "Data that its owner calls obsolete is not used.",
+    "retention": "A solution keeps data no longer than its owner allows.",
+    "consent": "Categories that need consent for a usage have it on record.",
+    "age-group": "Data is about people of the age groups that the policy allows for a usage.",
+    "need": "Personal data goes only where a purpose needs it.",
     "environment": "Data of one environment is used in those that the policy names.",
 }
 
@@ -49,6 +57,6 @@ def fingerprint(checked: "Checked", conflict: "Conflict") -> str:
     """
     subject = [conflict.facts.get(key) for key in ("regime", "usage", "forbidden", "state", "disagreement")]
     # Added later: fingerprints of before must not change.
-    subject += [conflict.facts[key] for key in ("combination", "dataset") if key in conflict.facts]
+    subject += [conflict.facts[key] for key in ("combination", "dataset", "store") if key in conflict.facts]
     content = [checked.dataset, checked.solution, conflict.rule, conflict.column, subject]
     return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()

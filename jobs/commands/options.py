@@ -142,15 +142,16 @@ def names(text: str) -> list[str]:
 
 
 def declared(entries: tuple[str, ...]) -> dict[str, Any]:
-    """Facts from the command line: purposes and regions may be given several times. Raises ``PolicyError``."""
+    """Facts from the command line: those that are lists may be given several times. Raises ``PolicyError``."""
     found: dict[str, Any] = {}
-    names = {"region": "regions", "regions": "regions", "purpose": "purposes", "purposes": "purposes"}
+    lists = ("regions", "purposes", "restricted_uses", "age_groups")
+    names = {spelling: name for name in lists for spelling in (name, name[:-1])}
     for entry in entries:
         ((key, value),) = pairs((entry,), "fact").items()
         if key in names:
             found.setdefault(names[key], []).extend(part.strip() for part in value.split(",") if part.strip())
         else:
-            found[key] = value
+            found[key] = int(value) if key == "retention_days" and value.isdigit() else value
     from clearance.governance.decisions import read_facts
 
     read_facts(found)  # a misspelt fact is told before Spark starts

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import PolicyError
-from clearance.governance.decisions import decide
+from clearance.governance.decisions import decide, read_facts
 from clearance.governance.declarations import declaration_conflicts, disagreements, with_declared
 from clearance.governance.labels import Label
 from clearance.governance.manifest import Manifest, load_manifest
@@ -68,7 +68,14 @@ def test_a_draft_is_valid_and_agrees_with_its_scan(tmp_path: Path) -> None:
 def test_what_is_declared_is_a_fact(tmp_path: Path) -> None:
     data = set_property(set_property(content(), "purposes", ["functional.service"]), "residency", ["eu"])
     data = set_property(data, "provenance", {"source": "CRM export", "reputation": "trusted"})
-    assert read(tmp_path, data).facts() == {"purposes": ["functional.service"], "regions": ["eu"]}
+    data = set_property(data, "obsoleteFrom", date(2031, 1, 31))
+    data = set_property(set_property(data, "ageGroups", ["adults"]), "restrictedUses", [])
+    found = read(tmp_path, data).facts()
+    assert found == {
+        "purposes": ["functional.service"], "regions": ["eu"], "source": "CRM export", "reputation": "trusted",
+        "obsolete_from": "2031-01-31", "age_groups": ["adults"], "restricted_uses": [],
+    }  # fmt: skip
+    assert read_facts(found).obsolete_from == "2031-01-31"
     assert read(tmp_path, content()).facts() == {}
 
 
