@@ -17,7 +17,7 @@ from clearance.governance.identity import dataset_identity
 from clearance.governance.solutions import Names, as_names
 from clearance.governance.strict_yaml import Strict
 
-Operation = Literal["detokenize", "crosswalk"]
+Operation = Literal["detokenize", "crosswalk", "rekey"]
 
 STDIN = "stdin"
 """The name under which values and texts that belong to no dataset are asked for."""

@@ -101,9 +101,12 @@ class Desk:
 
         return load_signing_key(Path(self.signing_key_file) if self.signing_key_file else default_signing_path())
 
-    def readers(self) -> tuple[Tokens, ...]:
-        """Where tokens of every domain are read that this desk knows; its own comes first."""
-        return self.tokens().one_by_one()
+    def readers(self, *, alone: bool = False) -> tuple[Tokens, ...]:
+        """Where tokens of every domain are read that this desk knows; its own comes first.
+
+        ``alone``: those of the key that writes, and of no other.
+        """
+        return tuple(replace(each, alone=alone) for each in self.tokens().one_by_one())
 
     def under(self, run: JobRun) -> "Desk":
         """The same desk for runs that belong to ``run``."""

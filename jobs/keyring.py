@@ -31,19 +31,18 @@ def audited(
 
 
 def datasets_of(registry: Registry, kid: str) -> list[dict[str, Any]]:
-    """The protected datasets on record that a key wrote, and what its end means for each.
+    """The protected datasets on record whose newest protection a key wrote, and what its end means for each.
 
     ``irreversible``: columns that nobody can open without it. The rest keeps its tokens, but they can't be
     recomputed, verified, or joined by new data.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for row in registry.rows("protections"):
-        if kid not in key_ids(row):
-            continue
-        lost = {c["path"] for c in row["columns"] or () if (c.get("method") or {}).get("name") in _IRREVERSIBLE}
-        entry = found.setdefault(row["dataset"], {"dataset": row["dataset"], "irreversible": set()})
-        entry["irreversible"] |= lost
-    return [{**entry, "irreversible": sorted(entry["irreversible"])} for _, entry in sorted(found.items())]
+    newest = {row["dataset"]: row for row in registry.rows("protections")}
+    found = []
+    for dataset, row in sorted(newest.items()):
+        if kid in key_ids(row):
+            lost = {c["path"] for c in row["columns"] or () if (c.get("method") or {}).get("name") in _IRREVERSIBLE}
+            found.append({"dataset": dataset, "irreversible": sorted(lost)})
+    return found
 
 
 def key_ids(row: Mapping[str, Any]) -> frozenset[str]:

@@ -123,9 +123,12 @@ def opened_frame(
     leaves: tuple[OpenLeaf, ...],
     readers: tuple[Tokens, ...],
     record: SignedRecord,
-    to: Tokens | None = None,
+    *,
+    again: bool = False,
 ) -> "DataFrame":
-    """The dataset with its leaves opened, or with ``to`` under another key: lazy, types as they were before.
+    """The dataset with its leaves opened, or with ``again`` under the key that writes now: lazy.
+
+    Types are as they were before protection; under another key they stay as they are.
 
     Values take the record columns away, which speak of protected records; other tokens keep them.
     """
@@ -133,14 +136,14 @@ def opened_frame(
     from pyspark.sql.types import StructField, StructType
 
     source = dataset.frame
-    frame = readable_frame(source, with_records=to is not None)
+    frame = readable_frame(source, with_records=again)
     plain = StructType(
         [StructField(f.name, f.dataType, f.nullable, kept_metadata(f, f.dataType)) for f in frame.schema.fields]
     )
-    work = Opening(leaves, readers, to)
+    work = Opening(leaves, readers, again)
     opened = map_batches(frame, work, plain, "opening")
     opened = cast_back(opened, source.schema, {leaf.steps[0].name for leaf in leaves})
-    if to is not None:
+    if again:
         return opened
     before = {leaf.path: record.leaves[leaf.path]["type_before"] for leaf in leaves if leaf.path in record.leaves}
     types = {leaf.steps[0].name: before[leaf.path] for leaf in leaves if len(leaf.steps) == 1 and leaf.path in before}

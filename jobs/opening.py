@@ -93,16 +93,16 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A worker that writes values where tokens stood, or with ``to`` the tokens of another key or domain."""
+    """A worker that writes values where tokens stood, or with ``again`` the tokens of the key that writes now."""
 
     leaves: tuple[OpenLeaf, ...]
     tokens: tuple[Tokens, ...]
-    to: Tokens | None = None
+    again: bool = False
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         opener: Opener | None = None
         for batch in batches:
-            opener = opener or Opener([each.open() for each in self.tokens], self.to.open() if self.to else None)
+            opener = opener or Opener([each.open() for each in self.tokens], again=self.again)
             arrays = []
             for position, name in enumerate(batch.schema.names):
                 under = [leaf for leaf in self.leaves if leaf.steps[0].name == name]
@@ -112,11 +112,14 @@ class Opening:
 
 
 class Opener:
-    """Counts and opens with the tokenizers of one process; ``to`` makes the tokens that replace the old ones."""
+    """Counts and opens with the tokenizers of one process; ``to`` makes the tokens that replace the old ones.
 
-    def __init__(self, readers: "Sequence[Tokenizer]", to: "Tokenizer | None" = None) -> None:
+    ``again``: each reader does, with the key that it writes with now.
+    """
+
+    def __init__(self, readers: "Sequence[Tokenizer]", to: "Tokenizer | None" = None, *, again: bool = False) -> None:
         self._readers = readers
-        self._to = to
+        self._writers = readers if again else None if to is None else [to] * len(readers)
 
     def count(self, leaf: OpenLeaf, values: pa.Array, counts: Counts) -> npt.NDArray[np.bool_]:
         """Adds what the values hold to ``counts``; says which of them would show something."""
@@ -159,20 +162,20 @@ class Opener:
             opened = self._restored(leaf, values)
             if opened.null_count != values.null_count:
                 raise ProtectionError(f"{leaf.path} changed after it was counted", hint="run again")
-            if self._to is None:
+            if self._writers is None:
                 return opened
-            return apply(parse_method(leaf.method), opened, leaf.entity_type, self._to)
+            return apply(parse_method(leaf.method), opened, leaf.entity_type, self._writers[leaf.reader])
         encoded = pc.dictionary_encode(values)
         distinct = encoded.dictionary.cast(pa.string())
         changed, rest = distinct, np.ones(len(distinct), np.bool_)
-        for reader in self._readers:
+        for number, reader in enumerate(self._readers):
             types = reader.verified_types(distinct, REVERSIBLE)
             for entity_type in types.unique().drop_null().to_pylist():
                 own = pc.fill_null(pc.equal(types, entity_type), False)
                 rest &= ~np.asarray(own)
                 if leaf.wants(entity_type):
                     opened = reader.reverse(distinct.filter(own))
-                    new = opened if self._to is None else self._to.encrypt(opened, entity_type)
+                    new = opened if self._writers is None else self._writers[number].encrypt(opened, entity_type)
                     changed = pc.replace_with_mask(changed, own, new)
         texts = dict(self._texts(distinct, rest))
         if texts:
@@ -195,9 +198,9 @@ class Opener:
         }
 
     def _again(self, entity_type: str, written: str, reader: int) -> str:
-        if self._to is None:
+        if self._writers is None:
             raise ProtectionError("there is no other domain or key", hint="report this")
-        return self._to.reversible_token(self._value(written, reader), entity_type)
+        return self._writers[reader].reversible_token(self._value(written, reader), entity_type)
 
     def _value(self, written: str, reader: int) -> str:
         value = texts_of(self._readers[reader].reverse(pa.array([written], pa.string())))[0]
@@ -209,11 +212,11 @@ class Opener:
         def change(token: Token, written: str) -> str | None:
             if token.reader is None or token.kind != REVERSIBLE or not leaf.wants(token.entity_type):
                 return None
-            if self._to is not None:
+            if self._writers is not None:
                 return self._again(token.entity_type, written, token.reader)
             return self._value(written, token.reader)
 
-        return changed_tokens(text, self._readers, change, spelled=self._to is None)
+        return changed_tokens(text, self._readers, change, spelled=self._writers is None)
 
     def _restored(self, leaf: OpenLeaf, values: pa.Array) -> pa.Array:
         method = parse_method(leaf.method or {})

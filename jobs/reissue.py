@@ -52,7 +52,11 @@ def labels_with_values(changed: Changed, policy: Policy) -> dict[str, Label]:
 
 @dataclass(frozen=True)
 class Publication:
-    """What is published and filed beside the data: labels by path, the label of all, and why."""
+    """What is published and filed beside the data: labels by path, the label of all, and why.
+
+    ``policy``: digest and path of the policy that gave the labels, where it is not the desk's. ``properties``: of the
+    table, beside those of its label.
+    """
 
     target: Target
     kind: str
@@ -66,6 +70,8 @@ class Publication:
     why: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, Sequence[str]] = field(default_factory=dict)
     edges: Sequence[ColumnEdge] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish_opened(
@@ -117,7 +123,7 @@ def publish_as(
         staged,
         target,
         partitions=what.partitions,
-        properties={**table_properties(label), **origin},
+        properties={**table_properties(label), **origin, **what.properties},
         column_metadata={name: table_properties(combine(below, policy.levels)) for name, below in by_column.items()},
         expected_version=expected,
         sidecar={"label": label.to_dict(), **origin},
@@ -147,6 +153,7 @@ def publish_as(
         types=what.types,
         looked=what.looked,
     )
+    label_row |= what.policy
     # The label comes last: without the rest there is none.
     rows = [("datasets", dataset_row), *(more(observed) if more else ()), ("labels", label_row)]
     for table, row in rows:

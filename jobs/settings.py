@@ -82,7 +82,10 @@ def read_detection(
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Where the key is and which join scope tokens are made in. Holds no secret."""
+    """Where the key is and which join scope tokens are made in. Holds no secret.
+
+    ``alone``: keys that only read are left out, so that their tokens are strangers.
+    """
 
     key: KeyReference
     domain: str = "default"
@@ -90,6 +93,7 @@ class Tokens:
     by_type: tuple[tuple[str, str], ...] = ()
     by_column: tuple[tuple[str, str], ...] = ()
     everywhere: bool = False
+    alone: bool = False
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -103,7 +107,11 @@ class Tokens:
 
     def one_by_one(self) -> "tuple[Tokens, ...]":
         """Each domain for itself, to open the tokens of all."""
-        return tuple(Tokens(self.key, name, self.region) for name in self.domains)
+        return tuple(self.within(name) for name in self.domains)
+
+    def within(self, domain: str) -> "Tokens":
+        """The same for one domain alone, whatever the column or type."""
+        return Tokens(self.key, domain, self.region)
 
     def looking(self) -> "Tokens":
         """The same for whoever only looks: the tokens of every declared domain count, wherever they stand."""
@@ -114,10 +122,11 @@ class Tokens:
         from clearance.tokenization.domains import DomainTokenizer
         from clearance.tokenization.tokens import Tokenizer
 
+        ring = self.key.open().alone() if self.alone else self.key.open()
         if self.domains == (self.domain,):
-            return Tokenizer(self.key.open(), self.domain, region=self.region)
+            return Tokenizer(ring, self.domain, region=self.region)
         return DomainTokenizer(
-            self.key.open(),
+            ring,
             self.domain,
             region=self.region,
             by_type=dict(self.by_type),

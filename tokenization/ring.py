@@ -87,6 +87,26 @@ class _SameInAllDomains:
         return False
 
 
+class _Alone:
+    """One key of other roots."""
+
+    __slots__ = ("__kid", "__roots")
+
+    def __init__(self, roots: Roots, kid: str) -> None:
+        self.__roots = roots
+        self.__kid = kid
+
+    @property
+    def kids(self) -> frozenset[str]:
+        return frozenset((self.__kid,))
+
+    def root(self, kid: str, domain: str) -> bytes:
+        return self.__roots.root(kid, domain)
+
+    def has(self, kid: str, scope: str) -> bool:
+        return self.__roots.has(kid, scope)
+
+
 class KeyRing:
     """Root secrets by key id. The primary one writes, all of them read.
 
@@ -162,6 +182,10 @@ class KeyRing:
     def writing_with(self, kid: str) -> "KeyRing":
         """The same ring with ``kid`` as the writing key, so that a run keeps its key while others rotate."""
         return KeyRing(self.__roots, kid)
+
+    def alone(self) -> "KeyRing":
+        """The same ring without the keys that only read: it knows what the writing key made, and nothing else."""
+        return KeyRing(_Alone(self.__roots, self.__primary), self.__primary)
 
     def sign(self, purpose: str, payload: bytes) -> str:
         """Signature ``sg1_{kid}_{mac}`` over ``payload``: HMAC-SHA256, whole, in base32. Holders of the

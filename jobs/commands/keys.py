@@ -224,6 +224,7 @@ def import_tink(file: Path, reason: str, key_file: str | None, keys: str | None,
 
 
 command.add_command(moving.crosswalk)
+command.add_command(moving.rekey)
 
 
 def _list(key_file: str | None, keys: str | None, output: str) -> int:

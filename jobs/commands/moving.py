@@ -1,12 +1,15 @@
-"""``clearance keys crosswalk``: tokens between domains and keys."""
+"""``clearance keys crosswalk`` and ``clearance keys rekey``: tokens between domains and keys."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from clearance.jobs.commands import options
-from clearance.jobs.commands.output import emit
+from clearance.jobs.commands.output import emit, table
 from clearance.jobs.commands.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 where = options.stacked(
     click.option("--to", required=True, metavar="TARGET", help="Path, URI or table of the result."),
@@ -78,3 +81,63 @@ def crosswalk(
     progress.say("published", dataset=to, version=done.version)
     emit(done.to_dict(), output, lambda told: click.echo(f"{told['dataset']}  {told['rows']:,} tokens mapped"))
     return 0
+
+
+@click.command("rekey")
+@click.argument("dataset")
+@click.option("--to", metavar="TARGET", help="Path, URI or table of the result. [default: where it is]")
+@click.option(
+    "--source",
+    metavar="SOURCE",
+    help="What it was protected from, for one-way tokens. Reading and detection options are this one's then.",
+)
+@click.option("--purpose", required=True, help="What it is for, as a grant of the policy names it.")
+@click.option("--reason", required=True, help="Why now: a case or ticket, no personal data. It goes into the audit.")
+@shared
+@options.detection
+def rekey(
+    dataset: str,
+    to: str | None,
+    source: str | None,
+    purpose: str,
+    reason: str,
+    output: str,
+    log_format: str,
+    **given: Any,
+) -> int:
+    """Move the protected DATASET to the key that writes now, in one pass.
+
+    Reversible tokens and format-preserving columns are opened and made again, for whom a grant allows the operation
+    `rekey`, on record, proved, with the label as it was. One-way tokens can't be opened: they are refused by name,
+    unless --source gives the data, unchanged since, to protect again.
+    """
+    from clearance.jobs.datasets import Reference
+    from clearance.jobs.rekey_task import rekey as work
+    from clearance.jobs.session import get_session
+    from clearance.jobs.staging import Target
+
+    desk = options.desk(given)
+    reference = Reference(dataset) if source else options.reference(dataset, given)
+    values = options.reference(source, given) if source else None
+    target = Target(to if to is not None else dataset)
+    target.check_writable()
+    desk.tokens()
+    desk.signing_key()
+    for each in (reference, values):
+        if each is not None:
+            each.check()
+    progress = Progress(log_format)
+    progress.say("starting Spark")
+    spark = get_session()
+    progress.say("moving", dataset=dataset)
+    done = work(spark, reference, desk, purpose=purpose, reason=reason, target=target, source=values)
+    progress.say("published", dataset=target.text, version=done.version)
+    emit(done.to_dict(), output, _print_rekeyed)
+    return 0
+
+
+def _print_rekeyed(told: "Mapping[str, Any]") -> None:
+    click.echo(f"{told['dataset']}  version {told['version']}  {told['rows']:,} rows  key {told['key_id']}")
+    rows = [[path, kind, f"{n:,}"] for path, kinds in told["moved"].items() for kind, n in kinds.items()]
+    if rows:
+        table(["column", "entity type", "moved"], rows, indent="  ")

@@ -1,0 +1,340 @@
+"""Rekey as a job: a protected dataset under the key that writes now, in one pass, by grant, proved and published.
+
+Reversible tokens and columns encrypted in their format are opened and made again in the workers; no value is shown or
+written. One-way tokens, and what other keyed methods made, can't be opened: the source that they were made from gives
+them, or they are refused by name.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from clearance.errors import ProtectionError, PublishError
+from clearance.governance.envelopes import seal
+from clearance.governance.labels import Label
+from clearance.governance.lineage_facets import ColumnEdge
+from clearance.governance.observation import Observation
+from clearance.governance.standing import column_labels, column_types, standing
+from clearance.jobs import records
+from clearance.jobs.asking import Asking, asking
+from clearance.jobs.datasets import Dataset, Reference, open_dataset
+from clearance.jobs.desk import Desk
+from clearance.jobs.failures import value_free
+from clearance.jobs.key_check import require_keys_on_workers
+from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable
+from clearance.jobs.opening import FINAL, OPEN, SHOWN, Counts, OpenLeaf, foreseen
+from clearance.jobs.plans import plan_protection
+from clearance.jobs.proof import SIGNED, canonical
+from clearance.jobs.protect_task import protect, sweep
+from clearance.jobs.published import require_apart
+from clearance.jobs.reissue import Publication, publish_as
+from clearance.jobs.rekeying import require_moved
+from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, scan
+from clearance.jobs.signed import enrol, published_content
+from clearance.jobs.signed_record import SignedRecord, signed_record
+from clearance.jobs.staging import Target
+from clearance.version import __version__
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_KEYED = ("date_shift", "noise", "surrogate")
+_CONSTRAINT = "delta.constraints.not_null_"
+
+
+@dataclass(frozen=True)
+class Rekeyed:
+    """A dataset under the key that writes now, as it was published and recorded.
+
+    ``moved``: how much was made again, by column and entity type; empty where the source was protected again.
+    """
+
+    source: str
+    target: str
+    version: str
+    rows: int
+    kid: str
+    moved: dict[str, dict[str, int]]
+    label: dict[str, Any]
+    grant: str
+    run_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "source": self.source,
+            "dataset": self.target,
+            "version": self.version,
+            "rows": self.rows,
+            "key_id": self.kid,
+            "moved": self.moved,
+            "label": self.label,
+            "grant": self.grant,
+            "run_id": self.run_id,
+        }
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The dataset as it is: its signed record, the row of its label, and where it goes."""
+
+    dataset: Dataset
+    record: SignedRecord
+    label: dict[str, Any]
+    target: Target
+
+
+def rekey(
+    spark: "SparkSession",
+    what: Reference | Dataset,
+    desk: Desk,
+    *,
+    purpose: str,
+    reason: str,
+    target: Target | None = None,
+    source: Reference | Dataset | None = None,
+) -> Rekeyed:
+    """Moves a protected dataset to the key that writes now: to ``target``, or (a Delta table) where it is.
+
+    Needs a grant whose operations name ``rekey``. ``source``: what it was protected from, for one-way tokens; it must
+    be as it was then, and is protected again by the same methods. Run again it gives the same. Raises
+    ``RefusedError`` without a grant, ``ProtectionError`` for what can't be moved; the target is as it was then.
+    """
+    tokens = desk.tokens()
+    desk.signing_key()
+    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    target = target or Target(dataset.reference.text)
+    target.check_writable()
+    in_place = target.key == dataset.reference.key
+    if not in_place:
+        require_apart(dataset.reference, target)
+    target.require_ours(spark)
+    sweep(desk, target)
+    require_keys_on_workers(spark, tokens)
+    where = dataset.reference.key
+    with asking(desk, "rekey", where, purpose=purpose, reason=reason, spark=spark) as ask:
+        if in_place and str(target.version(spark)) != dataset.version:
+            raise PublishError(f"{target.text} is not read at its newest version", hint="leave out --version")
+        before = _on_record(desk, dataset, target)
+        if source is not None:
+            return _from_source(spark, before, source, desk, ask)
+        return _moved(spark, before, desk, ask)
+
+
+def _on_record(desk: Desk, dataset: Dataset, target: Target) -> _Before:
+    """Raises ``ProtectionError`` without a signed record or a label that speaks for the data."""
+    record = signed_record(desk, dataset)
+    if record.problem:
+        raise ProtectionError(
+            f"{dataset.reference.text}: {record.problem}", hint="protect its source again: clearance protect"
+        )
+    told = standing(desk.registry, dataset.reference.identity)
+    if told.label is None or told.state == "changed":
+        raise ProtectionError(f"{dataset.reference.text} has no label that speaks for it", hint="scan it first")
+    return _Before(dataset, record, told.label, target)
+
+
+def _moved(spark: "SparkSession", before: _Before, desk: Desk, ask: Asking) -> Rekeyed:
+    dataset, readers = before.dataset, desk.readers()
+    _require_no_other_methods(before.record)
+    leaves = leaves_to_open(dataset, desk, before.record, (), ())
+    counts = _without_current(dataset, leaves, desk, counted(dataset, leaves, readers))
+    require_openable(counts, what=dataset.reference.text)
+    opened = foreseen(counts, (OPEN,))
+    leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
+    ask.allow({path: frozenset(kinds) for path, kinds in opened.items()}, counts["", SHOWN, ""], opened)
+    staged, expected = before.target.staged(ask.run.run_id), before.target.version(spark)
+    with ask.deed("rekey", opened, before.target.key) as told:
+        try:
+            frame = opened_frame(dataset, leaves, readers, before.record, again=True)
+            staged.write(frame, dataset.partitions, dataset.reference.text)
+            rows = require_moved(dataset.frame, staged.read(spark), leaves, readers)
+            ask.run.inputs = [records.source_of(dataset)]
+
+            def more(observed: Observation) -> list[tuple[str, dict[str, Any]]]:
+                return [("protections", _record(spark, before, desk, ask, opened, rows, observed))]
+
+            publication = _publication(spark, before, opened, rows)
+            version = publish_as(spark, staged, publication, desk, ask.run, expected, told, more)
+        finally:
+            staged.remove(spark)
+    ask.run.facts = {"rows": rows, "moved": opened, "grant": ask.grant}
+    return _told(before, desk, ask, version, rows, opened, publication.label)
+
+
+def _from_source(
+    spark: "SparkSession", before: _Before, source: Reference | Dataset, desk: Desk, ask: Asking
+) -> Rekeyed:
+    """Protects the source again, when that is sure to give the dataset that is on record, under another key."""
+    dataset = open_dataset(spark, source) if isinstance(source, Reference) else source
+    row = before.record.row
+    if row["source"] != dataset.reference.key:
+        raise ProtectionError(
+            f"{before.dataset.reference.text} was not made from {dataset.reference.text}",
+            hint=f"it was made from {row['source']}",
+        )
+    if row["statement"].get("prepared"):
+        raise ProtectionError(
+            f"{before.dataset.reference.text} was made from prepared data", hint="run its plan again: clearance run"
+        )
+    if str(row["source_version"]) != str(dataset.version):
+        raise ProtectionError(
+            f"{dataset.reference.text} changed since it was protected", hint="protect it again: clearance protect"
+        )
+    scanned = scan(spark, dataset, desk.under(ask.run))
+    _require_same_plan(scanned, row, dataset, desk)
+    types = column_types(before.label)
+    leaves = [leaf for leaf in row["columns"] if leaf["how"] in ("cells", "spans")]
+    columns = {
+        leaf["path"]: frozenset(types.get(leaf["path"], ())) | ({leaf["entity_type"]} - {None}) for leaf in leaves
+    }
+    ask.allow(columns, int(row["rows"]), {})
+    with ask.deed("rekey", {}, before.target.key) as told:
+        done = protect(spark, dataset, before.target, desk.under(ask.run), scanned=scanned)
+        told["facts"] = {"version": done.version, "protected_by": done.run_id}
+    ask.run.facts = {"rows": done.rows, "grant": ask.grant}
+    return _told(before, desk, ask, done.version, done.rows, {}, done.label)
+
+
+def _require_same_plan(scanned: Scanned, row: "dict[str, Any] | Any", dataset: Dataset, desk: Desk) -> None:
+    plan = plan_protection(
+        scanned.scan.leaves,
+        as_proved(scanned.scan, desk),
+        desk.policy,
+        partitions=dataset.partitions,
+        proved=proved_methods(scanned.scan, desk),
+    )
+    now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}
+    then = {leaf["path"]: leaf for leaf in row["columns"]}
+    other = sorted(path for path in now.keys() | then.keys() if now.get(path) != then.get(path))
+    if other:
+        raise ProtectionError(
+            f"protecting {dataset.reference.text} today would not give what is on record: {', '.join(other[:5])}",
+            hint="the policy or the detectors changed since: protect it again with clearance protect",
+        )
+
+
+def _require_no_other_methods(record: SignedRecord) -> None:
+    columns = sorted(path for path, leaf in record.leaves.items() if leaf["method"].get("name") in _KEYED)
+    if columns:
+        raise ProtectionError(
+            f"columns whose method can't be opened stay under their key: {', '.join(columns)}",
+            hint="name the source that they were made from: --source",
+        )
+
+
+def _without_current(dataset: Dataset, leaves: tuple[OpenLeaf, ...], desk: Desk, counts: Counts) -> Counts:
+    """The counts without one-way tokens of the key that writes now. Raises ``ProtectionError`` for those of others."""
+    if not any(n for (_, fact, _), n in counts.items() if fact == FINAL):
+        return counts
+    tokens = tuple(leaf for leaf in leaves if leaf.method is None)
+    current = counted(dataset, tokens, desk.readers(alone=True))
+    left: Counts = Counter(counts)
+    for (path, fact, kind), n in current.items():
+        if fact == FINAL:
+            left[path, fact, kind] -= n
+    stuck = sorted({path for (path, fact, _), n in left.items() if fact == FINAL and n})
+    if stuck:
+        raise ProtectionError(
+            f"one-way tokens can't be moved to another key: {', '.join(stuck)}",
+            hint="name the source that they were made from: --source",
+        )
+    return left
+
+
+def _publication(spark: "SparkSession", before: _Before, opened: dict[str, dict[str, int]], rows: int) -> Publication:
+    source, row = before.dataset.reference.identity, before.label
+    labels = column_labels(row)
+    return Publication(
+        before.target,
+        row["kind"],
+        labels,
+        Label.from_dict(row["label"]),
+        rows,
+        source,
+        before.dataset.partitions,
+        row["facts"] or {},
+        row["looked"] or {},
+        row["reasons"] or {},
+        column_types(row),
+        [
+            ColumnEdge(
+                path,
+                source,
+                path,
+                identity=path not in opened,
+                masking=path in opened,
+                description="under another key" if path in opened else "",
+            )
+            for path in labels
+        ],
+        {name: row[name] for name in ("policy_digest", "policy_path")},
+        _constraints(spark, before.dataset),
+    )
+
+
+def _constraints(spark: "SparkSession", dataset: Dataset) -> dict[str, str]:
+    """What keeps nulls out of its columns, as a protection wrote it (``protect_task.py``)."""
+    if dataset.format != "delta":
+        return {}
+    with value_free(f"looking at {dataset.reference.text}", hint="check the dataset"):
+        details = spark.sql(f"DESCRIBE DETAIL {Target(dataset.reference.text).identifier}").head()
+    told = (details["properties"] if details is not None else None) or {}
+    return {name: value for name, value in told.items() if name.startswith(_CONSTRAINT)}
+
+
+def _record(
+    spark: "SparkSession",
+    before: _Before,
+    desk: Desk,
+    ask: Asking,
+    opened: dict[str, dict[str, int]],
+    rows: int,
+    observed: Observation,
+) -> dict[str, Any]:
+    """The row of ``protections``: the statement it had, of the same source, with the key and proof of today."""
+    ring, signer, old, then = desk.tokens().key.open(), desk.signing_key(), before.record.row, before.dataset
+    told = old["statement"]
+    statement = {
+        **told,
+        "target": {"dataset": before.target.key, **published_content(spark, before.target, observed)},
+        "keys": {**(told.get("keys") or {}), "ids": [ring.primary]},
+        "proof": {
+            "rows": rows,
+            "checked_cells": sum(n for kinds in opened.values() for n in kinds.values()),
+            "checked_texts": 0,
+            "recomputed": sorted(opened),
+            "suppressed_records": 0,
+            "holds": True,
+            "failures": [],
+        },
+        "digests": {**told.get("digests", {}), "clearance": __version__},
+        "observation": observed.to_dict(),
+        "run_id": ask.run.run_id,
+        "at": datetime.now(UTC).isoformat(),
+        "rekeyed": {"dataset": then.reference.key, "version": str(then.version or ""), "ids": [before.record.kid]},
+    }
+    enrol(desk.registry, desk.audit, signer, run_id=ask.run.run_id)
+    content = str(statement["target"]["sha256"])
+    kept = ("source", "source_version", "columns", "policy_digest", "engine_digest")
+    return {
+        **{name: old[name] for name in kept},
+        "dataset": before.target.key,
+        "version": observed.version,
+        "statement": statement,
+        "signature": ring.sign(SIGNED, canonical(statement)),
+        "envelope": seal(before.target.key, content, statement, signer.sign, signer.public_pem),
+        "rows": rows,
+    }
+
+
+def _told(
+    before: _Before, desk: Desk, ask: Asking, version: str, rows: int, moved: dict[str, dict[str, int]], label: Label
+) -> Rekeyed:
+    kid, grant = desk.tokens().key.open().primary, ask.grant or ""
+    where = before.dataset.reference.key
+    return Rekeyed(where, before.target.key, version, rows, kid, moved, label.to_dict(), grant, ask.run.run_id)
+
+
+__all__ = ["Rekeyed", "rekey"]
