@@ -14,7 +14,9 @@ from clearance.governance.policy import Policy
 from clearance.governance.solutions import Names, Solution, Text
 from clearance.governance.strict_yaml import Strict, validate
 
-State = Literal["current", "changed", "unlabelled", "unreadable", "sampled", "overlooked", "unproved", "other-policy"]
+State = Literal[
+    "current", "changed", "unlabelled", "unreadable", "sampled", "overlooked", "unproved", "other-policy", "derived"
+]
 Outcome = Literal["clear", "conflict", "escalated", "undecidable"]
 
 _EXIT_CODES: dict[Outcome, ExitCode] = {

@@ -26,10 +26,12 @@ _STATES: dict[str, str] = {
     "or accept that in the policy (rules: text_without_model)",
     "sampled": "only a sample was scanned, which can refuse but not clear: scan all of it, "
     "or accept what such a sample proves in the policy (rules: sampled_scans)",
+    "derived": "nobody scanned it: its lineage can refuse but not clear it: scan it, "
+    "or accept labels from complete lineage in the policy (rules: derived_labels)",
     "unproved": "the protection of this dataset has no passed proof: protect it again",
 }
 #: States in which the stored label still speaks for the data, so that a conflict on it is definite.
-_LABEL_HOLDS = frozenset({"current", "sampled", "overlooked"})
+_LABEL_HOLDS = frozenset({"current", "sampled", "overlooked", "derived"})
 
 
 def decide(

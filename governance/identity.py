@@ -95,6 +95,30 @@ def dataset_identity(ref: str, kind: Kind = "auto", *, base: Path | None = None)
     return _path(ref, base)
 
 
+def event_identity(namespace: str, name: str) -> DatasetIdentity:
+    """The identity behind a namespace and name of an OpenLineage event, whoever wrote it.
+
+    The same dataset gets the same key as by :func:`dataset_identity`, so that what others did to it is found. A
+    namespace that is no URI (``food_delivery``) is put under ``lineage:/``. Raises UsageError as it does.
+    """
+    if not namespace.strip() or not name.strip():
+        raise UsageError("An event names a dataset without a namespace or a name.", hint="Correct its producer.")
+    if any(unicodedata.category(c) == "Cc" for c in namespace + name):
+        raise UsageError("An event's dataset name holds a control character.", hint="Correct its producer.")
+    if namespace == "frame":
+        return dataset_identity(name, "frame")
+    catalog = os.environ.get("CLEARANCE_CATALOG", "").rstrip("/")
+    if namespace.rstrip("/") in {"table", catalog} - {""} and _TABLE.fullmatch(name):
+        return _table(name)
+    if namespace.rstrip("/") in {"file", "file:"}:
+        return _path("/" + name.removeprefix("file:").lstrip("/"), None)
+    place = namespace.rstrip("/")
+    if not _SCHEME.match(place + "/"):
+        place += ":" if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", place) else ""
+        place = place if place.endswith(":") else f"lineage:/{place}"
+    return _uri(f"{place}/{name.lstrip('/')}")
+
+
 def _guess(ref: str, base: Path | None) -> Kind:
     if ref.startswith("table:"):
         return "table"

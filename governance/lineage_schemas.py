@@ -72,6 +72,12 @@ def _check(reference: str, instance: object, where: str) -> None:
         raise LineageError(f"The lineage {where} breaks OpenLineage's rule {error.validator} at /{path}.")
 
 
+def check_dataset(dataset: Mapping[str, Any]) -> None:
+    """Raise LineageError unless each facet of a dataset follows the schema it names."""
+    for name, facet in dataset.get("facets", {}).items():
+        _check(facet["_schemaURL"], facet, name)
+
+
 def _facets(event: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for owner in ("run", "job"):
         for name, facet in event[owner].get("facets", {}).items():

@@ -193,6 +193,7 @@ class Rules(Strict):
 
     ``text_without_model``: text in which no model looked for names and places may be cleared all the same.
     ``sampled_scans``: a dataset of which only a sample was scanned may be cleared if the sample proved this much.
+    ``derived_labels``: a dataset that nobody scanned may be cleared by the label that its lineage gives it.
     """
 
     hosting: HostingRule
@@ -202,6 +203,7 @@ class Rules(Strict):
     purposes: bool = False
     text_without_model: bool = False
     sampled_scans: SampledScans | None = None
+    derived_labels: bool = False
     environments: dict[Text, Names] = Field(default_factory=dict)
     restricted_uses: bool = False
     stores: dict[Text, Text] = Field(default_factory=dict)

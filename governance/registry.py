@@ -19,6 +19,7 @@ from clearance.governance import rows as _rows
 from clearance.governance.tables import TABLES, Table
 
 Row = dict[str, Any]
+Equal = str | int | bool | Sequence[str]
 
 # deltalake's own retries come without a pause: ten writers at once ran out of them.
 _OWN_RETRIES = 5
@@ -155,8 +156,8 @@ class Registry:
                 return int(commit["version"])
         return None
 
-    def rows(self, table: str, columns: Iterable[str] | None = None, **equals: str | int | bool) -> list[Row]:
-        """Rows whose columns equal the given ones, oldest first; ``[]`` where there is no such table.
+    def rows(self, table: str, columns: Iterable[str] | None = None, **equals: Equal) -> list[Row]:
+        """Rows whose columns equal the given ones (of several: any), oldest first; ``[]`` where there is no table.
 
         ``columns`` narrows what is read. JSON columns come back parsed, times as aware datetimes in UTC.
         """
@@ -164,9 +165,7 @@ class Registry:
         opened = self.open(table)
         return [] if opened is None else self.scan(opened, spec, columns, **equals)
 
-    def scan(
-        self, table: Any, spec: Table, columns: Iterable[str] | None = None, **equals: str | int | bool
-    ) -> list[Row]:
+    def scan(self, table: Any, spec: Table, columns: Iterable[str] | None = None, **equals: Equal) -> list[Row]:
         """:meth:`rows` of a table that is open already, at the version it was opened at."""
         wanted = list(spec.columns) if columns is None else [*columns]
         for name in [*wanted, *equals]:
@@ -185,7 +184,7 @@ class Registry:
         # A column that came with a later version of Clearance is empty in older rows.
         return [{name: row.get(name) for name in wanted} for row in decoded]
 
-    def latest(self, table: str, columns: Iterable[str] | None = None, **equals: str | int | bool) -> Row | None:
+    def latest(self, table: str, columns: Iterable[str] | None = None, **equals: Equal) -> Row | None:
         """The newest row whose columns equal the given ones, or None."""
         found = self.rows(table, columns, **equals)
         return found[-1] if found else None
@@ -195,7 +194,7 @@ class Registry:
         table: str,
         key: str = "dataset",
         columns: Iterable[str] | None = None,
-        **equals: str | int | bool,
+        **equals: Equal,
     ) -> dict[str, Row]:
         """The newest row for each value of ``key``, in the order of the keys."""
         wanted = None if columns is None else dict.fromkeys([key, *columns])

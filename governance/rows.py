@@ -87,10 +87,19 @@ def decode(spec: Table, table: Any) -> list[dict[str, Any]]:
     return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def predicate(equals: Mapping[str, str | int | bool]) -> str | None:
-    """The SQL condition for these equalities; quotes in strings are doubled, names come from our schemas."""
+def predicate(equals: Mapping[str, str | int | bool | Sequence[str]]) -> str | None:
+    """The SQL condition for these equalities; quotes in strings are doubled, names come from our schemas.
+
+    Several values: any of them.
+    """
     terms = []
     for name, value in equals.items():
-        literal = "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value).lower()
-        terms.append(f'"{name}" = {literal}')
+        if isinstance(value, str | int):
+            terms.append(f'"{name}" = {_literal(value)}')
+        else:
+            terms.append(f'"{name}" IN ({", ".join(_literal(one) for one in value)})')
     return " AND ".join(terms) or None
+
+
+def _literal(value: str | int | bool) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value).lower()

@@ -29,7 +29,11 @@ def standing(registry: Registry, dataset: DatasetIdentity) -> Standing:
 
     Raises RegistryError for a registry that can't be read; a missing one knows no labels.
     """
-    row = registry.latest("labels", dataset=dataset.key)
+    return standing_of(registry.latest("labels", dataset=dataset.key), dataset)
+
+
+def standing_of(row: dict[str, Any] | None, dataset: DatasetIdentity) -> Standing:
+    """The same for a label row that was read already."""
     if row is None:
         return Standing("unlabelled", "the registry has no label for this dataset", None)
     if not isinstance(row["observation"], dict):

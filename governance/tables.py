@@ -116,6 +116,23 @@ _ALL = (
         },
         "dataset",
     ),
+    # What events of other jobs say: one row for an event and output.
+    _table("lineage", {"dataset": "str", "digest": "str", "hop": "json"}, {}, "dataset"),
+    # What lineage says a dataset must at least be labelled, and on which labels of others that rests.
+    _table(
+        "derived",
+        {
+            "dataset": "str",
+            "label": "json",
+            "columns": "json",
+            "rest": "json",
+            "basis": "json",
+            "policy_digest": "str",
+        },
+        {"reasons": "json", "environments": "json", "doubts": "json"},
+        "dataset",
+        "policy_digest",
+    ),
     # Whose signatures are believed here: public keys.
     _table("signers", {"key_id": "str", "public_key": "str"}, {}, "key_id"),
     # The hash chain; see audit.py.

@@ -5,7 +5,7 @@ Imports nothing heavy: a gate in a build answers in well under a second.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from clearance.governance.coverage import Coverage
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
 from clearance.governance.declarations import declaration_conflicts, with_declared
 from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.inherited import Inherited, inherited, origin_conflicts
 from clearance.governance.labeling import label_column, label_dataset
 from clearance.governance.labels import Label
 from clearance.governance.manifest import Manifest
@@ -116,25 +117,17 @@ def judge(
 ) -> Checked:
     """The same for a standing that the caller knows, such as a DataFrame's straight after its scan."""
     row = found.label or {}
-    label = Label.from_dict(row["label"]) if row else None
-    columns, types = column_labels(row), column_types(row)
+    types = column_types(row)
     declared = _facts(row.get("facts") or {}, manifest.facts() if manifest else {})
     declared = _facts(declared, facts or {})
-    state: State = found.state
-    reason = found.reason
-    if state == "current" and row.get("policy_digest") != policy.digest:
-        again = labels_under(policy, row, registry)
-        if again is None:
-            state, reason = "other-policy", "the dataset was labelled and proved under another policy"
-        else:
-            columns, label = again
-    if state == "current" and (sampled := _sampled(row)) and not _accepted(row, policy):
-        state, reason = "sampled", sampled
-    if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
-        state, reason = "overlooked", overlooked
+    spoken = speak(found, policy, registry)
     beyond: list[Conflict] = []
+    if (flowed := _inherited(identity.key, row, policy, registry, record)) is not None:
+        spoken = with_lineage(spoken, flowed, policy)
+        beyond += origin_conflicts(flowed, declared.get("environment"), solution, policy)
+    state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
     if manifest is not None and label is not None:
-        beyond = declaration_conflicts(manifest, columns, types, label, policy)
+        beyond += declaration_conflicts(manifest, columns, types, label, policy)
         columns, label = with_declared(manifest, columns, label, policy)
         # What is declared may be a part of a combination.
         label = raised(label, columns, policy)
@@ -151,9 +144,64 @@ def judge(
     )
     reason = reason or _overlooked(row) or _sampled(row)
     checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason, columns)
-    if record and row:
+    if record and label is not None:
         record_verdict(checked, policy, registry, declared)
     return checked
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What the record says of a dataset under a policy, and whether that speaks for its data (``state``)."""
+
+    state: State
+    reason: str
+    columns: dict[str, Label]
+    label: Label | None
+
+
+def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
+    """What a standing says under this policy: labels given under another one are given again from their findings."""
+    row = found.label or {}
+    label = Label.from_dict(row["label"]) if row else None
+    columns = column_labels(row)
+    state: State = found.state
+    reason = found.reason
+    if state == "current" and row.get("policy_digest") != policy.digest:
+        again = labels_under(policy, row, registry)
+        if again is None:
+            state, reason = "other-policy", "the dataset was labelled and proved under another policy"
+        else:
+            columns, label = again
+    if state == "current" and (sampled := _sampled(row)) and not _accepted(row, policy):
+        state, reason = "sampled", sampled
+    if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
+        state, reason = "overlooked", overlooked
+    return Spoken(state, reason, columns, label)
+
+
+def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
+    """The same with what flowed in by lineage: the higher of both."""
+    if spoken.label is None:
+        enough = policy.rules.derived_labels and not flowed.doubts
+        reason = "; ".join(["nobody scanned it: its label is what its lineage says", *flowed.doubts[:1]])
+        return Spoken("current" if enough else "derived", reason, dict(flowed.columns), flowed.label)
+    if spoken.state in ("changed", "unreadable", "other-policy"):
+        return spoken
+    columns, label = flowed.raises(spoken.columns, spoken.label, policy)
+    reason = spoken.reason or flowed.why(spoken.columns, spoken.label, policy)
+    return replace(spoken, reason=reason, columns=columns, label=label)
+
+
+def _inherited(key: str, row: Mapping[str, Any], policy: Policy, registry: Registry, record: bool) -> Inherited | None:
+    """What lineage says of a dataset now: as it is on record, or worked out again where that is out of date."""
+    found = inherited(registry, key, policy)
+    # What we wrote ourselves since lineage was read last is not on record yet.
+    made = found is None and row.get("kind", "source") != "source" and registry.open("lineage") is not None
+    if not made and (found is None or not found.stale):
+        return found
+    from clearance.jobs.lineage_task import derive
+
+    return derive(policy, registry, record=record).get(key)
 
 
 def _coverage(row: Mapping[str, Any]) -> Coverage | None:

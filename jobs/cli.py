@@ -23,7 +23,7 @@ COMMANDS = {
     "detectors": "List, try and explain what looks for sensitive data.",
     "manifest": "Draft, check and compare what an owner declares of a dataset.",
     "explain": "Say why a dataset or column has its label.",
-    "lineage": "Show what the runs recorded.",
+    "lineage": "Show where data comes from and goes to; label what other jobs wrote.",
     "audit": "Show or verify the audit trail.",
     "registry": "Show what is on record.",
     "keys": "Show, make, rotate and destroy keys (never their contents).",

@@ -118,7 +118,7 @@ def verify(what: str, registry: Registry, *, statement: Path | None = None, publ
     told = unseal(envelope, _believed(registry, public_key))
     if identity is not None and told.dataset != identity.key:
         raise ProofError(f"the statement is of another dataset, {told.dataset}", hint="name its own statement")
-    _require_as_signed(told)
+    require_as_signed(told)
     if told.predicate["proof"]["holds"] is not True:
         raise ProofError("the statement says that its proof failed", hint=_AGAIN)
     return Verified(told, envelope)
@@ -161,7 +161,7 @@ def _read(path: Path) -> Any:
     return found
 
 
-def _require_as_signed(told: Statement) -> None:
+def require_as_signed(told: Statement) -> None:
     """Raises ``ProofError`` unless the data are byte for byte what the statement speaks of."""
     identity, target = dataset_identity(told.dataset), told.predicate["target"]
     if target["by"] == "version":

@@ -1,41 +1,222 @@
 """``clearance lineage``."""
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearance.errors import DatasetError, LineageError
 from clearance.jobs.commands import options
-from clearance.jobs.commands.output import emit, table
+from clearance.jobs.commands.output import level, table
+
+if TYPE_CHECKING:
+    from clearance.jobs.lineage_views import Lineage
+
+_FORMATS = ("table", "json", "mermaid")
+chart = click.option(
+    "--format", "output", type=click.Choice(_FORMATS), default="table", show_default=True, help="Output."
+)
 
 
-@click.command("lineage")
+@click.group("lineage")
+def command() -> None:
+    """Show where data comes from and goes to, read the events of other jobs, and label what they wrote."""
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, dir_okay=False))
+@options.output
+@options.policy
+@options.home
+def import_(file: Path, output: str, policy: str | None, home: str | None) -> int:
+    """Read OpenLineage events of other jobs from FILE (- for standard input) and label what they wrote.
+
+    JSON Lines, one event, a list of events, or the answer of a receiver's list of events. Nothing is written unless
+    all of them can be read; what is on record already is not filed again.
+    """
+    from clearance.governance.policy import load_policy
+    from clearance.governance.registry import Registry
+    from clearance.jobs.check import policy_path
+    from clearance.jobs.lineage_task import derive, import_events
+
+    rules, registry = load_policy(policy_path(policy)), Registry(home)
+    done = import_events(_read(file), registry)
+    labels = derive(rules, registry)
+    told = {**done.to_dict(), "datasets": {key: found.label.to_dict() for key, found in sorted(labels.items())}}
+    if output == "json":
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return 0
+    click.echo(f"{done.events:,} events read, {done.new:,} of {done.hops:,} steps new")
+    rows = [[key, level(found.label.level), ", ".join(sorted(found.label.regimes))] for key, found in labels.items()]
+    table(["dataset", "level by lineage", "regimes"], rows)
+    return 0
+
+
+@command.command("show")
 @click.argument("dataset", required=False)
 @options.home
-@options.output
-def command(dataset: str | None, home: str | None, output: str) -> int:
-    """Show the lineage events on record, all or those that touch DATASET."""
+@chart
+def show(dataset: str | None, home: str | None, output: str) -> int:
+    """Show what is on record: events of our own runs and steps of other jobs, all or those that touch DATASET."""
     from clearance.governance.identity import dataset_identity
     from clearance.governance.lineage_spool import LineageSpool
     from clearance.governance.registry import Registry
 
-    spool = LineageSpool.for_home(Registry(home).home)
+    registry = Registry(home)
+    spool = LineageSpool.for_home(registry.home)
     events = list(spool.events())
+    imported = [row["hop"] for row in registry.rows("lineage", ["hop"])]
+    key = None
     if dataset is not None:
         identity = dataset_identity(dataset)
-        wanted = (identity.namespace, identity.name)
+        wanted, key = (identity.namespace, identity.name), identity.key
         events = [e for e in events if wanted in {(d["namespace"], d["name"]) for d in e["inputs"] + e["outputs"]}]
-    emit({"path": str(spool.path), "events": events}, output, _print)
+        imported = [hop for hop in imported if key in (hop["output"], *hop["inputs"])]
+    if output == "json":
+        click.echo(json.dumps({"path": str(spool.path), "events": events, "imported": imported}, ensure_ascii=False))
+    elif output == "mermaid":
+        found = _lineage(None, home)
+        steps = [step for step in found.graph.all() if key is None or key in (step.source, step.dataset)]
+        _emit(found.view(steps), output)
+    else:
+        _print_events(str(spool.path), events, imported)
     return 0
 
 
-def _print(told: Any) -> None:
-    if not told["events"]:
-        click.echo(f"no events at {told['path']}")
+@command.command("trace")
+@click.argument("dataset", metavar="DATASET[#COLUMN]")
+@options.policy
+@options.home
+@chart
+def trace(dataset: str, policy: str | None, home: str | None, output: str) -> int:
+    """Show everything that a dataset or column comes from, step by step back to the first sources."""
+    found, key, column = _asked(dataset, policy, home)
+    _emit(found.view(found.graph.upstream(key, column), dataset=key, column=column or None), output)
+    return 0
+
+
+@command.command("impact")
+@click.argument("dataset", metavar="DATASET[#COLUMN]")
+@options.policy
+@options.home
+@chart
+def impact(dataset: str, policy: str | None, home: str | None, output: str) -> int:
+    """Show everything that comes from a dataset or column, and so changes with it."""
+    found, key, column = _asked(dataset, policy, home)
+    _emit(found.view(found.graph.downstream(key, column), dataset=key, column=column or None), output)
+    return 0
+
+
+@command.command("export")
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it to this file.")
+@options.policy
+@options.home
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice([*_FORMATS, "openlineage"]),
+    default="table",
+    show_default=True,
+    help="Output; openlineage: an event for each dataset, with derived labels as tags.",
+)
+def export(to: Path | None, policy: str | None, home: str | None, output: str) -> int:
+    """Write all lineage out, with the labels that it gives: for people, for a document, or for a catalog."""
+    found = _lineage(policy, home)
+    view = found.view(found.graph.all())
+    if output == "openlineage":
+        from clearance.governance.policy import load_policy
+        from clearance.governance.registry import Registry
+        from clearance.jobs.check import policy_path
+        from clearance.jobs.lineage_task import derive
+        from clearance.jobs.lineage_views import openlineage
+
+        labels = derive(load_policy(policy_path(policy)), Registry(home), record=False)
+        text = "\n".join(json.dumps(event, ensure_ascii=False) for event in openlineage(view, labels))
+    else:
+        text = _text(view, output)
+    if to is None:
+        click.echo(text)
+        return 0
+    try:
+        to.write_text(click.unstyle(text) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise LineageError(f"{to} can't be written ({error.strerror})", hint="name another file") from None
+    return 0
+
+
+def _read(file: Path) -> str:
+    try:
+        with click.open_file(str(file), "rb") as opened:
+            text: str = opened.read().decode("utf-8")
+            return text
+    except OSError as error:
+        raise LineageError(f"{file} can't be read ({error.strerror})", hint="name a file of events") from None
+    except UnicodeDecodeError:
+        raise LineageError(f"{file} is not UTF-8 text", hint="give OpenLineage events as JSON") from None
+
+
+def _lineage(policy: str | None, home: str | None) -> "Lineage":
+    from clearance.governance.policy import load_policy
+    from clearance.governance.registry import Registry
+    from clearance.jobs.check import policy_path
+    from clearance.jobs.lineage_task import derivation
+    from clearance.jobs.lineage_views import Lineage
+
+    return Lineage(derivation(load_policy(policy_path(policy)), Registry(home)))
+
+
+def _asked(dataset: str, policy: str | None, home: str | None) -> "tuple[Lineage, str, str]":
+    from clearance.governance.identity import dataset_identity
+
+    reference, _, column = dataset.partition("#")
+    key = dataset_identity(reference).key
+    found = _lineage(policy, home)
+    if not any(key in (step.source, step.dataset) for step in found.graph.all()):
+        raise DatasetError(f"nothing is known of where {key} comes from or goes to", hint="clearance lineage import")
+    return found, key, column
+
+
+def _emit(view: dict[str, Any], output: str) -> None:
+    click.echo(_text(view, output))
+
+
+def _text(view: dict[str, Any], output: str) -> str:
+    if output == "json":
+        return json.dumps(view, ensure_ascii=False)
+    if output == "mermaid":
+        from clearance.jobs.lineage_views import mermaid
+
+        return mermaid(view)
+    if not view["steps"]:
+        return "nothing"
+    from clearance.jobs.commands.output import table_text
+
+    rows = [
+        [
+            str(step["depth"] or "-"),
+            step["source"] + (f"#{step['field']}" if step["field"] else ""),
+            level(step["level"]),
+            step["how"].lower(),
+            step["dataset"] + (f"#{step['column']}" if step["column"] else ""),
+            step["job"],
+        ]
+        for step in view["steps"]
+    ]
+    return table_text(["step", "from", "level", "how", "to", "job"], rows)
+
+
+def _print_events(path: str, events: list[Any], imported: list[Any]) -> None:
+    if not events and not imported:
+        click.echo(f"no events at {path}")
         return
     rows = []
-    for event in told["events"]:
+    for event in events:
         inputs = ", ".join(d["name"] for d in event["inputs"])
         outputs = ", ".join(d["name"] for d in event["outputs"])
         rows.append([event["eventTime"][:19], event["job"]["name"], event["eventType"], inputs or "-", outputs or "-"])
+    for hop in imported:
+        inputs = ", ".join(hop["inputs"]) or "-"
+        rows.append([hop["at"][:19], hop["job"], hop["event"] or "-", inputs, hop["output"]])
     table(["time", "job", "event", "inputs", "outputs"], rows)
-    click.echo(f"events: {told['path']}")
+    click.echo(f"events: {path}")

@@ -21,13 +21,20 @@ def emit(result: Mapping[str, Any], output: str, printer: Callable[[Mapping[str,
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> None:
+    """Prints :func:`table_text`."""
+    click.echo(table_text(headers, rows, indent=indent))
+
+
+def table_text(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> str:
     """A plain table, columns padded to their widest cell (styles don't count)."""
     body = [list(headers), *[list(row) for row in rows]]
     widths = [max(len(click.unstyle(row[i])) for row in body) for i in range(len(headers))]
+    lines = []
     for number, row in enumerate(body):
         cells = [cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True)]
         line = (indent + "  ".join(cells)).rstrip()
-        click.echo(click.style(line, bold=True) if number == 0 else line)
+        lines.append(click.style(line, bold=True) if number == 0 else line)
+    return "\n".join(lines)
 
 
 def level(name: str) -> str:

@@ -262,10 +262,13 @@ class Left:
         }  # fmt: skip
         self.killed()
         self.codes["driver"] = self.driver()
-        for command in ("label", "explain", "lineage"):
+        for command in ("label", "explain"):
             self.codes[command] = self.clearance(command, paths[0]).code
+        self.codes["lineage"] = self.clearance("lineage", "show", paths[0]).code
         self.clearance("check", paths[0], "--solution", "strict-bot")
-        self.clearance("lineage", "--format", "json")
+        self.clearance("lineage", "show", "--format", "json")
+        self.clearance("lineage", "export", "--format", "json")
+        self.clearance("lineage", "export", "--format", "openlineage")
         self.clearance("audit", "--format", "json")
         self.clearance("audit", "--verify")
         self.clearance("registry", "show")

@@ -58,13 +58,13 @@ def test_progress_is_one_json_object_a_line(shop):
 
 def test_one_parent_run_in_the_lineage(shop):
     project, said = shop
-    events = project("lineage", "--format", "json").ended().json["events"]
+    events = project("lineage", "show", "--format", "json").ended().json["events"]
     parents = {e["run"]["facets"]["parent"]["run"]["runId"] for e in events if "parent" in e["run"]["facets"]}
     assert parents == {said.json["run_id"]}
     started = {e["run"]["runId"] for e in events if e["eventType"] == "START"}
     ended = {e["run"]["runId"] for e in events if e["eventType"] in ("COMPLETE", "FAIL")}
     assert started == ended
-    table = project("lineage", "protected/people").ended().out
+    table = project("lineage", "show", "protected/people").ended().out
     assert "clearance.protect" in table and "COMPLETE" in table
 
 

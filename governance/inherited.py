@@ -1,0 +1,122 @@
+"""What lineage says of a dataset, as it is on record, and whether that still holds.
+
+A label that was derived rests on the labels of what the data come from. When one of those is given anew it says
+nothing any more, and is worked out again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearance.governance.decisions import Conflict
+from clearance.governance.labels import Label, combine
+from clearance.governance.lineage_flows import OTHERS
+from clearance.governance.lineage_labels import at
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry
+from clearance.governance.solutions import Solution
+
+#: Tables whose newest rows a derivation rests on.
+_BASIS = ("labels", "protections")
+_FEW = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What lineage says of a dataset. ``stale``: labels or the policy that it rests on are not those of now."""
+
+    label: Label
+    columns: Mapping[str, Label]
+    rest: Label
+    stale: bool = False
+    doubts: Sequence[str] = ()
+    environments: Mapping[str, str | None] = field(default_factory=dict)
+    reasons: Sequence[Mapping[str, str]] = ()
+
+    def raises(self, columns: Mapping[str, Label], label: Label, policy: Policy) -> tuple[dict[str, Label], Label]:
+        """Column labels and label as they were observed, with what lineage says on top: the higher of both."""
+        raised = {path: combine((own, *self._of(path)), policy.levels) for path, own in columns.items()}
+        return raised, combine((label, self.label), policy.levels)
+
+    def _of(self, path: str) -> list[Label]:
+        others = [self.columns[OTHERS]] if OTHERS in self.columns else []
+        return [self.rest, *(at(self.columns, path) or others)]
+
+    def why(self, columns: Mapping[str, Label], label: Label, policy: Policy) -> str:
+        """Where a label that was observed is lower than what lineage says, in one line."""
+        raised, whole = self.raises(columns, label, policy)
+        higher = [path for path, own in columns.items() if raised[path] != own]
+        if not higher and whole == label:
+            return ""
+        what = ", ".join(higher[:5]) + (f" and {len(higher) - 5} more" if len(higher) > 5 else "") or "the dataset"
+        told = self.reasons[0] if self.reasons else None
+        source = f" ({told['source'] or 'an unknown origin'}, by {told['job']})" if told else ""
+        return f"its lineage says more of {what} than its scan{source}"
+
+
+def inherited(registry: Registry, dataset: str, policy: Policy) -> Inherited | None:
+    """What lineage says of a dataset (its key); None where nothing is known to flow into it."""
+    rows = registry.rows("derived", dataset=dataset)
+    if not rows:
+        return None
+    own = [row for row in rows if row["policy_digest"] == policy.digest]
+    return read((own or rows)[-1], stale=not own or _stale(registry, own[-1]))
+
+
+def read(row: Mapping[str, Any], *, stale: bool = False) -> Inherited:
+    """A row of ``derived``."""
+    return Inherited(
+        Label.from_dict(row["label"]),
+        {path: Label.from_dict(label) for path, label in row["columns"].items()},
+        Label.from_dict(row["rest"]),
+        stale,
+        row["doubts"] or (),
+        row["environments"] or {},
+        row["reasons"] or (),
+    )
+
+
+def marks(registry: Registry, datasets: Sequence[str]) -> dict[str, str]:
+    """What the newest label and protection of each dataset are, as one text each; without any: empty."""
+    found = dict.fromkeys(datasets, "")
+    # Few are looked up by the files' statistics; for many the whole table is read.
+    which: dict[str, Sequence[str]] = {"dataset": datasets} if len(datasets) <= _FEW else {}
+    for table in _BASIS if datasets else ():
+        newest = {row["dataset"]: row for row in registry.rows(table, ["dataset", "run_id", "seq"], **which)}
+        for dataset, row in newest.items() if which else ((d, newest[d]) for d in datasets if d in newest):
+            found[dataset] += f"{table}:{row['seq']}:{row['run_id']};"
+    return found
+
+
+def _stale(registry: Registry, row: Mapping[str, Any]) -> bool:
+    basis: Mapping[str, str] = row["basis"]
+    return marks(registry, sorted(basis)) != basis
+
+
+def origin_conflicts(
+    found: Inherited, environment: str | None, solution: Solution, policy: Policy
+) -> Iterator[Conflict]:
+    """Objections of the environments rule to where the data come from: neither a dataset nor a solution may have
+    data of an environment that the policy does not let into its own, unless a signed proof says it is de-identified.
+    """
+    table = policy.rules.environments
+    if not table:
+        return
+    where = policy.where("rules", "environments")
+    for parent, origin in sorted(found.environments.items()):
+        facts: dict[str, Any] = {"parent": parent, "environment": origin}
+        if origin is None or origin not in table:
+            what = "environment of a parent" if origin is None else f"a rule for the environment '{origin}'"
+            remedy = f"declare the environment of {parent}" if origin is None else f"declare {what} in the policy"
+            yield Conflict("environment", None, {"missing": what, **facts}, remedy, definite=False, where=where)
+            continue
+        allowed = sorted(table[origin])
+        for whose, name in (("dataset", environment), ("solution", solution.environment)):
+            if name is not None and name not in table[origin]:
+                yield Conflict(
+                    "environment",
+                    None,
+                    {**facts, whose: name, "allowed": allowed},
+                    f"protect {parent} and use its protected version: data of {origin} is not for {name}",
+                    where=policy.where("rules", "environments", origin),
+                )

@@ -1,0 +1,190 @@
+"""Lineage of all jobs, ours and foreign: events read in, labels of outputs worked out and filed. Needs no Spark."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clearance.errors import ClearanceError, LineageError
+from clearance.governance.audit import Audit, row_digest
+from clearance.governance.combinations import raised
+from clearance.governance.envelopes import Statement, unseal
+from clearance.governance.identity import dataset_identity
+from clearance.governance.inherited import Inherited, marks, read
+from clearance.governance.labels import Label
+from clearance.governance.lineage_events import NOWHERE, Hop, Origin, hops_of, read_events
+from clearance.governance.lineage_labels import Derivation, Known, Proof, ProvedLeaf
+from clearance.governance.lineage_spool import LineageSpool
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry, Row
+from clearance.governance.runs import new_run_id
+from clearance.governance.standing import column_labels, column_types, standing_of
+from clearance.jobs.check import Spoken, labels_under, speak
+from clearance.jobs.signed import require_as_signed, trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many events were read, and how many of what they say was not on record yet."""
+
+    events: int
+    hops: int
+    new: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"events": self.events, "hops": self.hops, "new": self.new}
+
+
+def import_events(text: str, registry: Registry) -> Imported:
+    """Files what events say of who was written from whom; what is on record already is not filed again.
+
+    All of them are read before anything is written. Raises LineageError with the line of what is no event.
+    """
+    events = 0
+    found: dict[str, Hop] = {}
+    for place, event in read_events(text):
+        events += 1
+        found |= {hop.digest: hop for hop in hops_of(event, place)}
+    if not events:
+        raise LineageError("there are no events here", hint="give OpenLineage events as JSON, one a line or a list")
+    known = {row["digest"] for row in registry.rows("lineage", ["digest"])}
+    rows = [
+        {"dataset": hop.output, "digest": digest, "hop": hop.to_dict()}
+        for digest, hop in found.items()
+        if digest not in known
+    ]
+    if rows:
+        _file(registry, "lineage", rows, "import-lineage", {"events": events, "new": len(rows)})
+    return Imported(events, len(found), len(rows))
+
+
+def recorded_hops(registry: Registry) -> list[Hop]:
+    """All that is known: what was imported, and what our own runs wrote (one of ours that failed wrote nothing)."""
+    own = []
+    for event in LineageSpool.for_home(registry.home).events():
+        if event.get("eventType") == "COMPLETE" and event.get("outputs"):
+            own += hops_of(event, "an event on record")
+    return [*own, *(Hop.from_dict(row["hop"]) for row in registry.rows("lineage", ["hop"]))]
+
+
+def derivation(policy: Policy, registry: Registry) -> Derivation:
+    """The lineage on record with all labels and proofs that it rests on."""
+    hops = recorded_hops(registry)
+    rows = registry.latest_each("labels")
+    protections = registry.latest_each("protections")
+    names = {name for hop in hops for name in (hop.output, *hop.inputs)} - {NOWHERE}
+    names |= set(protections) | {row["source"] for row in protections.values()}
+    known = {name: known_of(rows[name], policy, registry) for name in sorted(names) if name in rows}
+    return Derivation(
+        [*hops, *map(_protection, protections.values())], known, _proofs(protections, policy, registry), policy
+    )
+
+
+def known_of(row: Row, policy: Policy, registry: Registry) -> Known:
+    """What a label row says of its dataset as the data are now."""
+    found = standing_of(row, dataset_identity(row["dataset"]))
+    spoken = speak(found, policy, registry)
+    unknown = spoken.reason if spoken.state in ("changed", "other-policy") or spoken.label is None else ""
+    environment = (row["facts"] or {}).get("environment")
+    label = spoken.label or policy.unknown_leaf.label()
+    if strange := {one.level for one in (label, *spoken.columns.values()) if one.level not in policy.levels}:
+        unknown = f"its label is of other levels ({', '.join(sorted(strange))})"
+        label, spoken = policy.unknown_leaf.label(), Spoken("other-policy", unknown, {}, None)
+    doubt = "" if spoken.state == "current" else spoken.reason
+    return Known(label, spoken.columns, column_types(row), unknown, doubt, environment)
+
+
+def _protection(row: Row) -> Hop:
+    """A protection as a step like any other: what it is without a proof that holds."""
+    source = row["source"]
+    fields = {leaf["path"]: frozenset({Origin(source, leaf["path"])}) for leaf in row["columns"]}
+    return Hop(
+        row["dataset"],
+        frozenset({source}),
+        fields,
+        schema=frozenset(fields),
+        job="clearance.protect",
+        run=row["run_id"],
+    )
+
+
+def _proofs(protections: Mapping[str, Row], policy: Policy, registry: Registry) -> dict[str, Proof]:
+    """The protected datasets whose signed statement holds of the data as they are, under this policy.
+
+    Anything else is no reason for a label to fall.
+    """
+    if not protections:
+        return {}
+    keys = trusted(registry)
+    found = {}
+    for dataset, row in protections.items():
+        try:
+            told = unseal(row["envelope"], keys)
+            require_as_signed(told)
+        except ClearanceError:
+            continue
+        if told.dataset == dataset and _holds(told, policy):
+            found[dataset] = _proof(told, policy, registry)
+    return found
+
+
+def _holds(told: Statement, policy: Policy) -> bool:
+    predicate = told.predicate
+    return predicate["proof"]["holds"] is True and predicate["policy"]["digest"] == policy.digest
+
+
+def _proof(told: Statement, policy: Policy, registry: Registry) -> Proof:
+    source, version = told.predicate["source"]["dataset"], told.predicate["source"]["version"]
+    leaves = {
+        leaf["path"]: ProvedLeaf(leaf["how"], Label.from_dict(leaf["label"]), leaf["method"], leaf["entity_type"])
+        for leaf in told.predicate["columns"]
+    }
+    scans = [row for row in registry.rows("labels", dataset=source) if row["version"] == (version or "")]
+    # The labels that the plan was made with: those of the last run before it, of the version that was read.
+    then = [row for row in scans if row["at"].isoformat() <= told.predicate["at"]]
+    row = then[-1] if then else None
+    if row is None:
+        return Proof(source, leaves, {}, {})
+    if row["policy_digest"] == policy.digest:
+        before = column_labels(row)
+    else:
+        again = labels_under(policy, row, registry)
+        before = again[0] if again is not None else {}
+    return Proof(source, leaves, before, column_types(row))
+
+
+def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[str, Inherited]:
+    """What lineage says of every dataset that something flows into, by key; what is new of it is filed."""
+    graph = derivation(policy, registry)
+    found = graph.run()
+    basis = {output: (graph.ancestors(output) | {output}) - {NOWHERE} for output in found}
+    now = marks(registry, sorted(frozenset().union(*basis.values())))
+    rows = {}
+    for output, told in found.items():
+        rows[output] = {
+            "dataset": output,
+            "label": raised(told.label, told.columns, policy).to_dict(),
+            "columns": {path: label.to_dict() for path, label in sorted(told.columns.items())},
+            "rest": told.rest.to_dict(),
+            "basis": {name: now[name] for name in sorted(basis[output])},
+            "policy_digest": policy.digest,
+            "reasons": [asdict(one) for one in told.reasons],
+            "environments": graph.environments(output),
+            "doubts": graph.doubts(output),
+        }
+    if record:
+        filed = registry.latest_each("derived", policy_digest=policy.digest)
+        new = [row for key, row in rows.items() if any(value != filed.get(key, {}).get(k) for k, value in row.items())]
+        if new:
+            _file(registry, "derived", new, "derive-labels", {"datasets": len(new), "policy": policy.digest})
+    return {key: read(row) for key, row in rows.items()}
+
+
+def _file(
+    registry: Registry, table: str, rows: Sequence[Mapping[str, Any]], action: str, facts: Mapping[str, Any]
+) -> None:
+    """Rows in one commit that the audit announces and then stands for."""
+    run_id, audit = new_run_id(), Audit(registry)
+    intent = audit.intent(action, run_id=run_id, facts=facts)
+    registry.append(table, rows, run_id=run_id)
+    audit.outcome(intent, "done", records=[row_digest(table, {**row, "run_id": run_id}) for row in rows])

@@ -1,0 +1,339 @@
+"""Foreign events in, labels on record, verdicts that use them: through the command line, without Spark."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.governance.audit import Audit
+from clearance.governance.content import content_of
+from clearance.governance.envelopes import seal
+from clearance.governance.identity import dataset_identity
+from clearance.governance.labeling import after_protection
+from clearance.governance.labels import Label
+from clearance.governance.observation import observe
+from clearance.governance.policy import Policy, load_policy
+from clearance.governance.registry import Registry
+from clearance.jobs.cli import run
+from clearance.jobs.signed import enrol
+from clearance.tokenization.signing_key import default_signing_path, load_signing_key
+
+POLICY = load_policy()
+NOTHING = POLICY.levels.bottom
+SOLUTIONS = """\
+solutions:
+  - {name: bot, owner: web, hosting: public, clearance: internal, usage: [rag], regimes: [GDPR, CCPA],
+     environment: development}
+  - {name: own, owner: data, hosting: private, clearance: restricted, usage: [analytics], regimes: [GDPR, CCPA, HIPAA],
+     environment: production}
+"""
+
+
+class Project:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = folder, capsys
+        self.registry = Registry(folder / ".clearance")
+        (folder / "solutions.yaml").write_text(SOLUTIONS)
+
+    @property
+    def policy(self) -> Policy:
+        own = self.folder / "policy.yaml"
+        return load_policy(own if own.exists() else None)
+
+    def data(self, name: str, **types: str | None) -> str:
+        """A file that was scanned: columns with the entity type that was found in each."""
+        (self.folder / name).write_text("a\n1\n")
+        self.scanned(name, **types)
+        return name
+
+    def scanned(self, name: str, facts: Any = None, **types: str | None) -> None:
+        path = str(self.folder / name)
+        labels = {c: POLICY.label_of(t) if t else Label(NOTHING) for c, t in types.items()}
+        whole = max(labels.values(), key=lambda label: POLICY.levels.rank(label.level))
+        row = {
+            "dataset": dataset_identity(path).key,
+            "version": observe(path).version,
+            "kind": "source",
+            "label": whole.to_dict(),
+            "columns": {
+                c: {**label.to_dict(), "entity_types": [types[c]] if types[c] else []} for c, label in labels.items()
+            },
+            "policy_digest": self.policy.digest,
+            "policy_path": "default",
+            "observation": observe(path).to_dict(),
+            "facts": facts or {},
+        }
+        self.registry.append("labels", [row], run_id="scan")
+
+    def protected(self, name: str, source: str, leaves: dict[str, tuple[str, str | None]]) -> None:
+        """A protected dataset with its signed statement, as publishing leaves it. ``leaves``: how, entity type."""
+        path = self.folder / name
+        path.write_text("a\ntk\n")
+        key, origin = dataset_identity(str(path)).key, dataset_identity(str(self.folder / source)).key
+        observed, method = observe(str(path)), {"name": "token"}
+        columns = []
+        for column, (how, kind) in leaves.items():
+            label = POLICY.label_of(kind) if kind else Label(NOTHING)
+            if how == "cells" and kind:
+                label = after_protection(label, entity_type=kind, method=method, policy=POLICY, verified=True)
+            columns.append(
+                {"path": column, "how": how, "label": label.to_dict(), "method": method, "entity_type": kind}
+            )
+        scan = self.registry.latest("labels", dataset=origin)
+        assert scan is not None
+        record = {
+            "source": {"dataset": origin, "version": scan["version"]},
+            "target": {"dataset": key, **content_of(str(path)).to_dict()},
+            "columns": columns,
+            "policy": {"name": "default", "digest": self.policy.digest},
+            "proof": {"holds": True},
+            "observation": observed.to_dict(),
+            "at": "2099-01-01T00:00:00+00:00",
+        }
+        signer = load_signing_key(default_signing_path())
+        enrol(self.registry, Audit(self.registry), signer, run_id="protect")
+        envelope = seal(key, content_of(str(path)).digest, record, signer.sign, signer.public_pem)
+        row = {"dataset": key, "source": origin, "version": observed.version, "columns": columns, "envelope": envelope}
+        self.registry.append("protections", [row], run_id="protect")
+        whole = max((c["label"] for c in columns), key=lambda label: POLICY.levels.rank(label["level"]))
+        label_row = {
+            "dataset": key,
+            "version": observed.version,
+            "kind": "protected",
+            "label": whole,
+            "columns": {c["path"]: {**c["label"], "entity_types": []} for c in columns},
+            "policy_digest": self.policy.digest,
+            "observation": observed.to_dict(),
+        }
+        self.registry.append("labels", [label_row], run_id="protect")
+
+    def event(self, inputs: list[str], output: str, columns: dict[str, list[tuple[str, str]]] | None = None) -> Any:
+        told: dict[str, Any] = {"namespace": "file", "name": str(self.folder / output), "facets": {}}
+        if columns is not None:
+            fields = {
+                column: {
+                    "inputFields": [{"namespace": "file", "name": str(self.folder / n), "field": f} for n, f in origins]
+                }
+                for column, origins in columns.items()
+            }
+            told["facets"] = {
+                "schema": {"fields": [{"name": column} for column in columns]},
+                "columnLineage": {"fields": fields},
+            }
+        return {
+            "eventType": "COMPLETE", "eventTime": "2026-11-28T06:00:00Z", "producer": "x", "schemaURL": "x",
+            "run": {"runId": f"run-{output}"}, "job": {"namespace": "dbt", "name": f"model.{output}"},
+            "inputs": [{"namespace": "file", "name": str(self.folder / n)} for n in inputs], "outputs": [told],
+        }  # fmt: skip
+
+    def imports(self, *events: Any) -> Any:
+        (self.folder / "events.jsonl").write_text("\n".join(map(json.dumps, events)))
+        return self("lineage", "import", "events.jsonl", "--format", "json")
+
+    def __call__(self, *arguments: str, code: int = 0) -> Any:
+        self._capsys.readouterr()
+        assert run(list(arguments)) == code, self._capsys.readouterr().err
+        out = self._capsys.readouterr().out
+        return json.loads(out) if "json" in arguments else out
+
+    def check(self, dataset: str, solution: str, code: int, *more: str) -> Any:
+        return self("check", dataset, "--solution", solution, "--format", "json", *more, code=code)
+
+
+@pytest.fixture
+def project(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CLEARANCE_HOME")
+    return Project(tmp_path, capsys)
+
+
+@pytest.fixture
+def accepting(project: Project) -> Callable[[str], None]:
+    def write(rules: str) -> None:
+        (project.folder / "policy.yaml").write_text(f"version: 1\nname: own\nextends: default\nrules: {rules}\n")
+
+    return write
+
+
+def test_a_foreign_output_is_refused_by_what_it_was_made_from(project: Project) -> None:
+    project.data("raw.csv", email="EMAIL_ADDRESS", n=None)
+    project.imports(project.event(["raw.csv"], "mart.csv", {"contact": [("raw.csv", "email")]}))
+    told = project.check("mart.csv", "bot", 3)
+    (conflict,) = [c for c in told["conflicts"] if c["rule"] == "level"]
+    assert (conflict["column"], conflict["facts"]["level"]) == ("contact", "confidential")
+    # It may have what it was made from, and yet nobody looked: refused until the policy says that lineage is enough.
+    assert project.check("mart.csv", "own", 5)["state"] == "derived"
+    filed = project.registry.latest("derived", dataset=dataset_identity("mart.csv").key)
+    assert filed is not None
+    assert filed["reasons"][0] == {
+        "column": "contact", "source": dataset_identity("raw.csv").key, "field": "email",
+        "job": "dbt/model.mart.csv", "how": "TRANSFORMATION",
+    }  # fmt: skip
+
+
+def test_a_policy_may_clear_by_lineage_alone_but_never_by_doubtful_one(
+    project: Project, accepting: Callable[[str], None]
+) -> None:
+    accepting("{derived_labels: true}")
+    project.data("raw.csv", n=None)
+    project.imports(project.event(["raw.csv"], "mart.csv", {"n": [("raw.csv", "n")]}))
+    assert project.check("mart.csv", "bot", 0)["state"] == "current"
+    (project.folder / "raw.csv").write_text("a\n1\n2\n")
+    project.imports(project.event(["raw.csv"], "again.csv", {"n": [("raw.csv", "n")]}))
+    assert project.check("again.csv", "bot", 3)["label"]["level"] == "restricted"
+    project.imports(project.event(["raw.csv", "never-scanned.csv"], "both.csv"))
+    assert project.check("both.csv", "bot", 3)["label"]["level"] == "restricted"
+
+
+def test_a_scan_and_lineage_combine_to_the_higher(project: Project) -> None:
+    project.data("raw.csv", ssn="US_SSN", n=None)
+    project.data("mart.csv", code=None, n="EMAIL_ADDRESS")
+    assert project.check("mart.csv", "own", 0)["label"]["level"] == "confidential"
+    project.imports(project.event(["raw.csv"], "mart.csv", {"code": [("raw.csv", "ssn")], "n": [("raw.csv", "n")]}))
+    told = project.check("mart.csv", "bot", 3)
+    assert told["label"]["level"] == "restricted"
+    assert {c["column"] for c in told["conflicts"] if c["rule"] == "level"} == {"code", "n"}
+    assert "its lineage says more of code than its scan" in told["reason"]
+
+
+def test_a_label_that_rises_upstream_rises_downstream_without_another_import(project: Project) -> None:
+    project.data("raw.csv", n=None)
+    project.data("mart.csv", n=None)
+    project.imports(
+        project.event(["raw.csv"], "mid.csv", {"n": [("raw.csv", "n")]}),
+        project.event(["mid.csv"], "mart.csv", {"n": [("mid.csv", "n")]}),
+    )
+    project.check("mart.csv", "bot", 0)
+    project.scanned("raw.csv", n="US_SSN")
+    assert project.check("mart.csv", "bot", 3)["label"]["level"] == "restricted"
+    project.scanned("raw.csv", n=None)
+    project.check("mart.csv", "bot", 0)
+
+
+def test_only_a_signed_proof_that_holds_lowers_what_flows_on(project: Project) -> None:
+    project.data("raw.csv", email="EMAIL_ADDRESS", n=None)
+    project.data("mart.csv", email=None, n=None)
+    project.protected("safe.csv", "raw.csv", {"email": ("cells", "EMAIL_ADDRESS"), "n": ("keep", None)})
+    project.imports(
+        project.event(["safe.csv"], "mart.csv", {"email": [("safe.csv", "email")], "n": [("safe.csv", "n")]}),
+        # Somebody else who watched our own run saw no columns: what was proved is not in question by that.
+        project.event(["raw.csv"], "safe.csv"),
+    )
+    assert project.check("mart.csv", "bot", 0)["label"]["level"] == "internal"
+    assert project.check("mart.csv", "bot", 0)["label"]["regimes"] == ["CCPA", "GDPR"]
+    project.check("safe.csv", "bot", 0)
+    (project.folder / "safe.csv").write_text("a\nplain again\n")
+    told = project.imports(project.event(["safe.csv"], "late.csv"))
+    assert told["datasets"][dataset_identity("late.csv").key]["level"] == "restricted"
+
+
+def test_a_statement_that_nobody_signed_lowers_nothing(project: Project) -> None:
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.protected("safe.csv", "raw.csv", {"email": ("cells", "EMAIL_ADDRESS")})
+    key = dataset_identity("safe.csv").key
+    row = project.registry.latest("protections", dataset=key)
+    assert row is not None
+    row["envelope"]["signatures"][0]["sig"] = "AAAA"
+    project.registry.append("protections", [{k: v for k, v in row.items() if k not in ("seq", "at")}], run_id="forged")
+    told = project.imports(project.event(["safe.csv"], "late.csv"))
+    assert told["datasets"][dataset_identity("late.csv").key]["level"] == "confidential"
+    assert project.check("safe.csv", "bot", 3)["label"]["level"] == "confidential"
+
+
+def test_what_lineage_knows_of_a_source_follows_through_our_own_protection(project: Project) -> None:
+    project.data("hr.csv", ssn="US_SSN")
+    project.data("raw.csv", code=None)
+    project.imports(project.event(["hr.csv"], "raw.csv", {"code": [("hr.csv", "ssn")]}))
+    project.protected("safe.csv", "raw.csv", {"code": ("keep", None)})
+    assert project.check("safe.csv", "bot", 3)["label"]["level"] == "restricted"
+
+
+TABLE = "{environments: {production: [production], development: [development, production]}}"
+
+
+def test_production_data_in_a_development_dataset_is_a_conflict_unless_deidentified(
+    project: Project, accepting: Callable[[str], None]
+) -> None:
+    accepting(TABLE)
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.scanned("raw.csv", {"environment": "production"}, email="EMAIL_ADDRESS")
+    project.data("dev.csv", n=None)
+    project.scanned("dev.csv", {"environment": "development"}, n=None)
+    project.check("dev.csv", "bot", 0)
+    project.imports(project.event(["raw.csv"], "mid.csv"), project.event(["mid.csv"], "dev.csv"))
+    told = [c for c in project.check("dev.csv", "bot", 3)["conflicts"] if c["rule"] == "environment"]
+    assert [(c["facts"].get("dataset"), c["facts"].get("solution")) for c in told] == [
+        ("development", None), (None, "development")]  # fmt: skip
+    assert all(c["facts"]["parent"] == dataset_identity("raw.csv").key and c["definite"] for c in told)
+    # A parent that declares nothing is a missing fact, not a yes.
+    project.scanned("raw.csv", n=None)
+    told = project.check("dev.csv", "bot", 5)["conflicts"]
+    assert any(c["facts"].get("missing") == "environment of a parent" for c in told)
+
+
+def test_importing_again_files_nothing_and_bad_files_write_nothing(project: Project) -> None:
+    project.data("raw.csv", n=None)
+    event = project.event(["raw.csv"], "mart.csv")
+    assert project.imports(event)["new"] == 1
+    before = project.registry.counts()
+    assert project.imports(event, event)["new"] == 0
+    assert project.registry.counts() == before
+    (project.folder / "bad.jsonl").write_text(json.dumps(project.event(["raw.csv"], "x.csv")) + "\n{broken")
+    project("lineage", "import", "bad.jsonl", code=5)
+    (project.folder / "empty.jsonl").write_text("\n")
+    project("lineage", "import", "empty.jsonl", code=5)
+    project("lineage", "import", "missing.jsonl", code=5)
+    assert project.registry.counts() == before
+    # What was filed is announced in the audit, row by row.
+    done = Audit(project.registry).entries(kind="outcome", result="done")
+    assert {entry["action"] for entry in done} == {"import-lineage", "derive-labels"}
+    assert all(entry["records"] for entry in done)
+    assert Audit(project.registry).verify().ok
+
+
+def test_trace_impact_and_export_show_the_way_in_every_form(project: Project) -> None:
+    project.data("raw.csv", email="EMAIL_ADDRESS", n=None)
+    project.imports(
+        project.event(["raw.csv"], "mid.csv", {"mail": [("raw.csv", "email")], "n": [("raw.csv", "n")]}),
+        project.event(["mid.csv"], 'a "b" <c>.csv'),
+    )
+    raw, mid, end = (dataset_identity(name).key for name in ("raw.csv", "mid.csv", 'a "b" <c>.csv'))
+    steps = project("lineage", "trace", "mid.csv#mail", "--format", "json")["steps"]
+    assert [(s["source"], s["field"], s["level"], s["column"]) for s in steps] == [
+        (raw, "email", "confidential", "mail")]  # fmt: skip
+    assert [s["dataset"] for s in project("lineage", "impact", "raw.csv#n", "--format", "json")["steps"]] == [mid, end]
+    assert "raw.csv#email" in project("lineage", "trace", "mid.csv")
+    chart = project("lineage", "export", "--format", "mermaid")
+    assert chart.startswith("flowchart LR\n") and chart.count("-->") == 2
+    assert "#quot;b#quot; #60;c#62;" in chart
+    project("lineage", "show", "mid.csv", "--format", "mermaid")
+    assert len(project("lineage", "show", "mid.csv", "--format", "json")["imported"]) == 2
+    project("lineage", "export", "--format", "openlineage", "--to", "out.jsonl")
+    events = [json.loads(line) for line in (project.folder / "out.jsonl").read_text().splitlines()]
+    tags = {e["dataset"]["name"]: e["dataset"]["facets"]["tags"]["tags"] for e in events}
+    assert {"key": "clearance.level", "value": "confidential", "source": "CLEARANCE"} in tags[
+        str(project.folder / 'a "b" <c>.csv')
+    ]
+    project("lineage", "trace", "nobody.csv", code=5)
+
+
+def test_exported_events_follow_the_specification(project: Project) -> None:
+    from clearance.governance.lineage_schemas import check_dataset
+
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.imports(project.event(["raw.csv"], "mid.csv", {"mail": [("raw.csv", "email")]}))
+    (line,) = project("lineage", "export", "--format", "openlineage").splitlines()
+    check_dataset(json.loads(line)["dataset"])
+
+
+def test_events_are_read_from_standard_input(project: Project) -> None:
+    project.data("raw.csv", n=None)
+    answer = json.dumps({"events": [project.event(["raw.csv"], "mart.csv")], "totalCount": 1})
+    command = [sys.executable, "-m", "clearance.jobs.cli", "lineage", "import", "-"]
+    done = subprocess.run(command, input=answer, capture_output=True, text=True, cwd=project.folder)
+    assert done.returncode == 0, done.stderr
+    assert "1 events read, 1 of 1 steps new" in done.stdout
