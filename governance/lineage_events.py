@@ -158,17 +158,16 @@ def _hops(event: Event) -> list[Hop]:
         told = event["dataset"]
         return [*_aliases(told, at), *_declared(told, at)]
     job = event["job"]
-    named = {"job": f"{_text(job['namespace'])}/{_text(job['name'])}", "event": str(event.get("eventType", ""))}
-    named |= {"run": _text(event["run"]["runId"]) if "run" in event else "", "at": at}
+    name = f"{_text(job['namespace'])}/{_text(job['name'])}"
+    run, kind = _text(event["run"]["runId"]) if "run" in event else "", str(event.get("eventType", ""))
     inputs = frozenset(_key(one) for one in event.get("inputs") or ())
     found: list[Hop] = []
     for output in event.get("outputs") or ():
         fields, deciding, more = _column_lineage(output.get("facets") or {})
-        found.append(Hop(_key(output), inputs | more, fields, deciding, _schema(output), **named))
+        found.append(Hop(_key(output), inputs | more, fields, deciding, _schema(output), name, run, kind, at))
     for told in [*(event.get("inputs") or ()), *(event.get("outputs") or ())]:
         found += _aliases(told, at)
-    found += _entries((job.get("facets") or {}).get("lineage") or {}, named)
-    return found
+    return found + _entries((job.get("facets") or {}).get("lineage") or {}, name, run, kind, at)
 
 
 def _declared(told: Mapping[str, Any], at: str) -> list[Hop]:
@@ -215,7 +214,7 @@ def _column_lineage(
     return (fields if said else None), frozenset(deciding), frozenset(inputs)
 
 
-def _entries(told: Mapping[str, Any], named: Mapping[str, str]) -> list[Hop]:
+def _entries(told: Mapping[str, Any], job: str, run: str, kind: str, at: str) -> list[Hop]:
     """The lineage that a job says of its outputs (facet lineage 1-0-0)."""
     found = []
     for entry in told.get("entries") or ():
@@ -223,7 +222,7 @@ def _entries(told: Mapping[str, Any], named: Mapping[str, str]) -> list[Hop]:
             continue
         fields, deciding, inputs = _explicit(entry)
         inputs = inputs | {one.dataset for group in (*fields.values(), deciding) for one in group}
-        found.append(Hop(_key(entry), frozenset(inputs), fields or None, frozenset(deciding), None, **named))
+        found.append(Hop(_key(entry), frozenset(inputs), fields or None, frozenset(deciding), None, job, run, kind, at))
     return found
 
 

@@ -330,7 +330,7 @@ class Derivation:
         found: set[Reason] = set()
         for hop in hops:
             if hop.copy:
-                found.add(Reason("", *hop.inputs, "", hop.job, "COPY"))
+                found |= {Reason("", source, "", hop.job, "COPY") for source in hop.inputs}
                 continue
             for path, origins in flows(hop):
                 found |= {Reason(path, one.dataset, one.column, hop.job, one.how) for one in origins}
