@@ -107,6 +107,11 @@ class Policy:
         own = [rule.method for rule in rules] + [rule.method for rule in content.columns.values() if rule.method]
         return {_key(spec.settings()): spec for spec in own}
 
+    @property
+    def has_way_back(self) -> bool:
+        """Whether any of its methods lets values come back to whoever holds the key."""
+        return any(spec.has_way_back for spec in self._specs.values())
+
     def is_secret(self, entity_type: str) -> bool:
         """Whether values of this type open something for whoever has them."""
         return is_secret(self.entity(entity_type))

@@ -88,6 +88,13 @@ class Desk:
             tokens.key.open().require(name)
         return tokens
 
+    def tokens_to_write(self) -> Tokens:
+        """The same to protect with: where the policy lets values come back, what makes them is there, too."""
+        tokens = replace(self.tokens(), writing=True)
+        for name in tokens.domains if self.policy.has_way_back else ():
+            tokens.key.open().require(name, reversal=True)
+        return tokens
+
     def tokens_if_any(self) -> Tokens | None:
         """The same to look with, or None where no keys exist; such that are there but unusable are an error.
 

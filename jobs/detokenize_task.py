@@ -6,7 +6,7 @@ written yet.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,14 +15,16 @@ from clearance.errors import DatasetError, ProtectionError
 from clearance.governance.reversal import STDIN
 from clearance.governance.standing import standing
 from clearance.jobs.asking import asking
+from clearance.jobs.binding import Subject
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable, require_whole
-from clearance.jobs.opening import OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
+from clearance.jobs.opening import ERASED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Changed, publish_opened
 from clearance.jobs.signed_record import signed_record
 from clearance.jobs.staging import Target
+from clearance.jobs.subject_keys import SubjectKeys
 from clearance.tokenization.canonical import texts_of
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Detokenized:
-    """A dataset with values in it again, as it was published and recorded."""
+    """A dataset with values in it again, as it was published and recorded.
+
+    ``erased``: how many tokens of each column stay closed, as the keys of the persons they are bound to are gone.
+    """
 
     source: str
     target: str
@@ -41,9 +46,11 @@ class Detokenized:
     label: Mapping[str, Any]
     grant: str
     run_id: str
+    erased: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """JSON-ready; ``erased`` only where there is some."""
+        erased = {"erased": {path: dict(types) for path, types in self.erased.items()}} if self.erased else {}
         return {
             "source": self.source,
             "dataset": self.target,
@@ -53,6 +60,7 @@ class Detokenized:
             "label": dict(self.label),
             "grant": self.grant,
             "run_id": self.run_id,
+            **erased,
         }
 
 
@@ -66,9 +74,11 @@ def detokenize(
     reason: str,
     columns: Collection[str] = (),
     types: Collection[str] = (),
+    subject_keys: SubjectKeys | None = None,
 ) -> Detokenized:
     """Writes a copy of a dataset with the values of some columns (paths; none: all), or of some entity types only.
 
+    ``subject_keys``: the table of keys of the persons that tokens are bound to; tokens of erased ones stay.
     The copy has the label that raw data of these types have. Raises ``RefusedError`` when the policy does not allow
     it, ``ProtectionError`` when there is anything among what was asked for that has no way back; nothing is written
     then, and both are on record.
@@ -83,7 +93,8 @@ def detokenize(
         label = _label_on_record(desk, dataset)
         record = signed_record(desk, dataset)
         leaves = leaves_to_open(dataset, desk, record, columns, types)
-        counts = counted(dataset, leaves, desk.readers())
+        subject = Subject.of(record.subject, subject_keys) if record.subject and subject_keys else None
+        counts = counted(dataset, leaves, desk.readers(), subject)
         require_openable(counts)
         opened = foreseen(counts, (OPEN,))
         leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
@@ -98,15 +109,15 @@ def detokenize(
         expected = target.version(spark)
         with ask.deed("open", opened, target.key) as told:
             try:
-                staged.write(
-                    opened_frame(dataset, leaves, desk.readers(), record), dataset.partitions, dataset.reference.text
-                )
+                frame = opened_frame(dataset, leaves, desk.readers(), record, subject=subject)
+                staged.write(frame, dataset.partitions, dataset.reference.text)
                 require_whole(spark, staged, leaves, counts)
                 changed = Changed(dataset, target, opened, label, counts["", ROWS, ""], leaves)
                 version, new_label = publish_opened(spark, staged, changed, ask, expected, told)
             finally:
                 staged.remove(spark)
-        ask.run.facts = {"rows": counts["", ROWS, ""], "opened": opened, "grant": ask.grant}
+        erased = foreseen(counts, (ERASED,))
+        ask.run.facts = {"rows": counts["", ROWS, ""], "opened": opened, "erased": erased, "grant": ask.grant}
         return Detokenized(
             dataset.reference.key,
             target.key,
@@ -116,6 +127,7 @@ def detokenize(
             new_label.to_dict(),
             ask.grant or "",
             ask.run.run_id,
+            erased,
         )
 
 

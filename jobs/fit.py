@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 from clearance.classifiers.findings import ColumnReport
 from clearance.errors import PolicyError, ProtectionError
 from clearance.governance.policy import Policy
+from clearance.jobs.binding import Subject
 from clearance.jobs.schema import SparkLeaf
+from clearance.jobs.settings import Tokens
+from clearance.jobs.subject_keys import SubjectKeys
 
 if TYPE_CHECKING:
     from clearance.jobs.plans import LeafPlan
@@ -48,7 +51,30 @@ def require_fit(plan: "LeafPlan", report: ColumnReport, policy: Policy, leaves: 
         )
 
 
-def _one_a_row(leaf: SparkLeaf) -> bool:
+def subject_of(plans: Sequence["LeafPlan"], column: str, keys: SubjectKeys, tokens: Tokens) -> Subject:
+    """The subject of a plan. Raises ``ProtectionError`` when it names nobody's column, or binds what can't be bound."""
+    leaf = next((each for each in plans if each.path == column), None)
+    if leaf is None or not _one_a_row(leaf):
+        raise ProtectionError(
+            f"the subject {column} is no column with one value a row",
+            hint="name a column of the dataset, or a field of a struct",
+        )
+    if leaf.how != "cells" or leaf.method.get("name") != "token":
+        raise ProtectionError(
+            f"the subject column {column} is not tokenized one-way here, and its tokens say whose key opens what",
+            hint=f'protect its source, under a policy with columns: {{"{column}": {{method: token}}}}',
+        )
+    other = [each.path for each in plans if each.method.get("name") == "format_preserving"]
+    if other:
+        raise ProtectionError(
+            f"format-preserving encryption can't be bound to a person: {', '.join(other)}",
+            hint="give these columns the method reversible or token, or leave --subject out",
+        )
+    kind = leaf.entity_type or "OTHER"
+    return Subject(column, kind, tokens.domain_of(column, kind), keys)
+
+
+def _one_a_row(leaf: "SparkLeaf | LeafPlan") -> bool:
     return all(step.kind == "name" for step in leaf.steps)
 
 

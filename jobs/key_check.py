@@ -16,22 +16,22 @@ _TASKS = 16
 """A cluster's workers are not counted by any public interface: this many tasks reach most of a small one's."""
 
 
-def require_keys_on_workers(spark: "SparkSession", tokens: Tokens) -> None:
-    """Opens the keys in Spark's workers, once a session.
+def require_keys_on_workers(spark: "SparkSession", tokens: Tokens, *, reversal: bool = False) -> None:
+    """Opens the keys in Spark's workers, once a session; with ``reversal`` also what makes values come back.
 
     Raises ``KeyUnavailableError`` with what the workers said. A worker that was not asked says the same later, and
     nothing is published then either.
     """
     # To look with them and to write with them takes the same keys: one job serves a scan and what follows it.
-    _open_on_workers(spark, replace(tokens, everywhere=False))
+    _open_on_workers(spark, replace(tokens, everywhere=False, writing=False), reversal)
 
 
 @lru_cache(maxsize=8)
-def _open_on_workers(spark: "SparkSession", tokens: Tokens) -> None:
+def _open_on_workers(spark: "SparkSession", tokens: Tokens, reversal: bool) -> None:
 
     def opened(batches: Batches) -> Batches:
         for name in tokens.domains:
-            tokens.key.open().require(name)
+            tokens.key.open().require(name, reversal=reversal)
         yield from batches
 
     frame = map_batches(spark.range(0, _TASKS, 1, _TASKS).toDF("id"), opened, "id bigint", "opening the keys")

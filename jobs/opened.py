@@ -5,11 +5,14 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from clearance.errors import ProofError, ProtectionError, UsageError
+from clearance.jobs.binding import Subject
 from clearance.jobs.datasets import Dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.failures import value_free
 from clearance.jobs.opening import (
+    BOUND,
     COUNTS,
+    ERASED,
     FINAL,
     LOST,
     NULLS,
@@ -64,7 +67,8 @@ def _label_columns(desk: Desk, dataset: Dataset) -> dict[str, str]:
 def _open_leaf(leaf: SparkLeaf, record: SignedRecord, types: frozenset[str] | None, desk: Desk) -> OpenLeaf:
     told = record.leaves.get(leaf.path)
     if told is None or told["how"] not in ("cells", "done") or told["method"].get("name") != FPE:
-        return OpenLeaf(leaf.path, leaf.steps, types)
+        bound = record.subject is not None and told is not None and told["how"] == "cells"
+        return OpenLeaf(leaf.path, leaf.steps, types, bound=bound)
     if told["how"] == "done":
         raise ProtectionError(
             f"{leaf.path} was copied as it had been encrypted before, and this record does not say with which key",
@@ -81,11 +85,13 @@ def _open_leaf(leaf: SparkLeaf, record: SignedRecord, types: frozenset[str] | No
     return OpenLeaf(leaf.path, leaf.steps, types, told["method"], entity_type, record.kid, reader)
 
 
-def counted(dataset: Dataset, leaves: tuple[OpenLeaf, ...], tokens: tuple[Tokens, ...]) -> Counts:
+def counted(
+    dataset: Dataset, leaves: tuple[OpenLeaf, ...], tokens: tuple[Tokens, ...], subject: Subject | None = None
+) -> Counts:
     """What the leaves hold. Reads the dataset once and shows nothing of it."""
     counts: Counts = Counter()
     with value_free(f"counting tokens of {dataset.reference.text}", hint="nothing was opened"):
-        frame = map_batches(readable_frame(dataset.frame), Counting(leaves, tokens), COUNTS, "counting tokens")
+        frame = map_batches(readable_frame(dataset.frame), Counting(leaves, tokens, subject), COUNTS, "counting tokens")
         for path, fact, entity_type, n in frame.collect():
             counts[path, fact, entity_type] += n
     return counts
@@ -94,6 +100,12 @@ def counted(dataset: Dataset, leaves: tuple[OpenLeaf, ...], tokens: tuple[Tokens
 def require_openable(counts: Counts, what: str = "what was asked for") -> None:
     """Raises ``ProtectionError`` when there is anything that has no way back, or nothing that has one."""
     told = []
+    if bound := foreseen_at(counts, BOUND):
+        (path, _), n = bound[0]
+        raise ProtectionError(
+            f"{what} can't be opened: {n} tokens{f' in {path}' if path else ''} are bound to persons, or not whole",
+            hint="open them in their dataset, with the table of its persons' keys: --subject-keys",
+        )
     for fact, name in (
         (FINAL, "one-way tokens"),
         (STRANGE, "tokens of another key or domain, or forged ones"),
@@ -108,6 +120,11 @@ def require_openable(counts: Counts, what: str = "what was asked for") -> None:
             hint="nothing was opened; ask for reversible columns with --columns, or for entity types with --types",
         )
     if not any(n for (_, fact, _), n in counts.items() if fact == OPEN):
+        if erased := sum(n for _, n in foreseen_at(counts, ERASED)):
+            raise ProtectionError(
+                f"{what} can't be opened: the keys of its {erased} tokens' persons are not in the table",
+                hint="they were erased, or it is the table of other data",
+            )
         raise ProtectionError(
             f"{what} holds no reversible token of this key file", hint="check --key-file and --domain"
         )
@@ -125,6 +142,7 @@ def opened_frame(
     record: SignedRecord,
     *,
     again: bool = False,
+    subject: Subject | None = None,
 ) -> "DataFrame":
     """The dataset with its leaves opened, or with ``again`` under the key that writes now: lazy.
 
@@ -140,7 +158,7 @@ def opened_frame(
     plain = StructType(
         [StructField(f.name, f.dataType, f.nullable, kept_metadata(f, f.dataType)) for f in frame.schema.fields]
     )
-    work = Opening(leaves, readers, again)
+    work = Opening(leaves, readers, again, subject)
     opened = map_batches(frame, work, plain, "opening")
     opened = cast_back(opened, source.schema, {leaf.steps[0].name for leaf in leaves})
     if again:

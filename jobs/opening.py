@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.errors import ProtectionError
+from clearance.jobs.binding import Binding, Subject
 from clearance.jobs.settings import Tokens
 from clearance.jobs.token_texts import Token, changed_tokens, tokens_in
 from clearance.jobs.workers import Batches
@@ -22,6 +23,7 @@ from clearance.methods import parse_method
 from clearance.paths import Step
 from clearance.tokenization.canonical import texts_of
 from clearance.tokenization.methods import apply, restore
+from clearance.tokenization.subjects import SUBJECT_RULE
 from clearance.tokenization.token_format import ONE_WAY, PREFIX, REVERSIBLE
 from clearance.values import is_readable, to_text
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 COUNTS = "path string, fact string, entity_type string, n bigint"
 #: What there may be in a leaf: values to open, one-way tokens, what only looks like a token, what has no way back.
 OPEN, FINAL, STRANGE, LOST = "open", "one-way", "strange", "lost"
+#: Tokens that are bound to a person: whose key is not at hand, and whose key is gone.
+BOUND, ERASED = "bound", "erased"
 ROWS, SHOWN, VALUES, NULLS = "rows", "shown", "values", "nulls"
 
 Counts: TypeAlias = Counter[tuple[str, str, str]]
@@ -42,7 +46,8 @@ class OpenLeaf:
     """One leaf that is to be opened. ``types``: only tokens of these types; None for all.
 
     ``method``: as the signed record names it where the leaf was encrypted in its format, with its ``kid`` and the place
-    of its domain among the tokenizers in ``reader``; None where tokens speak for themselves.
+    of its domain among the tokenizers in ``reader``; None where tokens speak for themselves. ``bound``: its reversible
+    tokens may be bound to the persons of their rows.
     """
 
     path: str
@@ -52,6 +57,7 @@ class OpenLeaf:
     entity_type: str = ""
     kid: str | None = None
     reader: int = 0
+    bound: bool = False
 
     def wants(self, entity_type: str) -> bool:
         """Whether tokens of this type are to be opened."""
@@ -62,18 +68,19 @@ class OpenLeaf:
 class Counting:
     """A worker that counts what could be opened. Picklable: it holds where keys are, no key.
 
-    Without ``tokens`` it counts rows, values and nulls alone.
+    Without ``tokens`` it counts rows, values and nulls alone. ``subject``: whose keys open what is bound.
     """
 
     leaves: tuple[OpenLeaf, ...]
     tokens: tuple[Tokens, ...] = ()
+    subject: Subject | None = None
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         counts: Counts = Counter()
         opener: Opener | None = None
         for batch in batches:
             if self.tokens and opener is None:
-                opener = Opener([each.open() for each in self.tokens])
+                opener = Opener([each.open() for each in self.tokens], binding=_binding(self.subject, self.tokens))
             counts["", ROWS, ""] += batch.num_rows
             shown = np.zeros(batch.num_rows, np.bool_)
             for leaf in self.leaves:
@@ -82,7 +89,8 @@ class Counting:
                 counts[leaf.path, VALUES, ""] += len(values)
                 counts[leaf.path, NULLS, ""] += values.null_count
                 if opener is not None and is_readable(values.type):
-                    shown[rows[opener.count(leaf, to_text(values), counts)]] = True
+                    owners = opener.owners(leaf, batch, rows)
+                    shown[rows[opener.count(leaf, to_text(values), counts, owners)]] = True
             counts["", SHOWN, ""] += int(shown.sum())
         if counts:
             parts = [pa.array(column, pa.string()) for column in zip(*counts, strict=True)]
@@ -98,31 +106,65 @@ class Opening:
     leaves: tuple[OpenLeaf, ...]
     tokens: tuple[Tokens, ...]
     again: bool = False
+    subject: Subject | None = None
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         opener: Opener | None = None
         for batch in batches:
-            opener = opener or Opener([each.open() for each in self.tokens], again=self.again)
+            opener = opener or Opener(
+                [each.open() for each in self.tokens], again=self.again, binding=_binding(self.subject, self.tokens)
+            )
             arrays = []
             for position, name in enumerate(batch.schema.names):
                 under = [leaf for leaf in self.leaves if leaf.steps[0].name == name]
-                change = {leaf.steps[1:]: opener.changing(leaf) for leaf in under}
-                arrays.append(replace_leaves(batch.column(position), change))
+                column = batch.column(position)
+                if any(leaf.bound for leaf in under):
+                    # A null list may hide values that only ``replace_leaves`` sees; copied by rows it holds none.
+                    column = column.take(pa.array(np.arange(len(column))))
+                change = {leaf.steps[1:]: opener.changing(leaf, batch, column) for leaf in under}
+                arrays.append(replace_leaves(column, change))
             yield pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 class Opener:
     """Counts and opens with the tokenizers of one process; ``to`` makes the tokens that replace the old ones.
 
-    ``again``: each reader does, with the key that it writes with now.
+    ``again``: each reader does, with the key that it writes with now. ``binding`` opens what is bound to persons.
     """
 
-    def __init__(self, readers: "Sequence[Tokenizer]", to: "Tokenizer | None" = None, *, again: bool = False) -> None:
+    def __init__(
+        self,
+        readers: "Sequence[Tokenizer]",
+        to: "Tokenizer | None" = None,
+        *,
+        again: bool = False,
+        binding: Binding | None = None,
+    ) -> None:
         self._readers = readers
+        self._binding = binding
         self._writers = readers if again else None if to is None else [to] * len(readers)
 
-    def count(self, leaf: OpenLeaf, values: pa.Array, counts: Counts) -> npt.NDArray[np.bool_]:
+    def owners(self, leaf: OpenLeaf, batch: pa.RecordBatch, rows: Rows) -> pa.Array | None:
+        """Whose the values in these rows are; None where that opens nothing."""
+        return self._binding.owners_in(batch, rows) if self._binding is not None and leaf.bound else None
+
+    def count(
+        self, leaf: OpenLeaf, values: pa.Array, counts: Counts, owners: pa.Array | None = None
+    ) -> npt.NDArray[np.bool_]:
         """Adds what the values hold to ``counts``; says which of them would show something."""
+        if leaf.method is None and (seals := self._sealed(leaf, values, owners)) is not None:
+            opened, kinds = seals
+            for kind in kinds.unique().drop_null().to_pylist():
+                own = pc.fill_null(pc.equal(kinds, kind), False)
+                found = pc.sum(pc.and_(own, opened.is_valid())).as_py() or 0
+                counts[leaf.path, OPEN, kind] += found
+                counts[leaf.path, BOUND if owners is None else ERASED, kind] += pc.sum(own).as_py() - found
+            rest = pc.if_else(kinds.is_valid(), pa.scalar(None, values.type), values)
+            shows: npt.NDArray[np.bool_] = self._count(leaf, rest, counts) | np.asarray(opened.is_valid())
+            return shows
+        return self._count(leaf, values, counts)
+
+    def _count(self, leaf: OpenLeaf, values: pa.Array, counts: Counts) -> npt.NDArray[np.bool_]:
         if leaf.method is not None:
             opened = self._restored(leaf, values)
             counts[leaf.path, OPEN, leaf.entity_type] += len(opened) - opened.null_count
@@ -147,17 +189,34 @@ class Opener:
             for token in tokens_in(text, self._readers):
                 if leaf.wants(token.entity_type):
                     fact = STRANGE if token.reader is None else OPEN if token.kind == REVERSIBLE else FINAL
+                    if fact == OPEN and self._opened(text[token.start : token.end], token.reader or 0) is None:
+                        fact = BOUND
                     counts[leaf.path, fact, token.entity_type] += int(weights[number])
                     shows[number] |= fact == OPEN
         found: npt.NDArray[np.bool_] = shows[places]
         return found
 
-    def changing(self, leaf: OpenLeaf) -> Any:
+    def changing(self, leaf: OpenLeaf, batch: pa.RecordBatch, column: pa.Array) -> Any:
         """The function that replaces a leaf's array, for ``replace_leaves``."""
-        return lambda values: self.changed(leaf, to_text(values))
 
-    def changed(self, leaf: OpenLeaf, values: pa.Array) -> pa.Array:
-        """Values where tokens stood, or other tokens. Raises ``ProtectionError`` for what counting did not show."""
+        def change(values: pa.Array) -> pa.Array:
+            owners = self.owners(leaf, batch, read_leaf(column, leaf.steps[1:])[1]) if leaf.bound else None
+            return self.changed(leaf, to_text(values), owners)
+
+        return change
+
+    def changed(self, leaf: OpenLeaf, values: pa.Array, owners: pa.Array | None = None) -> pa.Array:
+        """Values where tokens stood, or other tokens; a token whose person's key is gone stays.
+
+        Raises ``ProtectionError`` for what counting did not show.
+        """
+        if owners is not None and (seals := self._sealed(leaf, values, owners)) is not None:
+            opened, kinds = seals
+            rest = self._changed(leaf, pc.if_else(kinds.is_valid(), pa.scalar(None, values.type), values))
+            return pc.if_else(kinds.is_valid(), pc.coalesce(opened, values.cast(pa.string())), rest)
+        return self._changed(leaf, values)
+
+    def _changed(self, leaf: OpenLeaf, values: pa.Array) -> pa.Array:
         if leaf.method is not None:
             opened = self._restored(leaf, values)
             if opened.null_count != values.null_count:
@@ -202,8 +261,26 @@ class Opener:
             raise ProtectionError("there is no other domain or key", hint="report this")
         return self._writers[reader].reversible_token(self._value(written, reader), entity_type)
 
+    def _sealed(self, leaf: OpenLeaf, values: pa.Array, owners: pa.Array | None) -> tuple[pa.Array, pa.Array] | None:
+        """What is inside the wanted tokens that are bound, where it opens, and their types; None where none are."""
+        opened, kinds = pa.nulls(len(values), pa.string()), pa.nulls(len(values), pa.string())
+        for reader in self._readers:
+            sealed = reader.reverse_sealed(values, SUBJECT_RULE).is_valid()
+            if not pc.any(sealed).as_py():
+                continue
+            types = reader.verified_types(values, REVERSIBLE)
+            if leaf.types is not None:
+                sealed = pc.and_(sealed, pc.is_in(types, pa.array(sorted(leaf.types), pa.string())))
+            kinds = pc.if_else(sealed, types, kinds)
+            if self._binding is not None and owners is not None:
+                opened = pc.if_else(sealed, self._binding.reverse(values, owners, reader.domain), opened)
+        return (opened, kinds) if kinds.null_count < len(kinds) else None
+
+    def _opened(self, written: str, reader: int) -> str | None:
+        return texts_of(self._readers[reader].reverse(pa.array([written], pa.string())))[0]
+
     def _value(self, written: str, reader: int) -> str:
-        value = texts_of(self._readers[reader].reverse(pa.array([written], pa.string())))[0]
+        value = self._opened(written, reader)
         if value is None:
             raise ProtectionError("a token was written by a later version of Clearance", hint="use that version")
         return value
@@ -231,6 +308,10 @@ class Opener:
         likely = np.asarray(pc.match_substring(distinct, PREFIX, ignore_case=True)) & rest
         numbers = np.flatnonzero(likely)
         yield from zip(numbers.tolist(), texts_of(distinct.take(pa.array(numbers))), strict=True)
+
+
+def _binding(subject: Subject | None, tokens: Sequence[Tokens]) -> Binding | None:
+    return Binding(subject, tokens[0]) if subject is not None else None
 
 
 def foreseen(counts: Counts, facts: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -50,7 +50,8 @@ class DatasetPlan(Strict):
 
     ``name`` names the protected copy (by default the last part of the reference), ``to`` its place; ``facts`` are
     what the owner declares; ``solutions`` those that want it. ``prepare`` are clean-up steps: with any, a copy is
-    always written, and the verdicts are on the prepared data.
+    always written, and the verdicts are on the prepared data. ``subject``: the column of the persons that reversible
+    tokens are bound to.
     """
 
     dataset: Text
@@ -64,6 +65,7 @@ class DatasetPlan(Strict):
     detection: DetectionPlan | None = None
     extent: ExtentPlan | None = None
     prepare: Steps = ()
+    subject: Text | None = None
     to: Text | None = None
     unpartitioned: bool = False
 
@@ -78,6 +80,7 @@ class PlanFile(Strict):
     key_file: Text | None = None
     keys: Text | None = None
     domain: Text = "default"
+    subject_keys: Text | None = None
     output: Text = "protected"
     output_format: Literal["delta", "parquet"] = "delta"
     protect: Literal["on-conflict", "always", "never"] = "on-conflict"
@@ -114,6 +117,7 @@ def load_plan(path: str | Path) -> PlanFile:
             "home": _beside(base, plan.home),
             "key_file": _beside(base, plan.key_file),
             "keys": _keys(base, plan.keys),
+            "subject_keys": _beside(base, plan.subject_keys),
             "output": _beside(base, plan.output),
             "verdicts": _beside(base, plan.verdicts),
             "detection": _looking(base, plan.detection),

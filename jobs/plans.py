@@ -12,8 +12,11 @@ from clearance.errors import ProtectionError
 from clearance.governance.labeling import label_column, protected_column, protected_type, whole_cell_method
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
-from clearance.jobs.fit import require_fit, require_types
+from clearance.jobs.binding import Binding, Subject
+from clearance.jobs.fit import require_fit, require_types, subject_of
 from clearance.jobs.schema import SparkLeaf
+from clearance.jobs.settings import Tokens
+from clearance.jobs.subject_keys import SubjectKeys
 from clearance.method_spec import MethodSpec
 from clearance.methods import METHODS, parse_method
 from clearance.paths import KEY, Step, format_path, parse_path
@@ -115,6 +118,11 @@ class ProtectionPlan:
     partitions: tuple[str, ...] = ()
     overrides: Mapping[str, Settings] = field(default_factory=dict)
     declared: tuple[MethodSpec, ...] = ()
+    subject: Subject | None = None
+
+    def binding(self, tokens: Tokens) -> Binding | None:
+        """What binds reversible tokens to persons, in a worker; None where the plan has no subject."""
+        return Binding(self.subject, tokens) if self.subject is not None else None
 
     def spec(self, settings: Settings) -> MethodSpec:
         """The declaration behind a leaf's settings: those of a hierarchy show its file's digest only."""
@@ -154,8 +162,12 @@ def plan_protection(
     partitions: tuple[str, ...] = (),
     protect: bool = True,
     proved: Mapping[str, Settings] | None = None,
+    subject: tuple[str, SubjectKeys, Tokens] | None = None,
 ) -> ProtectionPlan:
     """The plan for a scanned dataset; with ``protect=False`` everything is kept and only labelled.
+
+    ``subject``: path of the column that says whose a row is, where the keys of persons are, and what its tokens are
+    made with. Reversible tokens of whole columns are bound then; inside text, where no row is known, they are one-way.
 
     ``proved``: methods by path that a signed record says were applied; a method that can't tell its own output is not
     applied again. Raises ``ProtectionError`` when a partition column would have to change (its values are directory
@@ -164,13 +176,14 @@ def plan_protection(
     """
     by_path = {report.path: report for report in reports}
     below = _below(by_path.values())
-    methods = {name: in_text(policy.method_for(name)) if protect else KEEP for name in policy.entity_types}
+    bound = subject is not None
+    methods = {name: in_text(policy.method_for(name), bound) if protect else KEEP for name in policy.entity_types}
     plans, leaves = [], list(leaves)
     for leaf in leaves:
         report = by_path.get(leaf.path)
         if report is None:
             raise ProtectionError(f"column {leaf.path} is not in the scan", hint="scan the dataset again")
-        plan = _plan_leaf(leaf, report, below.get(leaf.path, ()), policy, protect=protect)
+        plan = _plan_leaf(leaf, report, below.get(leaf.path, ()), policy, protect=protect, bound=bound)
         same = plan.how == "cells" and (proved or {}).get(leaf.path) == plan.method
         if same and not policy.spec(plan.method).self_evident:
             plan = replace(plan, how="done", type_after=leaf.type, note="done before, as its signed record says")
@@ -190,18 +203,22 @@ def plan_protection(
         {name: protected_type(name, policy, method=methods[name], verified=True) for name in methods},
         tuple(policy.levels.names),
         partitions,
-        {path: in_text(rule.method.settings()) for path, rule in policy.content.columns.items() if rule.method}
+        {path: in_text(rule.method.settings(), bound) for path, rule in policy.content.columns.items() if rule.method}
         if protect
         else {},
         tuple(policy.spec(leaf.method) for leaf in plans if leaf.how == "cells"),
+        subject_of(plans, *subject) if subject is not None else None,
     )
 
 
-def in_text(settings: Settings) -> Settings:
+def in_text(settings: Settings, bound: bool = False) -> Settings:
     """What a method does to a value inside a text, where nothing records what was done to which part.
 
     What it would write looks like any value, and the next round, the proof and the next run would replace it again.
+    ``bound``: no way back that a person's key does not close.
     """
+    if bound and settings["name"] in ("format_preserving", "reversible"):
+        return TOKEN
     if settings["name"] == "format_preserving":
         return REVERSIBLE
     declared = METHODS.get(str(settings["name"]))
@@ -234,7 +251,7 @@ def _depth(steps: Sequence[Step]) -> int:
     return next((number for number, step in enumerate(steps) if step.kind == "form"), len(steps))
 
 
-def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy) -> Iterator[InsidePlan]:
+def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, bound: bool) -> Iterator[InsidePlan]:
     """What is done to the leaves inside one column's strings. A method that the policy gives the column goes before
     their types' methods, and one that it gives the leaf itself before both."""
     column = policy.column_method(path)
@@ -247,7 +264,7 @@ def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy) ->
             method = None if column == KEEP else column
         if method is not None:
             steps = parse_path(report.path)
-            method = in_text(method)
+            method = in_text(method, bound)
             if steps[-1] == KEY and _collapses(method):
                 method = TOKEN
             yield InsidePlan(report.path, steps[_depth(steps) :], report.entity_type or OTHER, method)
@@ -260,7 +277,13 @@ def _collapses(method: Settings) -> bool:
 
 
 def _plan_leaf(
-    leaf: SparkLeaf, report: ColumnReport, below: Sequence[ColumnReport], policy: Policy, *, protect: bool
+    leaf: SparkLeaf,
+    report: ColumnReport,
+    below: Sequence[ColumnReport],
+    policy: Policy,
+    *,
+    protect: bool,
+    bound: bool,
 ) -> LeafPlan:
     facts = report.to_dict()
 
@@ -300,18 +323,18 @@ def _plan_leaf(
     untouched = leaf.type != "string" and methods == {"keep"}
     if untouched or (report.kind == "structured" and not others):
         return plan("keep", KEEP, protected_column(facts, policy, verified=True))
-    inside = tuple(_plans_inside(leaf.path, below, policy))
+    inside = tuple(_plans_inside(leaf.path, below, policy, bound))
     if report.findings or inside:
         # A leaf inside may have a method of its own, so that less falls than the text's types would let fall.
-        labels = [_label_of_text(each, policy) for each in (report, *below)]
+        labels = [_label_of_text(each, policy, bound) for each in (report, *below)]
         done = plan("spans", {"name": "by entity type"}, combine(labels, policy.levels))
         return replace(done, inside=inside)
     return plan("keep", KEEP, label_column(facts, policy))
 
 
-def _label_of_text(report: ColumnReport, policy: Policy) -> Label:
+def _label_of_text(report: ColumnReport, policy: Policy, bound: bool) -> Label:
     types = {finding.entity_type for finding in report.findings} | ({report.entity_type} - {None})
-    methods = {kind: in_text(policy.method_for(kind, report.path)) for kind in types if kind}
+    methods = {kind: in_text(policy.method_for(kind, report.path), bound) for kind in types if kind}
     return protected_column(report.to_dict(), policy, methods=methods, verified=True)
 
 

@@ -14,6 +14,7 @@ from clearance.governance.labels import Label
 from clearance.governance.observation import Observation
 from clearance.governance.policy import Policy
 from clearance.jobs import records
+from clearance.jobs.binding import ensure_keys
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.key_check import require_keys_on_workers
@@ -25,6 +26,7 @@ from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, require
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.staging import RUN_PROPERTY, STAGING, Staged, Target, publish
+from clearance.jobs.subject_keys import SubjectKeys
 from clearance.jobs.tags import column_properties, table_properties
 from clearance.paths import sql_name
 from clearance.tokenization.signing_key import SigningKey
@@ -51,8 +53,10 @@ class Protected:
     prepared: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``prepared`` only where there were steps."""
-        extra = {"prepared": list(self.prepared)} if self.prepared else {}
+        """JSON-ready; ``prepared`` only where there were steps, ``subject`` only where tokens are bound to persons."""
+        extra: dict[str, Any] = {"prepared": list(self.prepared)} if self.prepared else {}
+        if self.plan.subject is not None:
+            extra["subject"] = self.plan.subject.to_dict()
         return {
             "source": self.source,
             "dataset": self.target,
@@ -95,15 +99,18 @@ def protect(
     scanned: Scanned | None = None,
     unpartitioned: bool = False,
     only_label: bool = False,
+    subject: tuple[str, SubjectKeys] | None = None,
 ) -> Protected:
     """Protects a dataset by the desk's policy into ``target``; with ``only_label`` it only labels its records.
 
     Scans first unless the caller just did, and more than a sample. Staged, proved, announced in the audit,
-    published in one step with its labels. Raises what made it impossible; the target is as it was then.
+    published in one step with its labels. ``subject``: the column that says whose a row is, and the table of the keys
+    that reversible tokens are bound to (docs/how-to/erase.md). Raises what made it impossible; the target is as it was
+    then.
     """
     target.check_writable()
-    tokens, signer = desk.tokens(), desk.signing_key()
-    require_keys_on_workers(spark, tokens)
+    tokens, signer = desk.tokens_to_write(), desk.signing_key()
+    require_keys_on_workers(spark, tokens, reversal=desk.policy.has_way_back)
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     require_apart(dataset.source, target)
     target.require_ours(spark)
@@ -120,6 +127,7 @@ def protect(
         partitions=partitions,
         protect=not only_label,
         proved=proved_methods(scanned.scan, desk),
+        subject=(*subject, tokens) if subject is not None else None,
     )
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)
     planned = records.protected_output(target.text, dataset.source.identity, plan, preparation=dataset.preparation)
@@ -127,6 +135,8 @@ def protect(
     with desk.run(job, target.key, spark=spark, inputs=[records.source_of(dataset)], outputs=[planned]) as run:
         expected = target.version(spark)
         staged = target.staged(run.run_id)
+        if plan.subject is not None:
+            ensure_keys(dataset, plan.subject, tokens, desk.audit, run.run_id)
         try:
             proof = _stage_and_prove(work, staged)
             return _publish(work, staged, proof, run, expected)
@@ -190,6 +200,8 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
         digests=digests,
     )
     record |= {"observation": observed.to_dict(), "run_id": run.run_id, "at": datetime.now(UTC).isoformat()}
+    if plan.subject is not None:
+        record["subject"] = plan.subject.to_dict()
     if work.dataset.prepared:
         record["prepared"] = list(work.dataset.prepared)
     schema = published_schema(work.spark, target)

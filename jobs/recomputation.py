@@ -110,11 +110,12 @@ class _Recomputation:
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         counts: Counts = Counter()
-        tokenizer = None
+        tokenizer, binding = None, None
         for source in batches:
             tokenizer = tokenizer or self.tokens.open()
+            binding = binding or self.plan.binding(self.tokens)
             batch = kept_records(source, self.plan)
-            cells = CellMethods(self.plan, batch, tokenizer)
+            cells = CellMethods(self.plan, batch, tokenizer, binding)
             counts["", "rows"] += batch.num_rows
             for leaf in self.plan.leaves:
                 position = batch.schema.get_field_index(leaf.steps[0].name)

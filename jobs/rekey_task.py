@@ -129,6 +129,11 @@ def _on_record(desk: Desk, dataset: Dataset, target: Target) -> _Before:
         raise ProtectionError(
             f"{dataset.reference.text}: {record.problem}", hint="protect its source again: clearance protect"
         )
+    if record.subject:
+        raise ProtectionError(
+            f"{dataset.reference.text} has tokens that are bound to persons, which no other key can take over",
+            hint="protect its source again: clearance protect --subject",
+        )
     told = standing(desk.registry, dataset.reference.identity)
     if told.label is None or told.state == "changed":
         raise ProtectionError(f"{dataset.reference.text} has no label that speaks for it", hint="scan it first")

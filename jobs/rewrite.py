@@ -50,6 +50,7 @@ class _Worker:
     def __init__(self, job: Rewriter) -> None:
         self.plan = job.plan
         self.tokenizer: Tokenizer = job.tokens.open()
+        self.binding = job.plan.binding(job.tokens)
         self._detection = job.detection
         self._engine: Engine | None = None
         levels = job.plan.levels
@@ -65,7 +66,7 @@ class _Worker:
         """The batch with its leaves replaced, and the two record columns after them."""
         batch = kept_records(batch, self.plan)
         marks = _RecordMarks(batch.num_rows, self._rank)
-        cells = CellMethods(self.plan, batch, self.tokenizer)
+        cells = CellMethods(self.plan, batch, self.tokenizer, self.binding)
         arrays = []
         for position, name in enumerate(batch.schema.names):
             column = cells.column(position)

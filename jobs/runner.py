@@ -27,6 +27,7 @@ from clearance.jobs.preparation import for_purposes
 from clearance.jobs.prepare import prepare
 from clearance.jobs.settings import Detection, read_detection
 from clearance.jobs.staging import Target
+from clearance.jobs.subject_keys import SubjectKeys, named_table
 from clearance.jobs.tasks import Protected, Scanned, protect, scan
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def run(
     """
     require_solutions(plan, solutions)
     todo = items(spark, plan)
+    for item in todo:
+        _subject(item, plan, desk)  # a place that keys can't be kept at is told before anything is read
     desk.bury_the_dead()
     outcomes: list[Outcome] = []
     with desk.run("run", None, spark=spark) as parent:
@@ -209,7 +212,13 @@ def _chain(
         return
     says.say("protecting", dataset=item.name)
     outcome.protected = protect(
-        spark, dataset, item.target, desk, scanned=outcome.scanned, unpartitioned=item.plan.unpartitioned
+        spark,
+        dataset,
+        item.target,
+        desk,
+        scanned=outcome.scanned,
+        unpartitioned=item.plan.unpartitioned,
+        subject=_subject(item, plan, desk),
     )
     says.say("published", dataset=item.name, to=item.target.text, level=outcome.protected.label.level)
     target = dataset_identity(item.target.text)
@@ -217,6 +226,13 @@ def _chain(
         checked = _checked(target, solution, desk)
         outcome.after.append(checked)
         says.say(str(checked.verdict.verdict), dataset=f"{item.name} (protected)", solution=solution.name)
+
+
+def _subject(item: Item, plan: PlanFile, desk: Desk) -> tuple[str, SubjectKeys] | None:
+    if item.plan.subject is None:
+        return None
+    beside = [item.reference.text, item.target.text]
+    return item.plan.subject, named_table(plan.subject_keys, home=desk.registry.home, beside=beside)
 
 
 def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk) -> Checked:

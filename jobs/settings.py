@@ -84,7 +84,8 @@ def read_detection(
 class Tokens:
     """Where the key is and which join scope tokens are made in. Holds no secret.
 
-    ``alone``: keys that only read are left out, so that their tokens are strangers.
+    ``alone``: keys that only read are left out, so that their tokens are strangers. ``writing``: what looks like a
+    token of a disabled key is an error.
     """
 
     key: KeyReference
@@ -94,6 +95,7 @@ class Tokens:
     by_column: tuple[tuple[str, str], ...] = ()
     everywhere: bool = False
     alone: bool = False
+    writing: bool = False
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -111,7 +113,7 @@ class Tokens:
 
     def within(self, domain: str) -> "Tokens":
         """The same for one domain alone, whatever the column or type."""
-        return Tokens(self.key, domain, self.region)
+        return Tokens(self.key, domain, self.region, writing=self.writing)
 
     def looking(self) -> "Tokens":
         """The same for whoever only looks: the tokens of every declared domain count, wherever they stand."""
@@ -124,7 +126,7 @@ class Tokens:
 
         ring = self.key.open().alone() if self.alone else self.key.open()
         if self.domains == (self.domain,):
-            return Tokenizer(ring, self.domain, region=self.region)
+            return Tokenizer(ring, self.domain, region=self.region, writing=self.writing)
         return DomainTokenizer(
             ring,
             self.domain,
@@ -132,4 +134,5 @@ class Tokens:
             by_type=dict(self.by_type),
             by_column=dict(self.by_column),
             everywhere=self.everywhere,
+            writing=self.writing,
         )

@@ -14,7 +14,8 @@ from clearance.jobs.proof import SIGNED, canonical
 class SignedRecord:
     """The leaves of the newest protection by path, and the row of the registry they stand in.
 
-    ``problem`` says why there are none: no record, a signature that does not hold, data that changed since.
+    ``subject`` is the column whose persons hold the keys of reversible tokens, where there is one. ``problem`` says why
+    there is no record: none was made, a signature that does not hold, data that changed since.
     """
 
     leaves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -22,6 +23,7 @@ class SignedRecord:
     kid: str | None = None
     domain: str | None = None
     domains: Mapping[str, str] = field(default_factory=dict)
+    subject: Mapping[str, str] | None = None
     problem: str = ""
 
 
@@ -40,5 +42,10 @@ def signed_record(desk: Desk, dataset: Dataset) -> SignedRecord:
     # Older records name their key in the signature alone: it was made with the key that wrote.
     kid = next(iter(keys.get("ids") or [signature.split("_")[1]]))
     return SignedRecord(
-        {leaf["path"]: leaf for leaf in told["columns"]}, row, kid, keys.get("domain"), keys.get("domains") or {}
+        {leaf["path"]: leaf for leaf in told["columns"]},
+        row,
+        kid,
+        keys.get("domain"),
+        keys.get("domains") or {},
+        told.get("subject"),
     )

@@ -30,10 +30,11 @@ class DomainTokenizer(Tokenizer):
         by_type: Mapping[str, str],
         by_column: Mapping[str, str],
         everywhere: bool = False,
+        writing: bool = False,
     ) -> None:
-        super().__init__(keyring, domain, region=region)
+        super().__init__(keyring, domain, region=region, writing=writing)
         names = sorted({domain, *by_type.values(), *by_column.values()})
-        self._members = {name: Tokenizer(keyring, name, region=region) for name in names}
+        self._members = {name: Tokenizer(keyring, name, region=region, writing=writing) for name in names}
         self._by_type = dict(by_type)
         self._by_column = dict(by_column)
         self._everywhere = everywhere

@@ -63,6 +63,11 @@ class Keyset:
         return frozenset(key.kid for key in self.keys if key.state == "enabled")
 
     @property
+    def resting(self) -> frozenset[str]:
+        """Ids of the keys that are there and may not be used: disabled, or waiting for their destruction."""
+        return frozenset(key.kid for key in self.keys if key.state in ("disabled", "pending"))
+
+    @property
     def domains(self) -> frozenset[str]:
         """All domains that some key has a root for; ``""`` and ``*`` among them."""
         return frozenset(domain for key in self.keys for domain in key.roots)

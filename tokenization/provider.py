@@ -58,6 +58,10 @@ class _WrappedRoots:
     def kids(self) -> frozenset[str]:
         return self._keyset.enabled
 
+    @property
+    def resting(self) -> frozenset[str]:
+        return self._keyset.resting
+
     def root(self, kid: str, domain: str) -> bytes:
         with self._lock:
             if (kid, domain) not in self._known:

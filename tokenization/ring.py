@@ -58,6 +58,10 @@ class Roots(Protocol):
     def kids(self) -> frozenset[str]:
         """Ids of all keys that may be used."""
 
+    @property
+    def resting(self) -> frozenset[str]:
+        """Ids of the keys that are there and may not be used."""
+
     def root(self, kid: str, domain: str) -> bytes:
         """The root of a key for a domain; the domain ``""`` is that of signatures.
 
@@ -80,6 +84,10 @@ class _SameInAllDomains:
     def kids(self) -> frozenset[str]:
         return frozenset(self.__roots)
 
+    @property
+    def resting(self) -> frozenset[str]:
+        return frozenset()
+
     def root(self, kid: str, domain: str) -> bytes:
         return self.__roots[kid]
 
@@ -99,6 +107,10 @@ class _Alone:
     @property
     def kids(self) -> frozenset[str]:
         return frozenset((self.__kid,))
+
+    @property
+    def resting(self) -> frozenset[str]:
+        return frozenset()
 
     def root(self, kid: str, domain: str) -> bytes:
         return self.__roots.root(kid, domain)
@@ -143,6 +155,11 @@ class KeyRing:
     def kids(self) -> frozenset[str]:
         """Ids of all keys that can read."""
         return self.__roots.kids
+
+    @property
+    def resting(self) -> frozenset[str]:
+        """Ids of keys that are disabled: their tokens can't be told from what looks like one."""
+        return self.__roots.resting
 
     def require(self, domain: str, *, reversal: bool = False) -> "KeyRing":
         """This ring, when all that work in ``domain`` needs can be had now: before data is read, not in a worker.

@@ -89,21 +89,29 @@ class SubjectTokenizer:
     """Makes and opens subject-bound tokens of one domain. Holds keys: can't be pickled.
 
     ``lookup`` reads wrapped keys from where they are kept; nothing of them is kept here beyond one call.
+    ``keys_domain``: that of the subject column, where tokens are made in another.
     """
 
-    def __init__(self, ring: KeyRing, tokenizer: Tokenizer, lookup: Lookup) -> None:
+    def __init__(self, ring: KeyRing, tokenizer: Tokenizer, lookup: Lookup, *, keys_domain: str | None = None) -> None:
         self._ring = ring
         self._tokenizer = tokenizer
         self._lookup = lookup
+        self._keys_domain = keys_domain or tokenizer.domain
         self._wrappers: dict[str, AESSIV] = {}
 
     def encrypt(self, values: pa.Array, subjects: pa.Array, entity_type: str) -> pa.Array:
         """Reversible tokens of text values, each under the key of its subject (its one-way token, row by row).
 
-        Tokens of this domain pass through in lower case; nulls stay null. Raises ``ProtectionError`` for a value
-        without a subject, ``KeyUnavailableError`` for a subject without a key: neither could be erased later.
+        One-way tokens of this domain, and those that are bound, pass through in lower case; nulls stay null. Raises
+        ``ProtectionError`` for a reversible token that is not bound and for a value without a subject,
+        ``KeyUnavailableError`` for a subject without a key: none of them could be erased later.
         """
         known = self._tokenizer.verified_types(values).is_valid()
+        if self._tokenizer.reverse(values.filter(known)).drop_null():
+            raise ProtectionError(
+                "there are reversible tokens that are bound to nobody",
+                hint="bind values where they are protected first: a token can't be bound afterwards",
+            )
         todo = pc.and_(values.is_valid(), pc.invert(known))
         if pc.any(pc.and_(todo, subjects.is_null())).as_py():
             raise ProtectionError(
@@ -147,7 +155,7 @@ class SubjectTokenizer:
         wanted = dict.fromkeys(subjects)
         found = self._lookup(wanted) if wanted else {}
         for kid in {kid for kid, _ in found.values()} - self._wrappers.keys():
-            self._wrappers[kid] = _wrapper(self._ring, self._tokenizer.domain, kid)
+            self._wrappers[kid] = _wrapper(self._ring, self._keys_domain, kid)
         return {subject: _unwrapped(self._wrappers[kid], subject, octets) for subject, (kid, octets) in found.items()}
 
     def __repr__(self) -> str:

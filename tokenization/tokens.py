@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from clearance.errors import UsageError
+from clearance.errors import ProtectionError, UsageError
 from clearance.tokenization.canonical import message, messages, plain
 from clearance.tokenization.keys import KeyRing, check_domain
 from clearance.tokenization.prf import KeyedHash
@@ -66,16 +66,19 @@ class Tokenizer:
 
     ``domain`` is a declared join scope: equal values give equal tokens inside it and unrelated ones outside.
     ``region`` (ISO 3166-1 alpha-2) is where phone numbers without a country code are dialled.
+    ``writing``: what looks like a token of a disabled key raises ``ProtectionError`` instead of being a value like any
+    other, or it would become a token of a token.
     Holds keys: can't be pickled. Build one in each worker from a ``KeyReference``.
     """
 
-    def __init__(self, keyring: KeyRing, domain: str = "default", *, region: str = "US") -> None:
+    def __init__(self, keyring: KeyRing, domain: str = "default", *, region: str = "US", writing: bool = False) -> None:
         check_domain(domain)
         if region not in REGIONS:
             raise UsageError(f"{region!r} is not a region for phone numbers", hint="use a code such as US, GB or DE")
         self._keyring = keyring
         self._domain = domain
         self._region = region
+        self._writing = writing
         self._cache: dict[tuple[str, str], TypeKeys] = {}
         self._hashes: dict[tuple[str, str], KeyedHash] = {}
 
@@ -266,7 +269,14 @@ class Tokenizer:
     def _keys_named(self, match: re.Match[str]) -> TypeKeys | None:
         """The keys that a token's header names, None when there are none."""
         entity_type, kid = type_of(match["type"].lower()), match["kid"].lower()
-        return self.keys_of(entity_type, kid) if entity_type is not None and kid in self._keyring.kids else None
+        if entity_type is None:
+            return None
+        if self._writing and kid in self._keyring.resting:
+            raise ProtectionError(
+                f"there are tokens of the key {kid}, which is disabled: they would become tokens of tokens",
+                hint=f"clearance keys enable {kid}, and disable it again afterwards",
+            )
+        return self.keys_of(entity_type, kid) if kid in self._keyring.kids else None
 
     def __repr__(self) -> str:
         return f"<Tokenizer of domain {self._domain!r}>"

@@ -1,5 +1,6 @@
 """``clearance detokenize``."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--text", metavar="-", help="Open the tokens inside the text on standard input.")
 @click.option("--purpose", required=True, help="What the values are for, as a grant of the policy names it.")
 @click.option("--reason", required=True, help="Why now: a case or ticket, no personal data. It goes into the audit.")
+@options.subject_keys
 @options.output
 @options.policy
 @options.home
@@ -43,6 +45,7 @@ def command(
     text: str | None,
     purpose: str,
     reason: str,
+    subject_keys: str | None,
     output: str,
     log_format: str,
     **given: Any,
@@ -68,9 +71,13 @@ def command(
 
         _show(open_values(_read().splitlines(), desk, **asked), output)
         return 0
+    from clearance.jobs.subject_keys import named_table
+
     progress = Progress(log_format)
     reference = options.reference(dataset or "", given)
     reference.check()
+    named = subject_keys or os.environ.get("CLEARANCE_SUBJECT_KEYS")
+    keys = named_table(named, home=desk.registry.home) if named else None
     progress.say("starting Spark")
     from clearance.jobs.datasets import open_dataset
     from clearance.jobs.detokenize_task import detokenize, open_values
@@ -89,7 +96,7 @@ def command(
         _show(open_values(values, desk, column=(opened, chosen[0]), **asked), output)
         return 0
     progress.say("opening", dataset=dataset)
-    done = detokenize(spark, reference, target, desk, columns=chosen, **asked)
+    done = detokenize(spark, reference, target, desk, columns=chosen, subject_keys=keys, **asked)
     progress.say("published", dataset=to, version=done.version)
     emit(done.to_dict(), output, _print)
     return 0
@@ -128,6 +135,8 @@ def _print(done: "Mapping[str, Any]") -> None:
     )
     rows = [[path, kind, f"{n:,}"] for path, types in done["opened"].items() for kind, n in types.items()]
     table(["column", "entity type", "opened"], rows, indent="  ")
+    for path, types in done.get("erased", {}).items():
+        click.echo(f"  {path}: {sum(types.values()):,} tokens stay closed, for the keys of their persons are gone")
 
 
 __all__ = ["command"]

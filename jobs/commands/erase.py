@@ -11,11 +11,7 @@ from clearance.jobs.commands.output import emit
 
 
 @click.command("erase")
-@click.option(
-    "--subject-keys",
-    metavar="DIR",
-    help="The table of subject keys. [default: $CLEARANCE_SUBJECT_KEYS]",
-)
+@options.subject_keys
 @click.option(
     "--subject-id-from",
     type=click.Choice(["stdin"]),
@@ -24,7 +20,7 @@ from clearance.jobs.commands.output import emit
     help="Where identifiers or one-way tokens come from, one a line: never the command line.",
 )
 @click.option(
-    "--subject-type", required=True, metavar="TYPE", help="Entity type of the subject column, such as CUSTOMER_ID."
+    "--subject-type", required=True, metavar="TYPE", help="Entity type of the subject column, as protect says it."
 )
 @click.option("--reason", required=True, help="Why, for the audit: the number of a request, not a name.")
 @click.option("--dry-run", is_flag=True, help="Only count.")

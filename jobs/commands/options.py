@@ -73,6 +73,9 @@ reading = stacked(
     click.option("--timestamp", metavar="TIME", help="Read a Delta table as of this time: 2026-01-31 09:00:00."),
     click.option("--option", "reader_options", multiple=True, metavar="KEY=VALUE", help="Reader option, such as sep=;"),
 )
+subject_keys = click.option(
+    "--subject-keys", metavar="DIR", help="The table of subject keys. [default: $CLEARANCE_SUBJECT_KEYS]"
+)
 detection = stacked(
     click.option("--language", default="en", metavar="CODE", show_default=True, help="Language of the dataset's text."),
     click.option(

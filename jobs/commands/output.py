@@ -159,6 +159,10 @@ def print_protected(done: Mapping[str, Any]) -> None:
         rows.append([column["path"], column["entity_type"] or "-", method, label, changed, column.get("note", "")])
     table(["column", "entity type", "method", "level", "type", "note"], rows, indent="  ")
     click.echo(f"  proved: {proof['checked_cells']:,} cells and {proof['checked_texts']:,} texts, rows and nulls equal")
+    if bound := done.get("subject"):
+        click.echo(
+            f"  bound to the persons in {bound['column']}: clearance erase --subject-type {bound['entity_type']}"
+        )
 
 
 def print_prepared(steps: Sequence[Mapping[str, Any]]) -> None:

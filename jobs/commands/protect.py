@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from clearance.errors import UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, print_protected
 from clearance.jobs.commands.progress import Progress
@@ -19,6 +20,10 @@ from clearance.jobs.commands.progress import Progress
 @click.option("--unpartitioned", is_flag=True, help="Write the copy without the source's partitions.")
 @click.option("--statement", metavar="FILE", help="Also write the signed statement to this file.")
 @click.option("--prepare", "preparation", metavar="FILE", help="Do the clean-up steps of this YAML file first.")
+@click.option(
+    "--subject", metavar="COLUMN", help="Bind reversible tokens to the persons in this column, who can be erased."
+)
+@options.subject_keys
 @options.output
 @options.policy
 @options.facts
@@ -35,6 +40,8 @@ def command(
     unpartitioned: bool,
     statement: str | None,
     preparation: str | None,
+    subject: str | None,
+    subject_keys: str | None,
     output: str,
     log_format: str,
     **given: Any,
@@ -49,16 +56,20 @@ def command(
     from clearance.jobs.session import get_session
     from clearance.jobs.signed import write_statement
     from clearance.jobs.staging import Target
+    from clearance.jobs.subject_keys import named_table
     from clearance.jobs.tasks import protect, scan
 
     progress = Progress(log_format)
     desk = options.desk(given)
     target = Target(to, to_format)
     target.check_writable()
-    desk.tokens()  # a missing key is told before Spark starts
+    desk.tokens_to_write()  # a missing key is told before Spark starts
     desk.signing_key()
     reference = options.reference(dataset, given)
     reference.check()
+    keys = named_table(subject_keys, home=desk.registry.home, beside=[dataset, to]) if subject else None
+    if subject_keys and not subject:
+        raise UsageError("--subject-keys binds nothing without a subject", hint="name its column: --subject")
     facts = options.declared(given["facts"])
     steps = for_purposes(load_preparation(preparation), {}) if preparation else ()
     progress.say("starting Spark")
@@ -70,7 +81,8 @@ def command(
     progress.say("scanning", dataset=dataset)
     scanned = scan(spark, opened, desk, facts=facts)
     progress.say("protecting", dataset=dataset, rows=scanned.scan.rows)
-    done = protect(spark, opened, target, desk, scanned=scanned, unpartitioned=unpartitioned)
+    bound = (subject, keys) if subject and keys else None
+    done = protect(spark, opened, target, desk, scanned=scanned, unpartitioned=unpartitioned, subject=bound)
     progress.say("published", dataset=to, version=done.version)
     if statement:
         write_statement(Path(statement), done.envelope)

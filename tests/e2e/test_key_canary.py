@@ -1,7 +1,8 @@
-"""The commands of keys leave no key behind, of any provider, nor what opens it: passphrase, token, credentials.
+"""A key of any provider is nowhere in what a run leaves behind, nor is what opens it: passphrase, token, credentials.
 
-One process rotates, lists and rewraps the keys of each provider in turn, once with a token that is refused. Then
-streams, audit and wrapped keysets are searched for roots, derived keys and credentials: octets, hex and base64.
+One process, and one session with Spark's event log on, rotates, lists and rewraps the keys of each provider in turn and
+protects a small table with them, once with a token that is refused. Then event log, registry, audit, lineage, logs,
+streams, protected copies and wrapped keysets are searched for roots, derived keys and credentials: octets, hex, base64.
 """
 
 import base64
@@ -29,10 +30,16 @@ for name, uri in json.load(open("uris.json")).items():
         run(["keys", "rotate", "--keys", uri, "--reason", "a second key"]),
         run(["keys", "list", "--keys", uri, "--format", "json"]),
         run(["keys", "rewrap", "--keys", uri, "--reason", "a new version"]),
+        run(["protect", "people.csv", "--to", f"safe/{name}", "--keys", uri, "--no-ner", "--log-format", "json"]),
     ]
     if name == "openbao":
         os.environ["VAULT_TOKEN"], kept = REFUSED, os.environ["VAULT_TOKEN"]
-        codes["refused"] = [run(["keys", "rewrap", "--keys", uri, "--reason", "x"])]
+        # Another name of the same keyset: nothing that was unwrapped before is used.
+        other = uri.replace("keyset=", "keyset=./")
+        codes["refused"] = [
+            run(["keys", "rewrap", "--keys", uri, "--reason", "x"]),
+            run(["protect", "people.csv", "--to", "safe/refused", "--keys", other, "--no-ner"]),
+        ]
         os.environ["VAULT_TOKEN"] = kept
 json.dump(codes, open("codes.json", "w"))
 """
@@ -60,14 +67,22 @@ class Left:
 
 
 @pytest.fixture(scope="module")
-def left(tmp_path_factory, new_project, openbao, aws_kms, gcp_kms) -> Left:
+def left(tmp_path_factory, new_project, write_csv, openbao, aws_kms, gcp_kms) -> Left:
     folder, outside = tmp_path_factory.mktemp("keys-canary"), tmp_path_factory.mktemp("secrets")
     project = new_project(folder)
+    write_csv(folder / "people.csv", 6)
+    for name in ("spark-conf", "events", "tmp"):
+        (folder / name).mkdir()
+    (folder / "spark-conf" / "spark-defaults.conf").write_text(
+        f"spark.eventLog.enabled true\nspark.eventLog.dir file://{folder / 'events'}\nspark.eventLog.compress false\n"
+    )
     (outside / "passphrase").write_text(PASSPHRASE + "\n")
     (outside / "passphrase").chmod(0o600)
     services = {"openbao": openbao.service, "aws": aws_kms, "gcp": gcp_kms}
     env = {
         **project.env,
+        "SPARK_CONF_DIR": str(folder / "spark-conf"),
+        "TMPDIR": str(folder / "tmp"),
         "CLEARANCE_PASSPHRASE_FILE": str(outside / "passphrase"),
     }
     for service in services.values():
@@ -95,7 +110,12 @@ def left(tmp_path_factory, new_project, openbao, aws_kms, gcp_kms) -> Left:
             for key in keyset.keys:
                 for domain in key.roots:
                     secrets[f"{name} {key.kid} {domain!r}"] = unwrapped(keyset, provider.kek(keyset), key.kid, domain)
-                secrets[f"{name} {key.kid} derived"] = ring.derive("h", "default", "EMAIL_ADDRESS", key.kid)
+                for purpose, domain, kind in (
+                    ("h", "default", "EMAIL_ADDRESS"),
+                    ("check", "default", "EMAIL_ADDRESS"),
+                    ("sign/protection", "", ""),
+                ):
+                    secrets[f"{name} {key.kid} {purpose}"] = ring.derive(purpose, domain, kind, key.kid)
         for name, service in services.items():
             secrets |= {f"credential {name}": secret.encode() for secret in service.secrets}
     codes = json.loads((folder / "codes.json").read_text())
@@ -104,9 +124,12 @@ def left(tmp_path_factory, new_project, openbao, aws_kms, gcp_kms) -> Left:
 
 def test_every_command_did_what_it_was_run_for(left):
     # A key file is moved, not wrapped anew where it is.
-    expected = {name: [0, 0, 2 if name in ("clear", "passphrase") else 0] for name in PROVIDERS}
-    assert left.codes == {**expected, "refused": [5]}, left.streams
+    expected = {name: [0, 0, 2 if name in ("clear", "passphrase") else 0, 0] for name in PROVIDERS}
+    assert left.codes == {**expected, "refused": [5, 5]}, left.streams
     assert list((left.path / "home").glob("registry/audit/*.parquet"))
+    assert all(list((left.path / "safe" / name).glob("*.parquet")) for name in PROVIDERS)
+    assert not (left.path / "safe" / "refused").exists()
+    assert b"SparkListenerTaskEnd" in b"".join(f.read_bytes() for f in (left.path / "events").rglob("*") if f.is_file())
 
 
 def test_no_key_and_nothing_that_opens_one_is_left_anywhere(left):

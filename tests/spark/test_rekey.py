@@ -96,7 +96,7 @@ def test_a_dataset_moves_to_the_key_that_writes_and_what_can_not_is_named(spark,
         assert not (tmp_path / "t").exists() and not (tmp_path / STAGING).exists()
         assert desk.audit.entries()[-1]["result"] in ("refused", "failed")
 
-    for target in (Target(str(tmp_path / "b")), None, None):  # beside it, where it is, and once more
+    for target in (Target(str(tmp_path / "b")), None):  # beside it, and where it is
         done = rekey(spark, Reference(a.text), desk, target=target, **WHY)
         moved = cells(spark, (target or a).text)
         assert done.moved == {

@@ -5,8 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from clearance.errors import KeyUnavailableError, UsageError
+from clearance.errors import KeyUnavailableError, ProtectionError, UsageError
 from clearance.tokenization import lifecycle
+from clearance.tokenization.domains import DomainTokenizer
 from clearance.tokenization.kek import Binding, NoKek
 from clearance.tokenization.keys import FileKeyProvider
 from clearance.tokenization.provider import KeysetProvider
@@ -84,3 +85,50 @@ def test_a_file_keeps_nothing_apart_and_says_so(tmp_path):
     provider.create()
     with pytest.raises(UsageError, match="read whole"):
         provider.change(lambda keyset, kek: lifecycle.rotate(keyset, kek, separate_reversal=True))
+
+
+def test_a_policy_with_a_way_back_needs_what_makes_it_before_anything_is_read(path, tmp_path, monkeypatch):
+    import clearance.tokenization.keys as keys
+    import clearance.tokenization.providers as providers
+    from clearance.jobs.desk import open_desk
+
+    for module in (keys, providers):
+        monkeypatch.setattr(module, "open_keys", lambda _: KeysetProvider("test://", path, Service("+reversal")))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\nname: t\nextends: default\ncolumns:\n  mail: {method: reversible}\n")
+    one_way = open_desk(home=tmp_path / "home", keys="test://")
+    assert one_way.tokens_to_write().domains == ("default",)
+    desk = open_desk(home=tmp_path / "home", keys="test://", policy=policy)
+    desk.tokens()
+    with pytest.raises(KeyUnavailableError, match="refuses"):
+        desk.tokens_to_write()
+
+
+def test_tokens_of_a_disabled_key_never_become_tokens_of_tokens(tmp_path):
+    provider = FileKeyProvider(tmp_path / "keys.json")
+    provider.create()
+    old = provider.load().primary
+    tokens = Tokenizer(provider.load()).tokenize(pa.array(["a@b.example"]), "EMAIL_ADDRESS")
+    provider.change(lifecycle.rotate)
+    provider.change(lambda keyset, _: lifecycle.disable(keyset, old))
+    ring = provider.load()
+    cells = pa.concat_arrays([pa.array(["c@d.example"]), tokens])
+    writer = Tokenizer(ring, writing=True)
+    for work in (
+        lambda: writer.tokenize(cells, "EMAIL_ADDRESS"),
+        lambda: writer.encrypt(cells, "EMAIL_ADDRESS"),
+        lambda: writer.verified_spans(f"write to {tokens[0]}, please"),
+        lambda: (
+            DomainTokenizer(ring, by_type={}, by_column={"a": "other"}, writing=True)
+            .at("a")
+            .tokenize(cells, "EMAIL_ADDRESS")
+        ),
+    ):
+        with pytest.raises(ProtectionError, match=f"tokens of the key {old}, which is disabled"):
+            work()
+    # Whoever only looks goes on; and what names a key that nobody has is a value like any other.
+    assert Tokenizer(ring).verified_types(cells).null_count == 2
+    strange = pa.array([tokens[0].as_py().replace(f"_{old}_", "_zz99zz_")])
+    assert writer.tokenize(strange, "EMAIL_ADDRESS")[0].as_py() != strange[0].as_py()
+    provider.change(lambda keyset, _: lifecycle.enable(keyset, old))
+    assert Tokenizer(provider.load(), writing=True).tokenize(cells, "EMAIL_ADDRESS")[1] == tokens[0]
