@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+# Tests run in so many processes; each has a Spark of its own, so more than two want more than 8 GB of memory.
+WORKERS ?= 2
 
 # Published test vectors, where a checkout of them lies beside this one; the tests that need them say so otherwise.
 export CLEARANCE_VECTORS ?= $(wildcard ../shared/vectors)
@@ -37,7 +39,8 @@ demo: java $(READY)  ## Show the main job on a small support desk
 	@$(BIN)/python examples/support-desk/demo.py
 
 test: java $(READY)  ## Run all tests
-	@$(PYTEST) tests
+	@# Whole files, in their order: those that run for minutes begin first.
+	@$(PYTEST) tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 unit: $(READY)  ## Run the tests that need no Spark, in seconds
 	@$(PYTEST) tests/unit -q

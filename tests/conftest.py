@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The first example of a test may load an engine, and machines differ: no timing is asserted.
-settings.register_profile("clearance", deadline=None)
+settings.register_profile("clearance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("clearance")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
