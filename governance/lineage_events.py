@@ -20,7 +20,7 @@ Event = Mapping[str, Any]
 #: Subtypes of the columnLineage facet (1-2-0): the first three DIRECT, the rest INDIRECT.
 _DIRECT = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION"})
 _INDIRECT = frozenset({"JOIN", "GROUP_BY", "FILTER", "SORT", "WINDOW", "CONDITIONAL"})
-#: Stands for an origin that no dataset has: a job that feeds another job.
+#: Stands for an origin that no dataset has (a job that feeds another job), and for the output of a job that only reads.
 NOWHERE = ""
 
 
@@ -165,6 +165,8 @@ def _hops(event: Event) -> list[Hop]:
     for output in event.get("outputs") or ():
         fields, deciding, more = _column_lineage(output.get("facets") or {})
         found.append(Hop(_key(output), inputs | more, fields, deciding, _schema(output), name, run, kind, at))
+    if inputs and not found:
+        found.append(Hop(NOWHERE, inputs, None, job=name, run=run, event=kind, at=at))
     for told in [*(event.get("inputs") or ()), *(event.get("outputs") or ())]:
         found += _aliases(told, at)
     return found + _entries((job.get("facets") or {}).get("lineage") or {}, name, run, kind, at)

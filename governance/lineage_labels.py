@@ -140,6 +140,11 @@ class Derivation:
         """The datasets that something flows into."""
         return sorted({*self._hops, *self._proofs})
 
+    @property
+    def proved(self) -> frozenset[str]:
+        """The datasets that a signed proof says are de-identified."""
+        return frozenset(self._proofs)
+
     def sources(self, output: str) -> frozenset[str]:
         """The datasets that something flows from, in one step."""
         if output in self._proofs:

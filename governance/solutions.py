@@ -5,9 +5,9 @@ not the same as an empty list: left out means unknown, and a rule that needs it 
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from clearance.errors import PolicyError
 from clearance.governance.strict_yaml import Marks, Strict, parse, read_text, suggest, validate, where
@@ -29,6 +29,29 @@ Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[frozenset[str], BeforeValidator(as_names)]
 
 
+class Learned(Strict):
+    """A dataset that a model learned from, and which version of it; left out: not known."""
+
+    dataset: Text
+    version: Text | None = None
+
+
+class ModelVersion(Strict):
+    """One version of a model, and all that it learned from."""
+
+    name: Text
+    version: Text
+    learned_from: list[Learned] = Field(default_factory=list)
+
+
+class Principals(Strict):
+    """Who the solution is in systems of access control; ``ranger`` is a role, ``lake_formation`` an ARN."""
+
+    unity_catalog: Text | None = None
+    lake_formation: Text | None = None
+    ranger: Text | None = None
+
+
 class Solution(Strict):
     """One AI solution. Field meanings: ``docs/concepts/labels-and-verdicts.md``."""
 
@@ -43,6 +66,23 @@ class Solution(Strict):
     regimes: Names | None = None
     environment: Text | None = None
     retention_days: Annotated[int, Field(ge=0)] | None = None
+    business_owner: Text | None = None
+    technical_owner: Text | None = None
+    provider: Text | None = None
+    inputs_may_train: bool | None = None
+    models: list[ModelVersion] = Field(default_factory=list)
+    jobs: Names = frozenset()
+    principals: Principals = Principals()
+
+    @model_validator(mode="after")
+    def _says_what_inputs_become(self) -> Self:
+        # The rules of a check go by the usage: what trains must be judged as training.
+        if self.inputs_may_train and not self.usage & {"training", "fine-tuning"}:
+            raise ValueError("its inputs may train it, so its usage is training or fine-tuning too")
+        names = [(model.name, model.version) for model in self.models]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the model version {' '.join(sorted(twice)[0])} is there twice")
+        return self
 
 
 class Solutions(dict[str, Solution]):

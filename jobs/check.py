@@ -122,7 +122,7 @@ def judge(
     declared = _facts(declared, facts or {})
     spoken = speak(found, policy, registry)
     beyond: list[Conflict] = []
-    if (flowed := _inherited(identity.key, row, policy, registry, record)) is not None:
+    if (flowed := current_lineage(identity.key, row, policy, registry, record)) is not None:
         spoken = with_lineage(spoken, flowed, policy)
         beyond += origin_conflicts(flowed, declared.get("environment"), solution, policy)
     state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
@@ -192,7 +192,9 @@ def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
     return replace(spoken, reason=reason, columns=columns, label=label)
 
 
-def _inherited(key: str, row: Mapping[str, Any], policy: Policy, registry: Registry, record: bool) -> Inherited | None:
+def current_lineage(
+    key: str, row: Mapping[str, Any], policy: Policy, registry: Registry, record: bool
+) -> Inherited | None:
     """What lineage says of a dataset now: as it is on record, or worked out again where that is out of date."""
     found = inherited(registry, key, policy)
     # What we wrote ourselves since lineage was read last is not on record yet.

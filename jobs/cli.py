@@ -24,6 +24,7 @@ COMMANDS = {
     "manifest": "Draft, check and compare what an owner declares of a dataset.",
     "explain": "Say why a dataset or column has its label.",
     "lineage": "Show where data comes from and goes to; label what other jobs wrote.",
+    "solution": "Show solutions: what their models learned from, what they read, what they may read.",
     "audit": "Show or verify the audit trail.",
     "registry": "Show what is on record.",
     "keys": "Show, make, rotate and destroy keys (never their contents).",

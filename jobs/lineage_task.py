@@ -69,7 +69,7 @@ def recorded_hops(registry: Registry) -> list[Hop]:
 
 def derivation(policy: Policy, registry: Registry) -> Derivation:
     """The lineage on record with all labels and proofs that it rests on."""
-    hops = recorded_hops(registry)
+    hops = [hop for hop in recorded_hops(registry) if hop.output != NOWHERE]
     rows = registry.latest_each("labels")
     protections = registry.latest_each("protections")
     names = {name for hop in hops for name in (hop.output, *hop.inputs)} - {NOWHERE}

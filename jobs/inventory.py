@@ -1,0 +1,167 @@
+"""The inventory of solutions beside what is on record: which models learned from a dataset, what solutions really read,
+and what they may read. Needs no Spark.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from clearance.governance.grants import Grant, grant
+from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.inherited import origin_conflicts
+from clearance.governance.lineage_labels import Derivation
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry, Row
+from clearance.governance.solutions import Solution
+from clearance.governance.standing import column_types, standing
+from clearance.jobs.check import current_lineage, speak, with_lineage
+from clearance.jobs.lineage_task import derivation, recorded_hops
+
+
+def profile(solution: Solution) -> dict[str, Any]:
+    """A solution as it was declared, JSON-ready; None: not known."""
+    told = solution.model_dump()
+    return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in told.items()}
+
+
+def learned(solution: Solution) -> list[tuple[str, str, str, str | None]]:
+    """(model, its version, dataset's key, dataset's version) of all that a solution's models learned from."""
+    return [
+        (model.name, model.version, dataset_identity(one.dataset).key, one.version)
+        for model in solution.models
+        for one in model.learned_from
+    ]
+
+
+def impact(dataset: str, solutions: Iterable[Solution], policy: Policy, registry: Registry) -> dict[str, Any]:
+    """Which models learned from a dataset, or from anything that was made from it by lineage."""
+    key = dataset_identity(dataset).key
+    graph = derivation(policy, registry)
+    found = []
+    for solution in solutions:
+        for model, version, source, taken in learned(solution):
+            if source == key or key in graph.ancestors(source):
+                found.append(
+                    {
+                        "solution": solution.name,
+                        "owner": solution.owner,
+                        "model": model,
+                        "version": version,
+                        "learned_from": source,
+                        "dataset_version": taken,
+                        "direct": source == key,
+                        "deidentified": source != key and not _reaches(graph, key, source),
+                    }
+                )
+    return {"dataset": key, "models": found}
+
+
+def _reaches(graph: Derivation, source: str, target: str) -> bool:
+    """Whether there is a way on which no signed proof says that the data were de-identified."""
+    seen: set[str] = set()
+    waiting = [target]
+    while waiting:
+        one = waiting.pop()
+        if one == source:
+            return True
+        if one not in seen and one not in graph.proved:
+            seen.add(one)
+            waiting += graph.sources(one)
+    return False
+
+
+def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[dict[str, Any]]:
+    """What a solution's jobs read and what was asked for it, against what its models learned from.
+
+    ``finding``: ``undeclared`` (read or asked for, and by the inventory nothing learned from it), ``not seen``
+    (declared, and no job of it read it), ``shares origins`` (no training data, and made from the same sources),
+    ``not clear`` (used without a clear verdict as its latest), ``other version`` (checked in another version than the
+    model learned from); empty where all agrees.
+    """
+    models = {key: version for _, _, key, version in learned(solution)}
+    graph = derivation(policy, registry)
+    jobs = sorted(solution.jobs)
+    seen: dict[str, set[str]] = {}
+    for hop in recorded_hops(registry):
+        if any(fnmatchcase(hop.job, job) for job in jobs):
+            for name in hop.inputs:
+                seen.setdefault(name, set()).add(hop.job)
+    verdicts: dict[str, Row] = {row["dataset"]: row for row in registry.rows("verdicts", solution=solution.name)}
+    origins = {key: {key, *graph.ancestors(key)} for key in models}
+    found = []
+    for key in sorted({*models, *seen, *verdicts} - {""}):
+        if " + " in key:
+            continue  # a verdict on several datasets together
+        verdict = verdicts.get(key)
+        shared = sorted(m for m in models if m != key and origins[m] & {key, *graph.ancestors(key)})
+        findings = []
+        if key not in models:
+            findings += ["undeclared"] if key in seen and _trains(solution) else []
+            findings += ["shares origins"] if shared and key in seen else []
+        elif jobs and key not in seen:
+            findings.append("not seen")
+        if (key in models or key in seen) and (verdict is None or verdict["verdict"] != "clear"):
+            findings.append("not clear")
+        if verdict is not None and models.get(key) not in (None, verdict["version"]):
+            findings.append("other version")
+        found.append(
+            {
+                "dataset": key,
+                "learned": key in models,
+                "version": models.get(key),
+                "read_by": sorted(seen.get(key, ())),
+                "verdict": verdict["verdict"] if verdict else None,
+                "checked_version": verdict["version"] if verdict else None,
+                "shares_with": shared,
+                "findings": findings,
+            }
+        )
+    return found
+
+
+def _trains(solution: Solution) -> bool:
+    return bool(solution.usage & {"training", "fine-tuning"})
+
+
+def grants(
+    solutions: Sequence[Solution], policy: Policy, registry: Registry, datasets: Sequence[str] = ()
+) -> tuple[list[Grant], list[str]]:
+    """What the solutions may read of tables, by the labels on record; and what no grant can be made for, and why.
+
+    Whether a table changed since its scan can't be told without Spark: grants speak of what was labelled.
+    """
+    keys = [dataset_identity(name).key for name in datasets] or sorted(registry.latest_each("labels"))
+    found, left = [], []
+    for key in keys:
+        identity = dataset_identity(key)
+        if identity.kind != "table":
+            left.append(f"{key}: no table, so no grant of these systems is about it")
+            continue
+        for solution in solutions:
+            if not any(solution.principals.model_dump().values()):
+                left.append(f"{solution.name}: its profile names no principals")
+                continue
+            one = _grant(identity, solution, policy, registry)
+            if isinstance(one, Grant):
+                found.append(one)
+            else:
+                left.append(f"{key}: {one}")
+    return found, list(dict.fromkeys(left))
+
+
+def _grant(identity: DatasetIdentity, solution: Solution, policy: Policy, registry: Registry) -> Grant | str:
+    known = standing(registry, identity)
+    row: Mapping[str, Any] = known.label or {}
+    # What Spark alone could tell is left to the person who reviews the grants.
+    spoken = speak(replace(known, state="current") if known.state == "unreadable" else known, policy, registry)
+    flowed = current_lineage(identity.key, row, policy, registry, record=False)
+    facts = row.get("facts") or {}
+    more = []
+    if flowed is not None:
+        spoken = with_lineage(spoken, flowed, policy)
+        more = list(origin_conflicts(flowed, facts.get("environment"), solution, policy))
+    if spoken.label is None or spoken.state != "current":
+        return spoken.reason or spoken.state
+    types = column_types(row)
+    return grant(identity.key, spoken.label, spoken.columns, types, facts, solution, policy, more)

@@ -1,0 +1,211 @@
+"""The inventory of solutions: which models learned from what, what was read, and what may be, as files to review."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.governance.identity import dataset_identity
+from clearance.governance.labels import Label, combine
+from clearance.governance.policy import load_policy
+from clearance.governance.registry import Registry
+from clearance.governance.solutions import load_solutions
+from clearance.jobs.cli import run
+
+POLICY = load_policy()
+NOTHING = Label(POLICY.levels.bottom)
+TABLE = "table:lake.crm.people"
+SOLUTIONS = """\
+solutions:
+  - name: churn
+    owner: growth@example.org
+    business_owner: head-of-growth@example.org
+    technical_owner: ml@example.org
+    provider: in-house
+    hosting: private
+    clearance: internal
+    usage: [training, inference]
+    regimes: [GDPR, CCPA]
+    inputs_may_train: true
+    retention_days: 30
+    jobs: ["ml/churn.*"]
+    principals: {unity_catalog: churn-sp, lake_formation: "arn:aws:iam::123456789012:role/churn", ranger: churn_role}
+    models:
+      - {name: churn, version: "3", learned_from: [{dataset: "table:lake.crm.features", version: "7"}]}
+      - {name: churn, version: "4", learned_from: [{dataset: table:lake.crm.safe}, {dataset: table:lake.crm.people}]}
+  - {name: bot, owner: web, hosting: public, clearance: public, usage: [rag], regimes: []}
+"""
+
+
+class Shop:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys, self.registry = folder, capsys, Registry(folder / ".clearance")
+        (folder / "solutions.yaml").write_text(SOLUTIONS)
+
+    def labelled(self, ref: str, **columns: str | None) -> None:
+        labels = {path: POLICY.label_of(kind) if kind else NOTHING for path, kind in columns.items()}
+        types = {path: [kind] if kind else [] for path, kind in columns.items()}
+        row = {
+            "dataset": dataset_identity(ref).key, "version": "1", "kind": "source",
+            "label": combine(labels.values(), POLICY.levels).to_dict(),
+            "columns": {path: {**label.to_dict(), "entity_types": types[path]} for path, label in labels.items()},
+            "policy_digest": POLICY.digest, "observation": {"kind": "none", "version": "1"}, "facts": {},
+        }  # fmt: skip
+        self.registry.append("labels", [row], run_id="scan")
+
+    def imports(self, *hops: tuple[str, list[str], str | None]) -> None:
+        """Events of foreign jobs: name, tables read, table written."""
+
+        def named(table: str) -> dict[str, str]:
+            return {"namespace": "table", "name": table.removeprefix("table:")}
+
+        events = [
+            {
+                "eventType": "COMPLETE", "eventTime": "2026-11-28T06:00:00Z", "producer": "x", "schemaURL": "x",
+                "run": {"runId": f"r{number}"}, "job": {"namespace": "ml", "name": job},
+                "inputs": [named(one) for one in inputs], "outputs": [named(output)] if output else [],
+            }
+            for number, (job, inputs, output) in enumerate(hops)
+        ]  # fmt: skip
+        (self.folder / "events.json").write_text(json.dumps(events))
+        self("lineage", "import", "events.json")
+
+    def __call__(self, *arguments: str, code: int = 0) -> Any:
+        self._capsys.readouterr()
+        assert run(list(arguments)) == code, self._capsys.readouterr().err
+        out = self._capsys.readouterr().out
+        return json.loads(out) if "json" in arguments else out
+
+
+@pytest.fixture
+def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CLEARANCE_HOME")
+    return Shop(tmp_path, capsys)
+
+
+def test_the_inventory_shows_what_was_declared(shop: Shop) -> None:
+    told = {one["name"]: one for one in shop("solution", "list", "--format", "json")["solutions"]}
+    assert told["churn"]["business_owner"] == "head-of-growth@example.org"
+    assert told["bot"]["provider"] is None
+    assert [model["version"] for model in told["churn"]["models"]] == ["3", "4"]
+    shop.labelled(TABLE, mail="EMAIL_ADDRESS")
+    shop("check", TABLE, "--solution", "churn", code=5)
+    shown = shop("solution", "show", "churn", "--format", "json")
+    assert [(row["dataset"], row["verdict"]) for row in shown["verdicts"]] == [(TABLE, "undecidable")]
+    assert "learned from table:lake.crm.features version 7" in shop("solution", "show", "churn")
+    assert "in-house" in shop("solution", "list")
+    shop("solution", "show", "nobody", code=2)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("usage: [rag]\ninputs_may_train: true", "inputs may train it"),
+        ("usage: [training]\nmodels: [{name: m, version: '1'}, {name: m, version: '1'}]", "m 1 is there twice"),
+        ("usage: [training]\nmodels: [{name: m, version: '1', learned: []}]", "learned"),
+    ],
+)
+def test_a_profile_that_contradicts_itself_is_refused(tmp_path: Path, line: str, told: str) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(f"name: s\nowner: o\nhosting: private\nclearance: internal\n{line}\n")
+    with pytest.raises(Exception, match=told):
+        load_solutions(file)
+
+
+def test_impact_finds_models_through_lineage(shop: Shop) -> None:
+    shop.imports(("features", ["table:lake.raw.events"], "table:lake.crm.features"))
+    direct = shop("solution", "impact", TABLE, "--format", "json")["models"]
+    assert [(m["solution"], m["version"], m["direct"]) for m in direct] == [("churn", "4", True)]
+    (far,) = shop("solution", "impact", "table:lake.raw.events", "--format", "json")["models"]
+    assert (far["version"], far["direct"], far["deidentified"]) == ("3", False, False)
+    assert (far["learned_from"], far["dataset_version"]) == ("table:lake.crm.features", "7")
+    assert "through lineage" in shop("solution", "impact", "table:lake.raw.events")
+    assert shop("solution", "impact", "table:lake.raw.else", "--format", "json")["models"] == []
+
+
+def test_correlate_tells_where_inputs_and_inventory_disagree(shop: Shop) -> None:
+    shop.imports(
+        ("churn.train", ["table:lake.crm.features", "table:lake.crm.secret"], None),
+        ("churn.score", ["table:lake.crm.holdout"], None),
+        ("features", ["table:lake.raw.events"], "table:lake.crm.features"),
+        ("holdout", ["table:lake.raw.events"], "table:lake.crm.holdout"),
+        ("other.job", ["table:lake.crm.elsewhere"], None),
+    )
+    told = shop("solution", "correlate", "churn", "--format", "json", code=3)
+    (solution,) = told["solutions"]
+    found = {row["dataset"].removeprefix("table:lake.crm."): row for row in solution["datasets"]}
+    assert found["features"]["findings"] == ["not clear"]
+    assert found["features"]["read_by"] == ["ml/churn.train"]
+    assert found["secret"]["findings"] == ["undeclared", "not clear"]
+    assert "shares origins" in found["holdout"]["findings"]
+    assert found["holdout"]["shares_with"] == ["table:lake.crm.features"]
+    assert "not seen" in found["safe"]["findings"]
+    assert "elsewhere" not in found
+    assert "undeclared" in shop("solution", "correlate", "churn", code=3)
+    assert shop("solution", "correlate", "bot", "--format", "json")["solutions"][0]["datasets"] == []
+
+
+def test_grants_give_what_the_rules_give_column_by_column(shop: Shop) -> None:
+    shop.labelled(TABLE, mail="EMAIL_ADDRESS", **{"plan": None, "address.`zip code`": "US_SSN", "address.city": None})
+    shop.labelled("table:lake.crm.safe", plan=None)
+    shop.labelled("table:lake.crm.secret", ssn="US_SSN")
+    shop.labelled("files/people.csv", mail="EMAIL_ADDRESS")
+    told = shop("solution", "grants", "--to", "grants", "--format", "json")
+    given = {one["dataset"].rpartition(".")[2]: one["columns"] for one in told["grants"]}
+    # A field of a struct can't be kept from whoever has the struct.
+    assert given == {"people": ["plan"], "safe": None, "secret": []}
+    assert any("files/people.csv: no table" in line for line in told["left"])
+    assert "bot: its profile names no principals" in told["left"]
+    sql = (shop.folder / "grants" / "unity-catalog.sql").read_text()
+    assert "GRANT SELECT ON TABLE `lake`.`crm`.`safe` TO `churn-sp`;" in sql
+    assert "CREATE OR REPLACE VIEW `lake`.`crm`.`people_for_churn` AS SELECT `plan` FROM `lake`.`crm`.`people`;" in sql
+    assert "REVOKE SELECT ON TABLE `lake`.`crm`.`secret` FROM `churn-sp`;" in sql
+    assert "ON TABLE `lake`.`crm`.`people` TO" not in sql and "ON TABLE `lake`.`crm`.`secret` TO" not in sql
+
+
+def test_grants_for_aws_are_requests_that_its_own_client_accepts(shop: Shop) -> None:
+    session = pytest.importorskip("botocore.session").get_session()
+    from botocore.validate import validate_parameters
+
+    for number in range(23):
+        shop.labelled(f"table:lake.crm.t{number}", plan=None)
+    shop.labelled(TABLE, mail="EMAIL_ADDRESS", plan=None)
+    shop("solution", "grants", "--to", "grants", "--system", "lake-formation")
+    files = sorted((shop.folder / "grants").iterdir())
+    assert [file.name for file in files] == ["lake-formation-1.json", "lake-formation-2.json"]
+    shape = session.get_service_model("lakeformation").operation_model("BatchGrantPermissions").input_shape
+    entries = []
+    for file in files:
+        request = json.loads(file.read_text())
+        validate_parameters(request, shape)
+        assert len({entry["Id"] for entry in request["Entries"]}) == len(request["Entries"]) <= 20
+        entries += request["Entries"]
+    resources = [entry["Resource"] for entry in entries]
+    assert {"TableWithColumns": {"DatabaseName": "crm", "Name": "people", "ColumnNames": ["plan"]}} in resources
+    # What is no longer derived is not left lying there.
+    shop("solution", "grants", "table:lake.crm.t1", "--to", "grants", "--system", "lake-formation")
+    assert [file.name for file in (shop.folder / "grants").iterdir()] == ["lake-formation-1.json"]
+
+
+def test_grants_for_ranger_deny_what_they_do_not_allow(shop: Shop) -> None:
+    shop.labelled(TABLE, mail="EMAIL_ADDRESS", plan=None)
+    shop.labelled("table:lake.crm.secret", ssn="US_SSN")
+    shop("solution", "grants", "--to", "grants", "--system", "ranger")
+    policies = json.loads((shop.folder / "grants" / "ranger.json").read_text())["policies"]
+    people, secret = policies
+    assert people["resources"]["column"]["values"] == ["plan"]
+    assert (people["policyItems"][0]["roles"], people["denyPolicyItems"]) == (["churn_role"], [])
+    assert secret["policyItems"] == [] and secret["denyPolicyItems"][0]["roles"] == ["churn_role"]
+    assert secret["resources"]["column"]["values"] == ["*"]
+
+
+def test_what_lineage_knows_of_a_table_is_not_granted(shop: Shop) -> None:
+    shop.labelled("table:lake.crm.secret", ssn="US_SSN")
+    shop.labelled("table:lake.crm.mart", code=None)
+    before = shop("solution", "grants", "table:lake.crm.mart", "--to", "g", "--format", "json")["grants"]
+    assert before[0]["columns"] is None
+    shop.imports(("mart", ["table:lake.crm.secret"], "table:lake.crm.mart"))
+    after = shop("solution", "grants", "table:lake.crm.mart", "--to", "g", "--format", "json")["grants"]
+    assert after[0]["columns"] == []
