@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, Field
+from typing import Any, Literal
 
 from clearance.errors import ExitCode
 from clearance.governance.combinations import Held
+from clearance.governance.facts import Facts
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
-from clearance.governance.solutions import Names, Solution, Text
-from clearance.governance.strict_yaml import Strict, validate
+from clearance.governance.solutions import Solution
 
 State = Literal[
     "current", "changed", "unlabelled", "unreadable", "sampled", "overlooked", "unproved", "other-policy", "derived"
@@ -27,27 +25,23 @@ _EXIT_CODES: dict[Outcome, ExitCode] = {
 }
 
 
-def _day(value: str) -> str:
-    try:
-        return date.fromisoformat(value).isoformat()
-    except ValueError:
-        raise ValueError("a day is expected, such as '2030-01-31'") from None
-
-
-class Facts(Strict):
-    """What the owner declares of a dataset. Left out means unknown; an empty list means none."""
-
-    purposes: Names | None = None
-    restricted_uses: Names | None = None
-    regions: Names | None = None
-    environment: Text | None = None
-    source: Text | None = None
-    reputation: Text | None = None
-    legal_basis: Text | None = None
-    consent_reference: Text | None = None
-    age_groups: Names | None = None
-    obsolete_from: Annotated[str, AfterValidator(_day)] | None = None
-    retention_days: Annotated[int, Field(ge=1)] | None = None
+#: The key under ``rules`` of a policy that each rule of a check is settled by.
+RULE_SECTIONS = {
+    "hosting": "hosting",
+    "regime": "regimes",
+    "usage": "usage",
+    "purpose": "purposes",
+    "restricted-use": "restricted_uses",
+    "region": "regions",
+    "environment": "environments",
+    "store": "stores",
+    "source": "sources",
+    "obsolescence": "obsolescence",
+    "retention": "retention",
+    "consent": "consent",
+    "age-group": "age_groups",
+    "need": "needs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +101,3 @@ class Case:
     dataset: str | None
     today: date
     held: tuple[Held, ...] = ()
-
-
-def read_facts(data: Mapping[str, Any], source: str = "facts") -> Facts:
-    """Facts from a mapping. Raises PolicyError for an unknown name (listing the known) or a wrong type."""
-    return validate(Facts, dict(data), {(): source})

@@ -6,12 +6,14 @@ object, but never reads an absent fact as a yes: taking a fact away can only blo
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from clearance.governance.combinations import Source, together
-from clearance.governance.conflicts import Case, Conflict, Facts, Outcome, State, Verdict, read_facts
+from clearance.governance.conflicts import RULE_SECTIONS, Case, Conflict, Outcome, State, Verdict
 from clearance.governance.fact_rules import FACT_RULES
+from clearance.governance.facts import Facts, read_facts
 from clearance.governance.label_rules import LABEL_RULES
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
@@ -91,8 +93,11 @@ def _judge(
     raised, found = together([Source(label, columns)], policy)
     named = {path: tuple(names) for path, names in types.items()}
     case = Case(raised, columns, named, facts, solution, policy, dataset, today, found)
+    basis = policy.content.basis
     for rule in (*LABEL_RULES, *FACT_RULES):
-        yield from rule(case)
+        for conflict in rule(case):
+            told = basis.get(RULE_SECTIONS.get(conflict.rule, ""))
+            yield replace(conflict, facts={**conflict.facts, "basis": told}) if told else conflict
 
 
 __all__ = ["Conflict", "Facts", "Outcome", "State", "Verdict", "decide", "read_facts"]

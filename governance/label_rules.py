@@ -77,7 +77,9 @@ def _usage(case: Case) -> Iterator[Conflict]:
                 columns = sorted({path for category in hit for path in holders[category]})
                 facts = {"usage": usage, "forbidden": forbidden, "categories": hit, "columns": columns}
                 remedy = f"redact or suppress {', '.join(hit)}; the policy does not let it be used for {usage}"
-                yield Conflict("usage", None, facts, remedy, where=case.policy.where("rules", "usage", usage))
+                yield Conflict(
+                    "usage", None, facts, remedy, where=case.policy.where("rules", "usage", usage, forbidden)
+                )
 
 
 def _holders(columns: Mapping[str, frozenset[str]], dataset: frozenset[str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from clearance.governance.claims import claim_of, with_claims
 from clearance.governance.labels import Label, Levels
 from clearance.governance.policy_checks import check_policy, is_secret
 from clearance.governance.policy_file import (
@@ -23,10 +24,9 @@ from clearance.governance.policy_file import (
     PolicyFile,
     Rules,
 )
-from clearance.governance.strict_yaml import Marks, parse, read_text, validate, where
+from clearance.governance.policy_sources import DEFAULT_NAME, default_source, read_sources
+from clearance.governance.strict_yaml import Marks, validate, where
 from clearance.methods import MethodSpec, parse_method
-
-DEFAULT_NAME = "default_policy.yaml"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,15 @@ class Policy:
     def name(self) -> str:
         """The policy's own name."""
         return self.content.name
+
+    @property
+    def source(self) -> str:
+        """The file it was read from; what it includes and extends has its own."""
+        return self.where()
+
+    def says(self, *location: str | int) -> bool:
+        """Whether the policy's own file says this, rather than one that it includes or extends."""
+        return self.marks.get(location, "").rpartition(":")[0] == self.source
 
     @property
     def rules(self) -> Rules:
@@ -139,52 +148,55 @@ class Policy:
         known = entity_type in self.content.entity_types
         return self.where("entity_types", entity_type) if known else self.where("unknown_type")
 
+    def where_regime(self, entity_type: str, regime: str) -> str:
+        """ "file:line" of what puts a type under a regime: its own entry, or a claim."""
+        name = entity_type if entity_type in self.content.entity_types else "unknown_type"
+        number = claim_of(name, self.entity(entity_type), regime, self.content.claims)
+        claims = self.content.claims.get(regime, [])
+        if number is None or claims[number].source != self.entity(entity_type).regimes.get(regime):
+            return self.where_type(entity_type)
+        return self.where("claims", regime, number)
+
     def explain_type(self, entity_type: str) -> str:
         """One line: what the type means, by which article, and where the policy says so."""
         rule = self.entity(entity_type)
         known = "" if entity_type in self.content.entity_types else " (not in the policy: unknown_type applies)"
-        claims = ", ".join(f"{regime} ({source})" for regime, source in sorted(rule.regimes.items()))
+        claims = ", ".join(
+            f"{regime} ({source}; {self.where_regime(entity_type, regime)})"
+            if self.where_regime(entity_type, regime) != self.where_type(entity_type)
+            else f"{regime} ({source})"
+            for regime, source in sorted(rule.regimes.items())
+        )
         parts = [f"{entity_type}{known} is {rule.level}", ", ".join(sorted(rule.categories)), claims]
         return f"{'; '.join(part for part in parts if part)}; {self.where_type(entity_type)}"
 
 
-def load_policy(path: str | Path | None = None) -> Policy:
-    """The policy of a file, or the packaged default. Raises PolicyError for a file that is not valid."""
+def load_policy(path: str | Path | None = None, *, tested: bool = True) -> Policy:
+    """The policy of a file, of a pack (``pack:NAME``), or the packaged default.
+
+    Raises PolicyError for a file that is not valid, and for a policy that fails its own tests; ``tested=False`` leaves
+    them to the caller.
+    """
     if path is None:
         return _default()
-    data, marks = parse(read_text(Path(path)), str(path))
-    if data.get("extends") == "default":
-        data, marks = _extend(data, marks)
-    return _build(data, marks, Path(path).parent)
+    data, marks = read_sources(path)
+    policy = _build(data, marks, Path(path).parent)
+    if tested and policy.content.tests:
+        from clearance.governance.policy_tests import require_passing
+
+        require_passing(policy)
+    return policy
 
 
 @lru_cache(maxsize=1)
 def _default() -> Policy:
-    return _build(*_default_source())
-
-
-def _default_source() -> tuple[dict[str, Any], Marks]:
-    return parse(read_text(Path(__file__).with_name(DEFAULT_NAME)), DEFAULT_NAME)
-
-
-def _extend(data: dict[str, Any], marks: Marks) -> tuple[dict[str, Any], Marks]:
-    """The default with the file's entries in place of its own; the file's de-identification rules come first."""
-    base, base_marks = _default_source()
-    merged = {**base, **data}
-    for section in ("regimes", "entity_types", "combinations", "deidentification", "rules"):
-        own = data.get(section)
-        if isinstance(own, dict):
-            merged[section] = {**own, **{key: value for key, value in base.get(section, {}).items() if key not in own}}
-    # An entry that is replaced keeps none of the default's marks: they are of lines it no longer has.
-    replaced = {place[:2] for place in marks if len(place) >= 2}
-    kept = {place: line for place, line in base_marks.items() if place[:2] not in replaced}
-    return merged, {**kept, **marks}
+    return _build(*default_source())
 
 
 def _build(data: dict[str, Any], marks: Marks, folder: Path | None = None) -> Policy:
     content = validate(PolicyFile, data, marks, context={"folder": folder})
     check_policy(content, marks)
-    return Policy(content, marks)
+    return Policy(with_claims(content), marks)
 
 
 def _key(settings: Mapping[str, Any]) -> str:
@@ -199,7 +211,8 @@ def _canonical(content: PolicyFile) -> Any:
             return sorted(value)
         return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
-    data = content.model_dump()
+    # How it is put together from files, and how it is tested, is not what it says.
+    data = content.model_dump(exclude={"extends", "include", "claims", "tests"})
     # The order of these rules decides which one applies, so it is part of what the policy says.
     data["deidentification"] = list(data["deidentification"].items())
     return plain(data)

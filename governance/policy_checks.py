@@ -5,7 +5,7 @@ from typing import Any
 
 from clearance.errors import PolicyError
 from clearance.governance.domains import named_twice
-from clearance.governance.policy_file import EntityRule, PolicyFile
+from clearance.governance.policy_file import EntityRule, PolicyFile, Rules
 from clearance.governance.strict_yaml import Location, Marks, suggest, where
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
 from clearance.methods import METHODS
@@ -23,13 +23,13 @@ def check_policy(content: PolicyFile, marks: Marks) -> None:
 def _check_names(content: PolicyFile, marks: Marks) -> None:
     """Every level, category, subject and regime that is used must be one that is known."""
 
-    def known(names: Iterable[str], allowed: Iterable[str], what: str, *place: str) -> None:
+    def known(names: Iterable[str], allowed: Iterable[str], what: str, *place: str | int) -> None:
         allowed = frozenset(allowed)
         for name in sorted(names):
             if name not in allowed:
                 location: Location = place
                 raise PolicyError(
-                    f"{where(marks, location)}: {'.'.join(place)}: unknown {what} '{name}'",
+                    f"{where(marks, location)}: {'.'.join(map(str, place))}: unknown {what} '{name}'",
                     hint=suggest(name, allowed),
                 )
 
@@ -74,6 +74,20 @@ def _check_names(content: PolicyFile, marks: Marks) -> None:
         for part in combination.together:
             known(part.categories, categories, "category", *place, "together")
             known([part.at_least] if part.at_least else [], levels, "level", *place, "together")
+    for regime, claims in content.claims.items():
+        known([regime], content.regimes, "regime", "claims", regime)
+        for number, claim in enumerate(claims):
+            spot = ("claims", regime, number)
+            known(claim.categories | claim.except_categories, categories, "category", *spot)
+            known(claim.entity_types | claim.except_entity_types, content.entity_types, "entity type", *spot)
+            known([claim.at_least] if claim.at_least else [], levels, "level", *spot)
+    for number, test in enumerate(content.tests):
+        for path, column in test.columns.items():
+            # A misspelt type would be one that nobody classified, and pass for restricted.
+            known(column.types, {*content.entity_types, "UNKNOWN"}, "entity type", "tests", number, "columns", path)
+        known([test.solution.clearance], levels, "level", "tests", number, "solution", "clearance")
+        known([test.level] if test.level else [], levels, "level", "tests", number, "level")
+    known(content.basis, Rules.model_fields, "rule", "basis")
     for store, level in content.rules.stores.items():
         known([level], levels, "level", "rules", "stores", store)
     tables: list[tuple[str, Mapping[Any, frozenset[str]]]] = [

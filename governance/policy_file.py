@@ -7,9 +7,10 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, Va
 
 from clearance.errors import PolicyError
 from clearance.governance.domains import DomainName, DomainRule
+from clearance.governance.facts import Day, Facts
 from clearance.governance.labels import Label
 from clearance.governance.reversal import Grant
-from clearance.governance.solutions import Names, Text, Usage
+from clearance.governance.solutions import Names, Solution, Text, Usage
 from clearance.governance.strict_yaml import Strict
 from clearance.methods import MethodSpec, parse_method
 
@@ -85,6 +86,7 @@ class DeidentificationRule(Strict):
     kinds: Names | None = None
     at_least: dict[Text, int] = Field(default_factory=dict)
     at_most: dict[Text, int] = Field(default_factory=dict)
+    settings: dict[Text, Names] = Field(default_factory=dict)
 
     def applies(self, method: Mapping[str, Any], entity_type: str) -> bool:
         """Does the rule speak of this method, with these settings, on this entity type?"""
@@ -101,8 +103,31 @@ class DeidentificationRule(Strict):
             return False
         if any(key in method and method[key] > most for key, most in self.at_most.items()):
             return False
+        if any(method.get(key) not in allowed for key, allowed in self.settings.items()):
+            return False
         limits = (("keep_first", self.max_keep_first), ("keep_last", self.max_keep_last))
         return all(limit is None or method.get(key, 0) <= limit for key, limit in limits)
+
+
+class Claim(Strict):
+    """That data of some categories or entity types falls under a regime, by this article or section.
+
+    ``except_categories`` and ``except_entity_types`` are left out of it. ``at_least`` raises the level of what it is
+    said of; a claim never lowers one.
+    """
+
+    categories: Names = frozenset()
+    entity_types: Names = frozenset()
+    except_categories: Names = frozenset()
+    except_entity_types: Names = frozenset()
+    at_least: Text | None = None
+    source: Text
+
+    @model_validator(mode="after")
+    def _says_of_what(self) -> Self:
+        if not self.categories and not self.entity_types:
+            raise ValueError("a claim names categories, entity_types, or both")
+        return self
 
 
 class Part(Strict):
@@ -215,6 +240,38 @@ class Rules(Strict):
     needs: dict[Text, Names] = Field(default_factory=dict)
 
 
+class TestColumn(Strict):
+    """A column of a test: what is in it, as it is found, or after a method whose proof passed."""
+
+    __test__ = False  # not one of pytest's
+
+    types: Annotated[Names, Field(min_length=1)]
+    method: MethodField | None = None
+
+
+def _column(value: object) -> object:
+    return {"types": value} if isinstance(value, str | list) else value
+
+
+def _solution(value: object) -> object:
+    """A solution of which the test only says what matters to it."""
+    return {"name": "test", "owner": "test", **value} if isinstance(value, dict) else value
+
+
+class PolicyTest(Strict):
+    """Facts in, verdict expected. ``rules``: all that speak, in any order; ``level``: the dataset's."""
+
+    name: Text
+    columns: dict[Text, Annotated[TestColumn, BeforeValidator(_column)]]
+    facts: Facts = Facts()
+    dataset: Text | None = None
+    today: Day | None = None
+    solution: Annotated[Solution, BeforeValidator(_solution)]
+    expect: Literal["clear", "conflict", "undecidable"]
+    rules: Names | None = None
+    level: Text | None = None
+
+
 class Taxonomy(Strict):
     """Keys of the reader's own beside Fideslang's."""
 
@@ -228,16 +285,20 @@ class PolicyFile(Strict):
     version: Literal[1]
     name: Text
     extends: Literal["default"] | None = None
+    include: list[Text] = Field(default_factory=list)
     levels: Annotated[list[Text], Field(min_length=2)]
     taxonomy: Taxonomy = Taxonomy()
     regimes: dict[Text, RegimeRule]
     unknown_type: EntityRule
     unknown_leaf: EntityRule
     entity_types: dict[Text, EntityRule]
+    claims: dict[Text, list[Claim]] = Field(default_factory=dict)
     combinations: dict[Text, Combination] = Field(default_factory=dict)
     deidentification: dict[Text, DeidentificationRule]
     rules: Rules
+    basis: dict[Text, Text] = Field(default_factory=dict)
     columns: dict[Text, ColumnRule] = Field(default_factory=dict)
     domains: dict[DomainName, DomainRule] = Field(default_factory=dict)
     reversal: dict[Text, Grant] = Field(default_factory=dict)
     forbid_type_changes: bool = False
+    tests: list[PolicyTest] = Field(default_factory=list)

@@ -129,7 +129,8 @@ def judge(
     if manifest is not None and label is not None:
         beyond += declaration_conflicts(manifest, columns, types, label, policy)
         columns, label = with_declared(manifest, columns, label, policy)
-        # What is declared may be a part of a combination.
+    if label is not None and (manifest is not None or flowed is not None):
+        # What is declared, or flowed in, may be a part of a combination.
         label = raised(label, columns, policy)
     verdict = decide(
         label,

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Do all of it for many datasets and solutions.",
     "evaluate": "Measure how well detection does on labelled data.",
     "detectors": "List, try and explain what looks for sensitive data.",
+    "policy": "Check, test, explain and compare policies.",
     "manifest": "Draft, check and compare what an owner declares of a dataset.",
     "explain": "Say why a dataset or column has its label.",
     "lineage": "Show where data comes from and goes to; label what other jobs wrote.",

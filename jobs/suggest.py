@@ -83,14 +83,23 @@ def _absolute(dataset: str, identity: DatasetIdentity) -> str:
 
 def _with_columns(source: str, name: str, columns: dict[str, dict[str, Any]]) -> str:
     """The policy's text with these columns in it; the rest of it stays as it is written."""
+    data = parse(source, name)[0]
+    included = [_from_anywhere(each, Path(name).parent) for each in data.get("include") or []]
+    if included != (data.get("include") or []):
+        # It is written to another folder, from where these are not found.
+        data["include"] = included
+        source = _dumped(data)
     if not columns:
         return source
-    data = parse(source, name)[0]
     told = {path: {"method": method} for path, method in columns.items()}
     if "columns" not in data:
         return source.rstrip("\n") + "\n# suggested by clearance check --suggest\n" + _dumped({"columns": told})
     # A second key of this name is no YAML: the policy is written anew, without its comments.
     return _dumped({**data, "columns": {**(data["columns"] or {}), **told}})
+
+
+def _from_anywhere(name: str, folder: Path) -> str:
+    return name if name.startswith("pack:") else str((folder / name).absolute())
 
 
 def _dumped(content: dict[str, Any]) -> str:

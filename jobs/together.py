@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clearance.governance.combinations import Source, together
-from clearance.governance.conflicts import Case, Conflict, Facts, Outcome, Verdict
+from clearance.governance.conflicts import Case, Conflict, Outcome, Verdict
+from clearance.governance.facts import Facts
 from clearance.governance.label_rules import LABEL_RULES
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy

@@ -12,7 +12,7 @@ from typing import Any
 
 from clearance.errors import UsageError
 from clearance.governance.decisions import Conflict
-from clearance.governance.policy import DEFAULT_NAME
+from clearance.governance.policy_sources import DEFAULT_NAME, pack_names
 from clearance.jobs.check import Checked
 from clearance.jobs.verdict_words import RULES, fingerprint, told
 from clearance.version import __version__
@@ -20,6 +20,8 @@ from clearance.version import __version__
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "clearanceConflict/v1"
 _PACKAGE = "PACKAGE"
+#: As the places of a pack are told.
+_PACKS = frozenset(f"packs/{name}.yaml" for name in pack_names())
 
 
 def sarif(results: Sequence[Checked], exit_code: int, baseline: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -101,8 +103,8 @@ def _base(checked: Checked, rule: str, column: str | None, where: str) -> dict[s
 
 def _artifact(file: str) -> dict[str, str]:
     path = PurePath(file)
-    if path.name == DEFAULT_NAME and len(path.parts) == 1:
-        return {"uri": path.name, "uriBaseId": _PACKAGE}
+    if file == DEFAULT_NAME or file in _PACKS:
+        return {"uri": file, "uriBaseId": _PACKAGE}
     return {"uri": path.as_uri() if path.is_absolute() else _quoted(path)}
 
 

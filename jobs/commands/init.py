@@ -27,6 +27,8 @@ _POLICY = """\
 version: 1
 name: mine
 extends: default
+# What laws and standards ask for, each rule with its article (clearance policy explain --policy pack:gdpr):
+# include: [pack:gdpr, pack:ccpa, pack:coppa, pack:pdpa, pack:hipaa-safe-harbor, pack:pci-dss]
 # Tokens of cards stay under PCI DSS. Cards of which only the last four digits are left do not:
 # columns:
 #   card_number: {method: {name: mask, keep_last: 4}}

@@ -1,0 +1,140 @@
+"""What a policy does for an entity type, a dataset on record, or a solution. Starts no Spark."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clearance.errors import DatasetError
+from clearance.governance.combinations import held
+from clearance.governance.decisions import Facts, decide
+from clearance.governance.identity import dataset_identity
+from clearance.governance.labeling import label_column, label_dataset, protected_column, protected_type
+from clearance.governance.labels import Label
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry
+from clearance.governance.solutions import Solution
+from clearance.governance.taxonomy import covers
+from clearance.jobs.check import scan_run
+
+
+def of_policy(policy: Policy) -> dict[str, Any]:
+    """The whole in short: where it stands, what it names, which rules are on and on what they rest."""
+    rules = policy.rules.model_dump()
+    files = {line.rpartition(":")[0] for line in policy.marks.values() if ":" in line}
+    return {
+        "policy": policy.name,
+        "digest": policy.digest,
+        "files": sorted(files),
+        "levels": list(policy.levels.names),
+        "entity_types": len(policy.entity_types),
+        "regimes": sorted(policy.content.regimes),
+        "combinations": [{"name": name, "where": policy.where("combinations", name)} for name in policy.combinations],
+        "rules": [
+            {"rule": name, "basis": policy.content.basis.get(name, ""), "where": policy.where("rules", name)}
+            for name, value in rules.items()
+            if value
+        ],
+        "tests": len(policy.content.tests),
+    }
+
+
+def of_type(entity_type: str, policy: Policy) -> dict[str, Any]:
+    """What a type means, by which article, how it is protected, and what is left of its label then."""
+    rule, method = policy.entity(entity_type), policy.method_for(entity_type)
+    lowering = policy.deidentification_rule(method, entity_type)
+    return {
+        "entity_type": entity_type,
+        "known": entity_type in policy.entity_types,
+        "where": policy.where_type(entity_type),
+        "label": rule.label().to_dict(),
+        "regimes": [
+            {"regime": regime, "source": source, "where": policy.where_regime(entity_type, regime)}
+            for regime, source in sorted(rule.regimes.items())
+        ],
+        "method": method,
+        "protected": protected_type(entity_type, policy, method=method, verified=True).to_dict(),
+        "lowered_by": lowering
+        and {
+            "rule": lowering[0],
+            "proof": lowering[1].verify,
+            "why": lowering[1].why,
+            "source": lowering[1].source,
+            "where": policy.where("deidentification", lowering[0]),
+        },
+        "combinations": [
+            {"combination": name, "raises_to": one.raises_to, "where": policy.where("combinations", name)}
+            for name, one in policy.combinations.items()
+            if any(covers(c, own) for part in one.together for c in part.categories for own in rule.categories)
+        ],
+        "not_for": [
+            {"usage": usage, "category": name, "where": policy.where("rules", "usage", usage, name)}
+            for usage, named in sorted(policy.rules.usage.items())
+            for name in sorted(named)
+            if any(covers(name, own) for own in rule.categories)
+        ],
+    }
+
+
+def of_dataset(dataset: str, policy: Policy, registry: Registry) -> dict[str, Any]:
+    """What the policy makes of a dataset's findings on record: labels, methods, and the labels after them.
+
+    Raises ``DatasetError`` for one whose findings are not on record.
+    """
+    key = dataset_identity(dataset).key
+    row = registry.latest("labels", dataset=key)
+    found = (
+        registry.rows("findings", ["column", "report"], dataset=key, run_id=scan_run(row)) if row is not None else []
+    )
+    if not found:
+        raise DatasetError(f"{key} has no findings on record", hint=f"scan it: clearance scan {dataset}")
+    reports = {entry["column"]: {**entry["report"], "path": entry["column"]} for entry in found}
+    labels = {path: label_column(report, policy) for path, report in reports.items()}
+    after = {path: protected_column(report, policy, verified=True) for path, report in reports.items()}
+    label = label_dataset(labels.values(), policy)
+    return {
+        "dataset": key,
+        "label": label.to_dict(),
+        "protected": label_dataset(after.values(), policy).to_dict(),
+        "combinations": [one.to_dict() for one in held(label, labels, policy)],
+        "columns": [_column(path, reports[path], labels[path], after[path], policy) for path in reports],
+    }
+
+
+def _column(path: str, report: Mapping[str, Any], label: Label, after: Label, policy: Policy) -> dict[str, Any]:
+    types = list(dict.fromkeys([report.get("entity_type"), *(each["entity_type"] for each in report["findings"])]))
+    kinds = [kind for kind in types if kind]
+    return {
+        "path": path,
+        "entity_types": kinds,
+        "label": label.to_dict(),
+        "methods": [policy.method_for(kind, path)["name"] for kind in kinds],
+        "protected": after.to_dict(),
+        "where": [policy.where_type(kind) for kind in kinds],
+    }
+
+
+def of_solution(solution: Solution, policy: Policy) -> dict[str, Any]:
+    """What a solution may have: the highest level, and each entity type as found, after protection, or not at all.
+
+    Facts that an owner declares are left out of it: ``needs`` names those that a check asks for.
+    """
+    levels = policy.levels
+    hosting: str = getattr(policy.rules.hosting, solution.hosting)
+    off = {"purposes": False, "regions": False, "environments": {}, "restricted_uses": False, "stores": {}}
+    off |= {"sources": None, "obsolescence": False, "retention": False, "consent": {}, "age_groups": {}, "needs": {}}
+    content = policy.content.model_copy(update={"rules": policy.rules.model_copy(update=off)})
+    plain = Policy(content, policy.marks)
+    given: dict[str, list[str]] = {"as_found": [], "protected": [], "never": []}
+    for name in sorted(policy.entity_types):
+        raw = policy.label_of(name)
+        done = protected_type(name, policy, method=policy.method_for(name), verified=True)
+        fits = [decide(label, Facts(), solution, plain).verdict == "clear" for label in (raw, done)]
+        given["as_found" if fits[0] else "protected" if fits[1] else "never"].append(name)
+    asked = decide(Label(levels.bottom, frozenset({"user"})), Facts(), solution, policy)
+    return {
+        "solution": solution.name,
+        "highest_level": levels.lowest([hosting, solution.clearance]),
+        "regimes": None if solution.regimes is None else sorted(solution.regimes),
+        "not_for": sorted({name for usage in solution.usage for name in policy.rules.usage.get(usage, frozenset())}),
+        "needs": sorted({str(c.facts["missing"]) for c in asked.conflicts if "missing" in c.facts}),
+        **given,
+    }
