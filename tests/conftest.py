@@ -20,6 +20,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("clearance", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("clearance")
 
+# Half of a short-lived Spark's time goes into making its code faster than a test needs; the first compiler will do.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -62,6 +62,7 @@ def copy_example(folder: Path) -> Path:
 def own_environment(folder: Path) -> dict[str, str]:
     """A user's environment with a configuration folder of its own, and the machine's cache of JARs."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENLINEAGE", "CLEARANCE_", "SPARK_", "PYSPARK"))}
+    kept["SPARK_SUBMIT_OPTS"] = os.environ["SPARK_SUBMIT_OPTS"]  # the tests' own: see tests/conftest.py
     if cache := os.environ.get("CLEARANCE_CACHE"):
         kept["CLEARANCE_CACHE"] = cache
     return {**kept, "XDG_CONFIG_HOME": str(folder / "config")}
