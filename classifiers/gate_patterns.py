@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -166,8 +167,14 @@ class _Writer:
 
 def _ascii_set(items: Sequence[Node]) -> set[int]:
     """The ASCII characters that a class matches."""
+    return set(_ascii_members(tuple(items)))
+
+
+@lru_cache(maxsize=1024)
+def _ascii_members(items: tuple[Node, ...]) -> frozenset[int]:
+    # A thousand classes of all patterns are a hundred different ones.
     negated, members = _members(items)
-    return {point for point in range(128) if any(_is_member(chr(point), item) for item in members) != negated}
+    return frozenset(point for point in range(128) if any(_is_member(chr(point), item) for item in members) != negated)
 
 
 def _folded_set(items: Sequence[Node]) -> set[int]:
