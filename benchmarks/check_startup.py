@@ -2,7 +2,7 @@
 
 Prints the median of each arm and their ratio; arms take turns, so that a busy machine slows both. What stands
 after `--` is the command to time; without it the registry's part alone is: the label of one dataset among
-many, with its observation compared to the data.
+many, that the audit stands for it, and its observation compared to the data.
 
     python benchmarks/check_startup.py
     python benchmarks/check_startup.py --limit 3 -- clearance check orders --solution support-bot
@@ -21,12 +21,9 @@ BASE = [sys.executable, "-c", "from pydantic import BaseModel; import deltalake,
 REGISTRY = """
 import sys
 from clearance.governance.identity import dataset_identity
-from clearance.governance.observation import Observation, compare
 from clearance.governance.registry import Registry
-found = dataset_identity(sys.argv[1])
-label = Registry(sys.argv[2]).latest("labels", dataset=found.key)
-assert label is not None
-assert compare(Observation.from_dict(label["observation"]), found.location).state == "current"
+from clearance.governance.standing import standing
+assert standing(Registry(sys.argv[2]), dataset_identity(sys.argv[1])).state == "current"
 assert not {"pyspark", "pyarrow", "pandas", "numpy"} & set(sys.modules)
 """
 
@@ -43,6 +40,7 @@ def cpu_seconds(command: list[str]) -> float:
 
 def make_registry(home: Path, datasets: int) -> Path:
     """A registry with that many labelled datasets, and one real one among them."""
+    from clearance.governance.audit import Audit
     from clearance.governance.identity import dataset_identity
     from clearance.governance.observation import observe
     from clearance.governance.registry import Registry
@@ -53,21 +51,17 @@ def make_registry(home: Path, datasets: int) -> Path:
     label = {"level": "restricted", "categories": ["user.contact.email"], "regimes": ["GDPR"], "subjects": []}
     registry = Registry(home / "registry-home")
     for number in range(datasets):
-        registry.append(
-            "labels",
-            [
-                {
-                    "dataset": key if number == datasets // 2 else f"file:///data/{number}",
-                    "version": seen["version"],
-                    "kind": "source",
-                    "label": label,
-                    "columns": {f"column_{i}": label for i in range(20)},
-                    "policy_digest": "0" * 64,
-                    "observation": seen,
-                }
-            ],
-            run_id=f"run-{number}",
-        )
+        row = {
+            "dataset": key if number == datasets // 2 else f"file:///data/{number}",
+            "version": seen["version"],
+            "kind": "source",
+            "label": label,
+            "columns": {f"column_{i}": label for i in range(20)},
+            "policy_digest": "0" * 64,
+            "observation": seen,
+        }
+        with Audit(registry).filing("label", [("labels", row)], run_id=f"run-{number}", dataset=row["dataset"]):
+            pass
     return data
 
 

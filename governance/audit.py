@@ -9,57 +9,33 @@ outcome after; when the intent can't be written, the deed must not happen.
 import random
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from clearance.errors import AuditError, RegistryError
 from clearance.governance import canonical
 from clearance.governance.actors import current_actor
+from clearance.governance.chain import (
+    CHAINED,
+    COPIED,
+    FIRST,
+    RESTED_ON,
+    AuditReport,
+    Head,
+    check_entries,
+    check_rows,
+    counting_row,
+    row_digest,
+)
 from clearance.governance.registry import Registry, Row, is_conflict
 from clearance.governance.tables import TABLES
 
 _TABLE = TABLES["audit"]
 _PATIENCE_S = 60.0
 _MAX_PAUSE_S = 0.25
-_FIRST = ""  # what the first entry has for its predecessor's hash
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest entry. Kept outside (in a lineage event, a write-once file), it betrays a truncation."""
-
-    index: int
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What :meth:`Audit.verify` found. ``problems`` is empty when the chain holds.
-
-    ``open_intents`` are ids of deeds without an outcome: still under way, or killed.
-    """
-
-    entries: int
-    head: Head | None
-    problems: tuple[str, ...]
-    open_intents: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether the chain holds."""
-        return not self.problems
-
-
-def row_digest(table: str, row: Mapping[str, Any]) -> str:
-    """The digest of a registry row, for an entry's ``records``: a row written past the audit has none.
-
-    Covers what the caller wrote, not ``seq`` and ``at``, which the registry fills in.
-    """
-    plain = {k: v for k, v in row.items() if k not in {"seq", "at"} and v is not None}
-    times = {k: v.astimezone(UTC).isoformat() for k, v in plain.items() if isinstance(v, datetime)}
-    return canonical.digest({"table": table, "row": {**plain, **times}})
 
 
 class Audit:
@@ -69,11 +45,18 @@ class Audit:
         self._registry = registry
 
     def intent(
-        self, action: str, *, run_id: str, dataset: str | None = None, facts: Mapping[str, Any] | None = None
+        self,
+        action: str,
+        *,
+        run_id: str,
+        dataset: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+        records: Sequence[str] = (),
     ) -> str:
         """Announce a deed; return the id its outcome refers to.
 
-        Raises AuditError when it can't be written: then the deed must not happen.
+        ``records`` are digests of the registry rows that will be written (:func:`row_digest`). Raises AuditError
+        when it can't be written: then the deed must not happen.
         """
         identifier = str(uuid.uuid4())
         self._append(
@@ -84,6 +67,7 @@ class Audit:
                 "run_id": run_id,
                 "dataset": dataset,
                 "facts": dict(facts or {}),
+                "records": list(records) or None,
             }
         )
         return identifier
@@ -132,39 +116,54 @@ class Audit:
         found = self._registry.rows("audit", None, **equals)
         return [{**row["entry"], "hash": row["hash"]} for row in sorted(found, key=lambda r: int(r["index"]))]
 
-    def verify(self, expected: Head | None = None) -> AuditReport:
-        """Recompute the whole chain. ``expected`` is a head kept elsewhere, which must still be in it.
+    @contextmanager
+    def filing(
+        self,
+        action: str,
+        rows: Sequence[tuple[str, Mapping[str, Any]]],
+        *,
+        run_id: str,
+        dataset: str | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Iterator[None]:
+        """Write registry rows, each with its table, so that the chain stands for them.
 
-        Raises RegistryError when the table can't be read at all.
+        They are announced first, then what the ``with`` block writes, then they; last, that it is done.
         """
-        rows = sorted(self._registry.rows("audit"), key=lambda row: (int(row["index"]), row["hash"]))
-        problems: list[str] = []
-        previous = _FIRST
-        waiting: dict[Any, None] = {}
-        for position, row in enumerate(rows):
-            entry = row["entry"] if isinstance(row["entry"], dict) else {}
-            where = f"entry {row['index']}"
-            if row["index"] != position or entry.get("index") != position:
-                problems.append(f"{where}: out of place, expected entry {position}")
-            if entry.get("previous") != previous:
-                problems.append(f"{where}: does not follow the entry before it")
-            if canonical.digest(entry) != row["hash"]:
-                problems.append(f"{where}: its content is not what was hashed")
-            if any(row[name] != entry.get(name) for name in _COPIED):
-                problems.append(f"{where}: its columns are not its content")
-            previous = row["hash"]
-            if entry.get("kind") == "intent":
-                waiting[entry.get("id")] = None
-            elif entry.get("id") in waiting:
-                del waiting[entry.get("id")]
-            else:
-                problems.append(f"{where}: an outcome without an open intent")
-        head = Head(int(rows[-1]["index"]), rows[-1]["hash"]) if rows else None
-        if expected is not None and not any(
-            row["index"] == expected.index and row["hash"] == expected.hash for row in rows
-        ):
-            problems.append(f"the anchored entry {expected.index} is not in the chain")
-        return AuditReport(len(rows), head, tuple(problems), tuple(str(i) for i in waiting))
+        digests = [row_digest(table, {**row, "run_id": run_id}) for table, row in rows]
+        intent = self.intent(action, run_id=run_id, dataset=dataset, facts=facts, records=digests)
+        try:
+            yield
+            for table, row in rows:
+                self._registry.append(table, [row], run_id=run_id)
+        except BaseException:
+            self.outcome(intent, "failed")
+            raise
+        self.outcome(intent, "done", records=digests)
+
+    def counting(self, table: str, dataset: str) -> tuple[Row | None, str]:
+        """The row of a dataset that counts in a chained table, and why none does: ("", no row) where there is none.
+
+        The look of a gate: only what speaks of this dataset is read, and the chain is not recomputed.
+        """
+        rows = self._registry.rows(table, dataset=dataset)
+        found, problem = counting_row(table, rows, self.entries(dataset=dataset))
+        return (dict(found) if found is not None else None), problem
+
+    def verify(self, *anchors: Head | None) -> AuditReport:
+        """Recompute the whole chain, and compare with it all registry rows that it stands for.
+
+        ``anchors`` are heads kept elsewhere, which must still be in it. Raises RegistryError when a table can't be
+        read at all.
+        """
+        settled = len(self._registry.rows("audit", ["index"]))
+        tables = {name: self._registry.rows(name) for name in (*CHAINED, *RESTED_ON)}
+        # Read after the rows: what was written meanwhile has its announcement here.
+        rows = sorted(self._registry.rows("audit"), key=lambda row: int(row["index"]))
+        report = check_entries(rows, [anchor for anchor in anchors if anchor is not None])
+        entries = [row["entry"] for row in rows if isinstance(row["entry"], dict)]
+        problems = check_rows(entries, tables, settled)
+        return replace(report, problems=(*report.problems, *problems))
 
     def _append(self, content: Mapping[str, Any]) -> Head:
         deadline = time.monotonic() + _PATIENCE_S
@@ -188,12 +187,12 @@ class Audit:
         entry = {
             **{k: v for k, v in content.items() if v is not None},
             "index": head.index + 1 if head else 0,
-            "previous": head.hash if head else _FIRST,
+            "previous": head.hash if head else FIRST,
             "at": at.isoformat(),
             "actor": current_actor().name,
         }
         new = Head(int(entry["index"]), canonical.digest(entry))
-        row = {**{name: entry.get(name) for name in _COPIED}, "entry": entry, "hash": new.hash, "at": at}
+        row = {**{name: entry.get(name) for name in COPIED}, "entry": entry, "hash": new.hash, "at": at}
         metadata = {"clearance.run": str(entry["run_id"]), "clearance.commit": new.hash}
         try:
             # No retry inside deltalake: it would put this entry behind a head it has never seen.
@@ -216,8 +215,8 @@ class Audit:
             )
         found = self._registry.scan(table, _TABLE, ["index", "hash"], index=max(known))
         if len(found) != 1:
-            raise AuditError("The audit chain has no single head.", hint="Run `clearance audit --verify`.")
+            raise AuditError("The audit chain has no single head.", hint="Run `clearance audit verify`.")
         return Head(int(found[0]["index"]), str(found[0]["hash"]))
 
 
-_COPIED = ("index", "id", "kind", "action", "run_id", "dataset", "result", "previous")
+__all__ = ["Audit", "AuditReport", "Head", "row_digest"]

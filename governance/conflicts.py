@@ -13,7 +13,16 @@ from clearance.governance.policy import Policy
 from clearance.governance.solutions import Solution
 
 State = Literal[
-    "current", "changed", "unlabelled", "unreadable", "sampled", "overlooked", "unproved", "other-policy", "derived"
+    "current",
+    "changed",
+    "unlabelled",
+    "unreadable",
+    "unvouched",
+    "sampled",
+    "overlooked",
+    "unproved",
+    "other-policy",
+    "derived",
 ]
 Outcome = Literal["clear", "conflict", "escalated", "undecidable"]
 

@@ -99,21 +99,24 @@ class LineageRun:
         outputs: Sequence[LineageDataset] | None = None,
         *,
         label: Mapping[str, Any] | None = None,
+        head: tuple[int, str] | None = None,
     ) -> None:
-        """Say that the run is done. Datasets given here replace those of the start; ``label`` tags the run."""
-        tags = {} if label is None else {"tags": facets.run_tags_facet(label)}
-        self._end("COMPLETE", tags, inputs, outputs)
+        """Say that the run is done. Datasets given here replace those of the start; ``label`` tags the run, and
+        ``head`` anchors the audit: index and hash of its newest entry."""
+        self._end("COMPLETE", _run_tags(label, head), inputs, outputs)
 
     def fail(
         self,
         error: BaseException,
         inputs: Sequence[LineageDataset] | None = None,
         outputs: Sequence[LineageDataset] | None = None,
+        *,
+        head: tuple[int, str] | None = None,
     ) -> None:
         """Say that the run failed. Only our own errors' messages are known to hold no data; of any other
         error the event carries the class alone."""
         told = error.message if isinstance(error, ClearanceError) else type(error).__name__
-        self._end("FAIL", {"errorMessage": facets.error_facet(told)}, inputs, outputs)
+        self._end("FAIL", {"errorMessage": facets.error_facet(told), **_run_tags(None, head)}, inputs, outputs)
 
     def _end(
         self,
@@ -184,6 +187,10 @@ def _fail_of(start: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
     told = facets.error_facet("The process ended before the run did.")
     run = {**start["run"], "facets": {**start["run"].get("facets", {}), "errorMessage": told}}
     return {**start, "eventType": "FAIL", "eventTime": _stamp(clock), "run": run}
+
+
+def _run_tags(label: Mapping[str, Any] | None, head: tuple[int, str] | None) -> dict[str, Any]:
+    return {"tags": facets.run_tags_facet(label, head)} if label is not None or head is not None else {}
 
 
 def _triple(run: ParentRun) -> tuple[str, str, str]:

@@ -170,9 +170,20 @@ def tags_facet(label: Mapping[str, Any] | None, columns: Mapping[str, Mapping[st
     return _facet("TagsDatasetFacet", tags=tags)
 
 
-def run_tags_facet(label: Mapping[str, Any]) -> Facet:
-    """The label on the run itself: some receivers drop what stands on datasets."""
-    return _facet("TagsRunFacet", tags=_tags(label))
+def run_tags_facet(label: Mapping[str, Any] | None, head: tuple[int, str] | None = None) -> Facet:
+    """The label on the run itself: some receivers drop what stands on datasets. ``head``: the audit's newest entry,
+    index and hash, which whoever keeps the events can hold against the audit."""
+    own = [("audit.index", str(head[0])), ("audit.head", head[1])] if head else []
+    tags = [{"key": f"clearance.{key}", "value": value, "source": _SOURCE} for key, value in own]
+    return _facet("TagsRunFacet", tags=[*(_tags(label) if label else ()), *tags])
+
+
+def head_of(event: Mapping[str, Any]) -> tuple[int, str] | None:
+    """The audit's head that an event carries (``run_tags_facet``), or None."""
+    facet = event.get("run", {}).get("facets", {}).get("tags", {})
+    told = {tag.get("key"): tag.get("value") for tag in facet.get("tags", ()) if tag.get("source") == _SOURCE}
+    index, digest = told.get("clearance.audit.index", ""), told.get("clearance.audit.head")
+    return (int(index), str(digest)) if digest and index.isdecimal() else None
 
 
 def _tags(label: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clearance.governance.audit import Audit
 from clearance.governance.identity import DatasetIdentity
 from clearance.governance.labels import Label
 from clearance.governance.observation import Observation, compare
@@ -12,14 +13,15 @@ from clearance.governance.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The newest label row of a dataset and its state.
+    """The label row of a dataset that counts, and its state.
 
     ``current``: the label speaks for the data as they are. ``changed``: they changed since the scan.
-    ``unlabelled``: nobody scanned them. ``unreadable``: whether they changed can't be told from here. Only
-    the first can lead to a yes; ``reason`` says why it is another one.
+    ``unlabelled``: nobody scanned them. ``unreadable``: whether they changed can't be told from here.
+    ``unvouched``: the audit does not stand for the label. Only the first can lead to a yes; ``reason`` says why it is
+    another one.
     """
 
-    state: Literal["current", "changed", "unlabelled", "unreadable"]
+    state: Literal["current", "changed", "unlabelled", "unreadable", "unvouched"]
     reason: str
     label: dict[str, Any] | None
 
@@ -29,11 +31,14 @@ def standing(registry: Registry, dataset: DatasetIdentity) -> Standing:
 
     Raises RegistryError for a registry that can't be read; a missing one knows no labels.
     """
-    return standing_of(registry.latest("labels", dataset=dataset.key), dataset)
+    row, problem = Audit(registry).counting("labels", dataset.key)
+    if problem:
+        return Standing("unvouched", f"the audit does not stand for the label: {problem}", None)
+    return standing_of(row, dataset)
 
 
 def standing_of(row: dict[str, Any] | None, dataset: DatasetIdentity) -> Standing:
-    """The same for a label row that was read already."""
+    """The same for a label row that was read already, and that counts by the audit."""
     if row is None:
         return Standing("unlabelled", "the registry has no label for this dataset", None)
     if not isinstance(row["observation"], dict):

@@ -135,6 +135,20 @@ _ALL = (
     ),
     # Whose signatures are believed here: public keys.
     _table("signers", {"key_id": "str", "public_key": "str"}, {}, "key_id"),
+    # Who may ask, approve and publish: people by the public key of each; see identities.py.
+    _table(
+        "identities",
+        {"name": "str", "key_id": "str", "public_key": "str", "state": "str"},  # enrolled | revoked
+        {"role": "str", "by": "str", "envelope": "json"},
+        "name",
+    ),
+    # Requests, approvals and rejections of a dataset's state; see approvals.py.
+    _table(
+        "approvals",
+        {"dataset": "str", "step": "str", "state": "json", "by": "json"},  # request | approve | reject | publish
+        {"request": "str", "envelope": "json", "reason": "str", "expires": "time"},
+        "dataset",
+    ),
     # The hash chain; see audit.py.
     _table(
         "audit",

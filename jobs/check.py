@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
+from clearance.governance.chain import is_rested_on
 from clearance.governance.combinations import raised
 from clearance.governance.coverage import Coverage
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
@@ -254,8 +255,8 @@ def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> 
     """
     if row["kind"] != "source":
         return None
-    found = registry.rows("findings", ["column", "report"], dataset=row["dataset"], run_id=scan_run(row))
-    if {entry["column"] for entry in found} != set(row["columns"]):
+    found = registry.rows("findings", dataset=row["dataset"], run_id=scan_run(row))
+    if not is_rested_on(row, "findings", found) or {entry["column"] for entry in found} != set(row["columns"]):
         return None
     columns = {entry["column"]: label_column(entry["report"], policy) for entry in found}
     return columns, label_dataset(columns.values(), policy)

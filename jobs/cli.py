@@ -26,7 +26,7 @@ COMMANDS = {
     "explain": "Say why a dataset or column has its label.",
     "lineage": "Show where data comes from and goes to; label what other jobs wrote.",
     "solution": "Show solutions: what their models learned from, what they read, what they may read.",
-    "audit": "Show or verify the audit trail.",
+    "audit": "Show, verify, export and anchor the audit trail.",
     "registry": "Show what is on record.",
     "keys": "Show, make, rotate and destroy keys (never their contents).",
     "erase": "Delete people's keys: their reversible tokens open for nobody any more.",

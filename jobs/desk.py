@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearance.errors import ClearanceError, UsageError
+from clearance.errors import ClearanceError, RegistryError, UsageError
 from clearance.governance.audit import Audit
 from clearance.governance.lineage import LineageRun, ParentRun, fail_dead_runs
 from clearance.governance.lineage_spool import LineageSpool
@@ -152,13 +152,23 @@ class Desk:
             yield run
         except BaseException as error:
             told = error.message if isinstance(error, ClearanceError) else type(error).__name__
-            lineage.fail(error, run.inputs, run.outputs)
+            lineage.fail(error, run.inputs, run.outputs, head=self._head(failing=True))
             ended = {**common, "status": "failed", "error": told, "ended": datetime.now(UTC), "facts": run.facts}
             self.registry.append("runs", [ended], run_id=run.run_id)
             raise
         ended = {**common, "status": "complete", "ended": datetime.now(UTC), "facts": run.facts}
         self.registry.append("runs", [ended], run_id=run.run_id)
-        lineage.complete(run.inputs, run.outputs, label=run.label)
+        lineage.complete(run.inputs, run.outputs, label=run.label, head=self._head())
+
+    def _head(self, *, failing: bool = False) -> tuple[int, str] | None:
+        """The audit's newest entry, for the event: a receiver elsewhere keeps it. None before the first."""
+        try:
+            head = self.audit.head()
+        except RegistryError:
+            if failing:  # the error that is under way says more
+                return None
+            raise
+        return (head.index, head.hash) if head else None
 
     def bury_the_dead(self) -> list[str]:
         """Writes the FAIL events that killed runs could not, and returns their ids."""

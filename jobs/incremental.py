@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.classifiers.profile_records import with_records
+from clearance.governance.chain import is_rested_on
 from clearance.governance.changes import additions
 from clearance.governance.coverage import Coverage
 from clearance.governance.observation import Observation
@@ -55,7 +56,9 @@ def scan_added(dataset: Dataset, desk: Desk) -> Scan:
 
 def _base(dataset: Dataset, desk: Desk) -> "_Base | str":
     """What is to be gone on from, or why there is nothing."""
-    row = desk.registry.latest("labels", dataset=dataset.reference.key)
+    row, problem = desk.audit.counting("labels", dataset.reference.key)
+    if problem:
+        return problem
     if row is None:
         return "it was never scanned"
     looked = row["looked"] or {}
@@ -75,10 +78,12 @@ def _base(dataset: Dataset, desk: Desk) -> "_Base | str":
     if added.files is None:
         return added.reason
     run_id = scan_run(row)
-    profiles = desk.registry.rows("profiles", ["column", "profile"], dataset=row["dataset"], run_id=run_id)
-    findings = desk.registry.rows("findings", ["report"], dataset=row["dataset"], run_id=run_id)
+    profiles = desk.registry.rows("profiles", dataset=row["dataset"], run_id=run_id)
+    findings = desk.registry.rows("findings", dataset=row["dataset"], run_id=run_id)
     if not profiles:
         return "its last scan left nothing to go on from"
+    if not is_rested_on(row, "profiles", profiles) or not is_rested_on(row, "findings", findings):
+        return "what its last scan left is not what its label rests on"
     return _Base(
         recorded.version,
         {entry["column"]: entry["profile"] for entry in profiles},

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
-from clearance.governance.audit import row_digest
 from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
@@ -208,11 +207,9 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     enrol(desk.registry, audit, work.signer, run_id=run.run_id)
     envelope = seal(target.key, content["sha256"], record, work.signer.sign, work.signer.public_pem)
     rows = _rows(work, record, envelope, observed, schema)
-    for table, row in rows:
-        desk.registry.append(table, [row], run_id=run.run_id)
-    # The digests are of the rows as they were filed, so that the audit stands for them.
-    filed = [row_digest(table, {**row, "run_id": run.run_id}) for table, row in rows]
-    audit.outcome(intent, "done", facts={"version": version}, records=filed)
+    audit.outcome(intent, "done", facts={"version": version})
+    with audit.filing("label", rows, run_id=run.run_id, dataset=target.key, facts={"version": version}):
+        pass
     run.inputs = [records.scanned_input(work.dataset, found, work.scanned.label, work.scanned.columns)]
     run.outputs = [
         records.protected_output(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clearance.governance.audit import row_digest
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_facets import ColumnEdge, lineage_dataset
@@ -156,10 +155,9 @@ def publish_as(
     label_row |= what.policy
     # The label comes last: without the rest there is none.
     rows = [("datasets", dataset_row), *(more(observed) if more else ()), ("labels", label_row)]
-    for table, row in rows:
-        desk.registry.append(table, [row], run_id=run.run_id)
+    with desk.audit.filing("label", rows, run_id=run.run_id, dataset=target.key, facts={"version": version}):
+        pass
     told["facts"] = {"version": version}
-    told["records"] = [row_digest(table, {**row, "run_id": run.run_id}) for table, row in rows]
     run.outputs = [
         lineage_dataset(
             identity,

@@ -44,6 +44,8 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
     read_facts(facts)
     found = standing(desk.registry, identity)
     hint = f"scan it: clearance scan {identity.location}"
+    if found.state == "unvouched":
+        raise DatasetError(f"{identity.key}: {found.reason}", hint="clearance audit verify; then scan it again")
     if found.label is None:
         raise DatasetError(f"{identity.key} was never scanned", hint=hint)
     if found.state == "changed":
@@ -77,6 +79,13 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
         # The findings that it rests on are filed under the scan's run: refer to it.
         own = dataset_reasons(label, columns, desk.policy).get("", [])
         copy["reasons"] = {**(row["reasons"] or {}), "": [{"scan": scan_run(row)}, *own]}
-        desk.registry.append("labels", [copy], run_id=run.run_id)
+        told = {
+            "version": row["version"],
+            "label": copy["label"],
+            "policy": desk.policy.digest,
+            "declared": sorted(facts),
+        }
+        with desk.audit.filing("label", [("labels", copy)], run_id=run.run_id, dataset=identity.key, facts=told):
+            pass
         run.label = label.to_dict()
     return Relabelled(identity.key, row["version"], label, columns, run.run_id)

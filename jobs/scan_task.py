@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.errors import DatasetError
+from clearance.governance.chain import rests_on
 from clearance.governance.decisions import read_facts
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labeling import after_protection
@@ -91,7 +92,7 @@ def _look(dataset: Dataset, desk: Desk, extent: Extent) -> Scan:
 
 
 def _declared_before(desk: Desk, key: str) -> dict[str, Any]:
-    row = desk.registry.latest("labels", ["facts"], dataset=key)
+    row, _ = desk.audit.counting("labels", key)
     return dict(row["facts"] or {}) if row else {}
 
 
@@ -125,16 +126,19 @@ def _record_scan(
         facts=facts,
     )
     labels = _label_row(desk, found, columns, label, facts)
-    registry.append("datasets", [row], run_id=run_id)
-    registry.append(
-        "findings",
-        records.finding_rows(identity.key, found.version, found.columns, found.engine_digest),
-        run_id=run_id,
-    )
-    if profiles := records.profile_rows(found):
-        registry.append("profiles", profiles, run_id=run_id)
+    found_rows = records.finding_rows(identity.key, found.version, found.columns, found.engine_digest)
+    rows = {"datasets": [row], "findings": found_rows, "profiles": records.profile_rows(found)}
+    labels["looked"]["rests_on"] = rests_on(run_id, rows)
     # The label comes last: a run that was killed before left none, and nothing to go on from.
-    registry.append("labels", [labels], run_id=run_id)
+    with desk.audit.filing("label", [("labels", labels)], run_id=run_id, dataset=identity.key, facts=_on(labels)):
+        for table, content in rows.items():
+            if content:
+                registry.append(table, content, run_id=run_id)
+
+
+def _on(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit says of a label: of which version, and what it is."""
+    return {"version": labels["version"], "label": labels["label"], "policy": labels["policy_digest"]}
 
 
 def _label_row(

@@ -36,9 +36,8 @@ def enrol(registry: Registry, audit: Audit, signer: "SigningKey", *, run_id: str
     if identifier in trusted(registry):
         return
     row = {"key_id": identifier, "public_key": signer.public_pem}
-    intent = audit.intent(_ENROL, run_id=run_id, facts={"key_id": identifier})
-    registry.append("signers", [row], run_id=run_id)
-    audit.outcome(intent, "done", records=[row_digest("signers", {**row, "run_id": run_id})])
+    with audit.filing(_ENROL, [("signers", row)], run_id=run_id, facts={"key_id": identifier}):
+        pass
 
 
 def trusted(registry: Registry) -> dict[str, str]:

@@ -1,48 +1,159 @@
 """``clearance audit``."""
 
+from pathlib import Path
+from typing import Any
+
 import click
 
+from clearance.errors import AuditError, UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, table
 
 
-@click.command("audit")
-@click.option("--verify", is_flag=True, help="Recompute the hash chain and say whether it holds.")
+@click.group("audit", invoke_without_command=True)
 @options.home
 @options.output
-def command(verify: bool, home: str | None, output: str) -> int:
-    """Show the audit trail, or verify it."""
+@click.pass_context
+def command(context: click.Context, home: str | None, output: str) -> int:
+    """Show the audit trail: who did what, when, to which dataset, and how it ended."""
+    if context.invoked_subcommand is None:
+        return _show(home, output, {}, None)
+    if home is not None or output != "table":
+        raise UsageError(
+            "options stand behind the command they are for", hint=f"clearance audit {context.invoked_subcommand} --help"
+        )
+    return 0
+
+
+@command.command("show")
+@click.option("--dataset", metavar="DATASET", help="Only what speaks of this dataset.")
+@click.option("--action", metavar="NAME", help="Only this action: label, publish, detokenize, approve, ...")
+@click.option("--actor", metavar="NAME", help="Only what this account did.")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N entries.")
+@options.home
+@options.output
+def show(
+    dataset: str | None, action: str | None, actor: str | None, last: int | None, home: str | None, output: str
+) -> int:
+    """The entries in their order, all or some."""
+    wanted: dict[str, str] = {}
+    if dataset is not None:
+        from clearance.governance.identity import dataset_identity
+
+        wanted["dataset"] = dataset_identity(dataset).key
+    if action is not None:
+        wanted["action"] = action
+    return _show(home, output, wanted, last, actor)
+
+
+@command.command("verify")
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A head kept elsewhere: of `audit anchor`, or lineage events. May be repeated.",
+)
+@click.option(
+    "--export",
+    "exported",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Verify an exported chain instead of the registry.",
+)
+@options.home
+@options.output
+def verify(anchors: tuple[Path, ...], exported: Path | None, home: str | None, output: str) -> int:
+    """Recompute the hash chain, and compare it with the rows of the registry and with heads kept elsewhere.
+
+    Exits 5 when something does not hold. The heads in this home's lineage events are looked at without being named.
+    """
+    from clearance.governance.anchors import anchored, read_anchors, read_export
+    from clearance.governance.audit import Audit
+    from clearance.governance.chain import check_entries
+    from clearance.governance.lineage_spool import LineageSpool
+    from clearance.governance.registry import Registry
+
+    heads = [head for path in anchors for head in read_anchors(path)]
+    if exported is not None:
+        report = check_entries(read_export(exported), heads)
+    else:
+        registry = Registry(home)
+        report = Audit(registry).verify(*heads, *anchored(LineageSpool.for_home(registry.home).events()))
+    told = {
+        "ok": report.ok,
+        "entries": report.entries,
+        "anchors": report.anchors,
+        "head": {"index": report.head.index, "hash": report.head.hash} if report.head else None,
+        "problems": list(report.problems),
+        "unfinished": list(report.open_intents),
+    }
+    emit(told, output, _print_verified)
+    return 0 if report.ok else 5
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@options.home
+def export(file: Path, home: str | None) -> int:
+    """Write all entries to a new FILE, one a line as canonical JSON with its hash: `audit verify --export` reads it."""
+    from clearance.governance.anchors import export_text, write_new
     from clearance.governance.audit import Audit
     from clearance.governance.registry import Registry
 
-    audit = Audit(Registry(home))
-    if verify:
-        report = audit.verify()
-        told = {
-            "ok": report.ok,
-            "entries": report.entries,
-            "problems": list(report.problems),
-            "unfinished": list(report.open_intents),
-        }
-        emit(told, output, lambda t: click.echo("\n".join(t["problems"]) or f"{t['entries']} entries, the chain holds"))
-        return 0 if report.ok else 5
-    entries = audit.entries()
-    emit(
-        {"entries": entries},
-        output,
-        lambda t: table(
-            ["#", "kind", "action", "result", "dataset", "actor"],
-            [
-                [
-                    str(e["index"]),
-                    e["kind"],
-                    e["action"],
-                    e.get("result") or "",
-                    e.get("dataset") or "",
-                    e.get("actor", ""),
-                ]
-                for e in t["entries"]
-            ],
-        ),
-    )
+    entries = Audit(Registry(home)).entries()
+    write_new(file, export_text(entries))
+    click.echo(f"{len(entries)} entries: {file}")
     return 0
+
+
+@command.command("anchor")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@options.home
+def anchor(file: Path, home: str | None) -> int:
+    """Write the newest entry's index and hash to a new FILE, for storage that the registry's writers can't change."""
+    from clearance.governance.anchors import write_anchor
+    from clearance.governance.audit import Audit
+    from clearance.governance.registry import Registry
+
+    head = Audit(Registry(home)).head()
+    if head is None:
+        raise AuditError("the audit has no entry yet", hint="anchor it after the first run")
+    write_anchor(file, head)
+    click.echo(f"entry {head.index}: {file}")
+    return 0
+
+
+def _show(home: str | None, output: str, wanted: dict[str, str], last: int | None, actor: str | None = None) -> int:
+    from clearance.governance.audit import Audit
+    from clearance.governance.registry import Registry
+
+    entries = Audit(Registry(home)).entries(**wanted)
+    entries = [entry for entry in entries if actor is None or entry.get("actor") == actor]
+    emit({"entries": entries[-last:] if last else entries}, output, _print_entries)
+    return 0
+
+
+def _print_verified(told: Any) -> None:
+    holds = f"{told['entries']} entries, the chain holds; {told['anchors']} heads kept elsewhere are in it"
+    click.echo("\n".join(told["problems"]) or holds)
+
+
+def _print_entries(told: Any) -> None:
+    table(
+        ["#", "at", "kind", "action", "result", "dataset", "actor", "reason"],
+        [
+            [
+                str(entry["index"]),
+                str(entry.get("at", ""))[:19],
+                entry["kind"],
+                entry["action"],
+                entry.get("result") or "",
+                entry.get("dataset") or "",
+                entry.get("actor", ""),
+                str((entry.get("facts") or {}).get("reason", "")),
+            ]
+            for entry in told["entries"]
+        ],
+    )

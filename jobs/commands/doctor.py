@@ -84,7 +84,7 @@ def _registry(home: str | None) -> str:
     if not report.ok:
         from clearance.errors import AuditError
 
-        raise AuditError(f"the audit chain is broken: {report.problems[0]}", hint="clearance audit --verify says more")
+        raise AuditError(f"the audit does not hold: {report.problems[0]}", hint="clearance audit verify says more")
     return f"{registry.home}: " + ", ".join(f"{n} {name}" for name, n in counts.items())
 
 

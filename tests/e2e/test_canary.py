@@ -270,7 +270,7 @@ class Left:
         self.clearance("lineage", "export", "--format", "json")
         self.clearance("lineage", "export", "--format", "openlineage")
         self.clearance("audit", "--format", "json")
-        self.clearance("audit", "--verify")
+        self.clearance("audit", "verify")
         self.clearance("registry", "show")
         self.clearance("registry", "show", paths[0], "--format", "json")
         self.clearance("registry", "show", "protected/columns", "--format", "json")

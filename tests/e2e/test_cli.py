@@ -149,7 +149,7 @@ def test_explain_and_registry_and_audit(shop):
     assert {Path(d["dataset"]).name for d in everything} >= {"people.csv", "plain.csv", "people"}
     one = project("registry", "show", "protected/people", "--format", "json").ended().json
     assert one["protections"] and one["verdicts"][0]["verdict"] == "clear"
-    assert "holds" in project("audit", "--verify").ended().out
+    assert "holds" in project("audit", "verify").ended().out
     assert "publish" in project("audit").ended().out
 
 

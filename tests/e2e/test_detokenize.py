@@ -34,4 +34,4 @@ def test_values_come_by_grant_and_every_request_is_on_record(project, key_file):
     results = [e["result"] for e in audit.json["entries"] if e["action"] == "detokenize" and e["kind"] == "outcome"]
     assert results == ["refused", "allowed", "allowed", "refused", "refused", "refused"]
     assert "ana@" not in audit.out
-    project("audit", "--verify").ended()
+    project("audit", "verify").ended()

@@ -35,4 +35,4 @@ def test_killed_in_the_middle_of_protect_and_again(project, write_csv):
     table = DeltaTable(str(project.path / "out" / "people"))
     assert table.version() == 0 and table.to_pyarrow_table().num_rows == 4_000
     project("check", "out/people", "--solution", "public-bot").ended(0)
-    assert "holds" in project("audit", "--verify").ended().out
+    assert "holds" in project("audit", "verify").ended().out

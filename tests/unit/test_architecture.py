@@ -97,6 +97,7 @@ def test_a_check_loads_nothing_heavy(project):
 
 
 def test_a_check_of_a_labelled_dataset_loads_nothing_heavy(project):
+    from clearance.governance.audit import Audit
     from clearance.governance.identity import dataset_identity
     from clearance.governance.observation import observe
     from clearance.governance.policy import load_policy
@@ -105,24 +106,21 @@ def test_a_check_of_a_labelled_dataset_loads_nothing_heavy(project):
     path = project.path / "t.csv"
     path.write_text("a\n1\n")
     nothing = {"level": "public", "categories": [], "regimes": [], "subjects": []}
-    Registry(project.home).append(
-        "labels",
-        [
-            {
-                "dataset": dataset_identity(str(path)).key,
-                "version": observe(str(path)).version,
-                "kind": "source",
-                "label": nothing,
-                "columns": {"a": {**nothing, "entity_types": []}},
-                "policy_digest": load_policy(None).digest,
-                "policy_path": "default",
-                "observation": observe(str(path)).to_dict(),
-                "facts": {},
-                "reasons": {},
-            }
-        ],
-        run_id="0190aaaa-0000-7000-8000-000000000000",
-    )
+    row = {
+        "dataset": dataset_identity(str(path)).key,
+        "version": observe(str(path)).version,
+        "kind": "source",
+        "label": nothing,
+        "columns": {"a": {**nothing, "entity_types": []}},
+        "policy_digest": load_policy(None).digest,
+        "policy_path": "default",
+        "observation": observe(str(path)).to_dict(),
+        "facts": {},
+        "reasons": {},
+    }
+    run_id = "0190aaaa-0000-7000-8000-000000000000"
+    with Audit(Registry(project.home)).filing("label", [("labels", row)], run_id=run_id, dataset=row["dataset"]):
+        pass
     script = (
         "import json, sys\n"
         "from clearance.jobs.cli import run\n"

@@ -12,6 +12,7 @@ from deltalake import DeltaTable, Field
 
 from clearance.errors import RegistryError
 from clearance.governance import registry as registry_module
+from clearance.governance.audit import Audit
 from clearance.governance.identity import dataset_identity
 from clearance.governance.observation import observe
 from clearance.governance.registry import Registry, clearance_home
@@ -31,6 +32,12 @@ def label(dataset="file:///a", **more):
         "policy_digest": "d",
         **more,
     }
+
+
+def filed(registry, row):
+    """A label that the audit stands for."""
+    with Audit(registry).filing("label", [("labels", row)], run_id="r", dataset=row["dataset"]):
+        pass
 
 
 @pytest.fixture
@@ -286,7 +293,7 @@ def test_a_home_may_be_a_uri(tmp_path):
 
 
 def test_a_cold_read_loads_neither_pyarrow_nor_spark(registry):
-    registry.append("labels", [label()], run_id="r")
+    filed(registry, label())
     code = (
         "import sys; from clearance.governance.standing import standing;"
         "from clearance.governance.identity import dataset_identity;"
@@ -307,7 +314,7 @@ def test_a_dataset_s_standing(registry, tmp_path):
     assert standing(registry, dataset).state == "unlabelled"
 
     seen = observe(str(data)).to_dict()
-    registry.append("labels", [label(dataset.key, observation=seen)], run_id="r")
+    filed(registry, label(dataset.key, observation=seen))
     found = standing(registry, dataset)
     assert (found.state, found.label["label"]) == ("current", LEVEL)
 
@@ -318,11 +325,11 @@ def test_a_dataset_s_standing(registry, tmp_path):
 
 
 def test_a_label_without_an_observation_or_of_a_table_is_unreadable(registry):
-    registry.append("labels", [label()], run_id="r")
+    filed(registry, label())
     assert standing(registry, dataset_identity("/a")).state == "unreadable"
     table = dataset_identity("main.sales.orders")
     seen = {"kind": "delta", "version": "3"}
-    registry.append("labels", [label(table.key, observation=seen)], run_id="r")
+    filed(registry, label(table.key, observation=seen))
     assert standing(registry, table).state == "unreadable"
 
 
