@@ -51,7 +51,7 @@ class Record:
 
     def __init__(self, chain: Rows, tables: dict[str, Rows]) -> None:
         self.chain, self.tables = pickle.loads(pickle.dumps((chain, tables)))
-        self.anchors = [Head(int(row["index"]), str(row["hash"])) for row in chain[3::4]]
+        self.anchors = [Head(int(row["index"]), str(row["hash"])) for row in (*chain[3::4], chain[-1])]
 
     def problems(self) -> list[str]:
         report = check_entries(self.chain, self.anchors)
