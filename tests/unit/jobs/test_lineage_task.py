@@ -18,6 +18,7 @@ from clearance.governance.labels import Label
 from clearance.governance.observation import observe
 from clearance.governance.policy import Policy, load_policy
 from clearance.governance.registry import Registry
+from clearance.governance.runs import new_run_id
 from clearance.jobs.cli import run
 from clearance.jobs.signed import enrol
 from clearance.tokenization.signing_key import default_signing_path, load_signing_key
@@ -67,7 +68,8 @@ class Project:
             "observation": observe(path).to_dict(),
             "facts": facts or {},
         }
-        self.registry.append("labels", [row], run_id="scan")
+        with Audit(self.registry).filing("label", [("labels", row)], run_id=new_run_id(), dataset=row["dataset"]):
+            pass
 
     def protected(self, name: str, source: str, leaves: dict[str, tuple[str, str | None]]) -> None:
         """A protected dataset with its signed statement, as publishing leaves it. ``leaves``: how, entity type."""
@@ -98,7 +100,8 @@ class Project:
         enrol(self.registry, Audit(self.registry), signer, run_id="protect")
         envelope = seal(key, content_of(str(path)).digest, record, signer.sign, signer.public_pem)
         row = {"dataset": key, "source": origin, "version": observed.version, "columns": columns, "envelope": envelope}
-        self.registry.append("protections", [row], run_id="protect")
+        with Audit(self.registry).filing("label", [("protections", row)], run_id="protect", dataset=row["dataset"]):
+            pass
         whole = max((c["label"] for c in columns), key=lambda label: POLICY.levels.rank(label["level"]))
         label_row = {
             "dataset": key,
@@ -109,7 +112,9 @@ class Project:
             "policy_digest": self.policy.digest,
             "observation": observed.to_dict(),
         }
-        self.registry.append("labels", [label_row], run_id="protect")
+        filed = [("labels", label_row)]
+        with Audit(self.registry).filing("label", filed, run_id="protect", dataset=label_row["dataset"]):
+            pass
 
     def event(self, inputs: list[str], output: str, columns: dict[str, list[tuple[str, str]]] | None = None) -> Any:
         told: dict[str, Any] = {"namespace": "file", "name": str(self.folder / output), "facets": {}}
@@ -290,7 +295,7 @@ def test_importing_again_files_nothing_and_bad_files_write_nothing(project: Proj
     assert project.registry.counts() == before
     # What was filed is announced in the audit, row by row.
     done = Audit(project.registry).entries(kind="outcome", result="done")
-    assert {entry["action"] for entry in done} == {"import-lineage", "derive-labels"}
+    assert {entry["action"] for entry in done} == {"label", "import-lineage", "derive-labels"}
     assert all(entry["records"] for entry in done)
     assert Audit(project.registry).verify().ok
 
