@@ -38,7 +38,7 @@ def suggest_methods(reports: Iterable[Mapping[str, Any]], solutions: Iterable[So
     labels: dict[str, Label] = {}
     for path, report in by_path.items():
         for method, label in _outcomes(path, report, policy):
-            if all(_may_have(label, solution, policy) for solution in wanted):
+            if all(may_have(label, solution, policy) for solution in wanted):
                 labels[path] = label
                 if method is not None:
                     columns[path] = method
@@ -75,7 +75,7 @@ def _objected(labels: Mapping[str, Label], wanted: Iterable[Solution], policy: P
     for one in held(whole, labels, policy):
         adds = policy.combinations[one.name].adds
         label = Label(one.level, adds.categories, frozenset(adds.regimes), adds.subjects)
-        if not all(_may_have(label, solution, policy) for solution in wanted):
+        if not all(may_have(label, solution, policy) for solution in wanted):
             return one
     return None
 
@@ -117,8 +117,8 @@ def _with(policy: Policy, path: str, method: dict[str, Any]) -> Policy:
     return Policy(policy.content.model_copy(update={"columns": columns}), policy.marks)
 
 
-def _may_have(label: Label, solution: Solution, policy: Policy) -> bool:
-    """What the rules on a label say: level, hosting, regimes and usage."""
+def may_have(label: Label, solution: Solution, policy: Policy) -> bool:
+    """Whether the rules on a label let a solution have it: level, hosting, regimes and usage."""
     levels, rules = policy.levels, policy.rules
     maximum: str = getattr(rules.hosting, solution.hosting)
     if levels.exceeds(label.level, solution.clearance) or levels.exceeds(label.level, maximum):

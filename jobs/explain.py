@@ -17,7 +17,10 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
     key = dataset_identity(reference).key
     row = registry.latest("labels", dataset=key)
     if row is None:
-        raise DatasetError(f"{key} has no label", hint=f"scan it: clearance scan {reference}")
+        hint = f"scan it: clearance scan {reference}"
+        if registry.latest("derived", ["dataset"], dataset=key) is not None:
+            hint += f"; what its lineage says: clearance lineage trace {reference}"
+        raise DatasetError(f"{key} has no label", hint=hint)
     paths = list(row["columns"])
     if column is not None and column not in paths:
         raise UsageError(f"{key} has no column {column!r}", hint=f"it has: {', '.join(paths[:20])}")

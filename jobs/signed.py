@@ -117,7 +117,7 @@ def verify(what: str, registry: Registry, *, statement: Path | None = None, publ
     told = unseal(envelope, _believed(registry, public_key))
     if identity is not None and told.dataset != identity.key:
         raise ProofError(f"the statement is of another dataset, {told.dataset}", hint="name its own statement")
-    require_as_signed(told)
+    _require_as_signed(told)
     if told.predicate["proof"]["holds"] is not True:
         raise ProofError("the statement says that its proof failed", hint=_AGAIN)
     return Verified(told, envelope)
@@ -160,7 +160,7 @@ def _read(path: Path) -> Any:
     return found
 
 
-def require_as_signed(told: Statement) -> None:
+def _require_as_signed(told: Statement) -> None:
     """Raises ``ProofError`` unless the data are byte for byte what the statement speaks of."""
     identity, target = dataset_identity(told.dataset), told.predicate["target"]
     if target["by"] == "version":

@@ -9,12 +9,14 @@ import yaml
 
 from clearance.errors import PublishError, UsageError
 from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.solutions import Solution
+from clearance.governance.standing import column_labels
 from clearance.governance.strict_yaml import parse, read_text
-from clearance.governance.suggestion import suggest_methods
-from clearance.jobs.check import scan_run
+from clearance.governance.suggestion import may_have, suggest_methods
+from clearance.jobs.check import current_lineage, labels_under, scan_run
 
 PLAN, POLICY = "plan.yml", "policy.yaml"
 _USUAL = {"language": "en", "ner": "rampart"}
@@ -40,6 +42,9 @@ def write_suggestion(
         identity = dataset_identity(dataset)
         row = _label_row(registry, identity)
         found = suggest_methods(_reports(registry, identity, row), solutions, policy)
+        # Of what flowed in by lineage nobody knows where it stands in the cells: the whole column goes.
+        for path in _flowed(registry, identity, row, solutions, policy):
+            found.columns[path] = {"name": "suppress"}
         clash = sorted(path for path, method in found.columns.items() if columns.get(path, method) != method)
         left += [f"{dataset}#{path}: no method of the policy brings it far enough down" for path in found.stuck]
         left += [f"{dataset}#{path}: another dataset's column of this name needs another method" for path in clash]
@@ -60,6 +65,23 @@ def write_suggestion(
     source = read_text(Path(policy_path)) if policy_path else "version: 1\nname: suggested\nextends: default\n"
     _write(folder, {POLICY: _with_columns(source, str(policy_path or POLICY), columns), PLAN: _dumped(plan)})
     return folder / PLAN, tuple(left)
+
+
+def _flowed(
+    registry: Registry, identity: DatasetIdentity, row: dict[str, Any], solutions: Sequence[Solution], policy: Policy
+) -> list[str]:
+    """The columns that lineage makes more than their scan did, and more than a solution may have."""
+    flowed = current_lineage(identity.key, row, policy, registry, record=False)
+    if flowed is None:
+        return []
+    observed = labels_under(policy, row, registry)
+    columns = observed[0] if observed is not None else column_labels(row)
+    raised = flowed.raises(columns, Label.from_dict(row["label"]), policy)[0]
+    return [
+        path
+        for path, label in raised.items()
+        if label != columns[path] and not all(may_have(label, one, policy) for one in solutions)
+    ]
 
 
 def _label_row(registry: Registry, identity: DatasetIdentity) -> dict[str, Any]:

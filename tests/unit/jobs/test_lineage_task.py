@@ -71,12 +71,12 @@ class Project:
         with Audit(self.registry).filing("label", [("labels", row)], run_id=new_run_id(), dataset=row["dataset"]):
             pass
 
-    def protected(self, name: str, source: str, leaves: dict[str, tuple[str, str | None]]) -> None:
+    def protected(self, name: str, source: str, leaves: dict[str, tuple[str, str | None]], method: Any = None) -> None:
         """A protected dataset with its signed statement, as publishing leaves it. ``leaves``: how, entity type."""
         path = self.folder / name
         path.write_text("a\ntk\n")
         key, origin = dataset_identity(str(path)).key, dataset_identity(str(self.folder / source)).key
-        observed, method = observe(str(path)), {"name": "token"}
+        observed, method = observe(str(path)), method or {"name": "token"}
         columns = []
         for column, (how, kind) in leaves.items():
             label = POLICY.label_of(kind) if kind else Label(NOTHING)
@@ -255,6 +255,21 @@ def test_what_lineage_knows_of_a_source_follows_through_our_own_protection(proje
     project.imports(project.event(["hr.csv"], "raw.csv", {"code": [("hr.csv", "ssn")]}))
     project.protected("safe.csv", "raw.csv", {"code": ("keep", None)})
     assert project.check("safe.csv", "bot", 3)["label"]["level"] == "restricted"
+
+
+def test_a_suggestion_takes_out_what_flowed_in_and_that_clears(project: Project) -> None:
+    project.data("hr.csv", ssn="US_SSN")
+    project.data("raw.csv", code=None, n=None)
+    project.imports(project.event(["hr.csv"], "raw.csv", {"code": [("hr.csv", "ssn")], "n": []}))
+    assert project.check("raw.csv", "bot", 3)["label"]["level"] == "restricted"
+    project.imports(project.event(["hr.csv"], "some.csv", {"code": [("hr.csv", "ssn")]}))
+    project.data("some.csv", code=None, n=None)
+    project("check", "some.csv", "--solution", "bot", "--suggest", "plan", code=3)
+    suggested = load_policy(project.folder / "plan" / "policy.yaml")
+    assert (suggested.column_method("code") or {})["name"] == "suppress"
+    # What that plan publishes: the column nulled, by the signed record. What lineage said of it went with it.
+    project.protected("safe.csv", "some.csv", {"code": ("null", None), "n": ("keep", None)}, {"name": "suppress"})
+    project.check("safe.csv", "bot", 0)
 
 
 TABLE = "{environments: {production: [production], development: [development, production]}}"
