@@ -1,6 +1,6 @@
 """What a check speaks in: the facts an owner declares, conflicts, verdicts, and the case that rules look at."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -34,31 +34,13 @@ _EXIT_CODES: dict[Outcome, ExitCode] = {
 }
 
 
-#: The key under ``rules`` of a policy that each rule of a check is settled by.
-RULE_SECTIONS = {
-    "hosting": "hosting",
-    "regime": "regimes",
-    "usage": "usage",
-    "purpose": "purposes",
-    "restricted-use": "restricted_uses",
-    "region": "regions",
-    "environment": "environments",
-    "store": "stores",
-    "source": "sources",
-    "obsolescence": "obsolescence",
-    "retention": "retention",
-    "consent": "consent",
-    "age-group": "age_groups",
-    "need": "needs",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """What stands between a dataset and a solution, and what would resolve it.
 
     ``definite`` is false when a fact is missing rather than wrong; then ``facts["missing"]`` names it. ``where`` is
-    the policy's file and line that objects ("policy.yaml:12"), empty where no line of a policy does.
+    the policy's file and line that objects ("policy.yaml:12"), empty where no line of a policy does. ``waived`` says
+    who lets it pass, why and until when; then it does not block.
     """
 
     rule: str
@@ -67,9 +49,10 @@ class Conflict:
     remedy: str
     definite: bool = True
     where: str = ""
+    waived: Mapping[str, str] | None = field(default=None, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: rule, column, facts, remedy, where, definite."""
+        """JSON-ready: rule, column, facts, remedy, where, definite, waived."""
         return {
             "rule": self.rule,
             "column": self.column,
@@ -77,6 +60,7 @@ class Conflict:
             "remedy": self.remedy,
             "where": self.where,
             "definite": self.definite,
+            "waived": dict(self.waived) if self.waived else None,
         }
 
 
@@ -95,6 +79,14 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: verdict and conflicts."""
         return {"verdict": self.verdict, "conflicts": [conflict.to_dict() for conflict in self.conflicts]}
+
+
+def outcome_of(conflicts: Iterable[Conflict]) -> Outcome:
+    """A definite conflict wins over what can't be told, and both block; what is waived does not."""
+    blocking = [conflict for conflict in conflicts if conflict.waived is None]
+    if any(conflict.definite for conflict in blocking):
+        return "conflict"
+    return "undecidable" if blocking else "clear"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from clearance.governance.combinations import Source, together
-from clearance.governance.conflicts import RULE_SECTIONS, Case, Conflict, Outcome, State, Verdict
+from clearance.governance.conflicts import Case, Conflict, Outcome, State, Verdict, outcome_of
 from clearance.governance.fact_rules import FACT_RULES
 from clearance.governance.facts import Facts, read_facts
 from clearance.governance.label_rules import LABEL_RULES
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
+from clearance.governance.policy_file import RULE_SECTIONS
 from clearance.governance.solutions import Solution
 
 _STATES: dict[str, str] = {
@@ -70,9 +71,7 @@ def decide(
     if label is not None and (state in _LABEL_HOLDS):
         found += _judge(label, column_labels or {}, column_types or {}, facts, solution, policy, dataset, day)
     found += more
-    if any(conflict.definite for conflict in found):
-        return Verdict("conflict", tuple(found))
-    return Verdict("undecidable" if found else "clear", tuple(found))
+    return Verdict(outcome_of(found), tuple(found))
 
 
 def _judge(

@@ -5,7 +5,7 @@ from typing import Any
 
 from clearance.errors import PolicyError
 from clearance.governance.domains import named_twice
-from clearance.governance.policy_file import EntityRule, PolicyFile, Rules
+from clearance.governance.policy_file import WAIVABLE, EntityRule, PolicyFile, Rules
 from clearance.governance.strict_yaml import Location, Marks, suggest, where
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
 from clearance.methods import METHODS
@@ -87,6 +87,7 @@ def _check_names(content: PolicyFile, marks: Marks) -> None:
             known(column.types, {*content.entity_types, "UNKNOWN"}, "entity type", "tests", number, "columns", path)
         known([test.solution.clearance], levels, "level", "tests", number, "solution", "clearance")
         known([test.level] if test.level else [], levels, "level", "tests", number, "level")
+    known(content.rules.waivers.rules or (), WAIVABLE, "rule", "rules", "waivers", "rules")
     known(content.basis, Rules.model_fields, "rule", "basis")
     for store, level in content.rules.stores.items():
         known([level], levels, "level", "rules", "stores", store)

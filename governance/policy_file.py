@@ -213,6 +213,13 @@ class SourceRule(Strict):
         return self
 
 
+class WaiverRule(Strict):
+    """How long a waiver may last, and for which rules there may be one; without ``rules``: for all that have any."""
+
+    max_days: Annotated[int, Field(ge=0)] = 365
+    rules: Names | None = None
+
+
 class Rules(Strict):
     """The closed set of rules of a check. ``level`` and ``combination`` have no settings and can't be turned off.
 
@@ -238,6 +245,28 @@ class Rules(Strict):
     consent: dict[Usage, Names] = Field(default_factory=dict)
     age_groups: dict[Usage, Names] = Field(default_factory=dict)
     needs: dict[Text, Names] = Field(default_factory=dict)
+    waivers: WaiverRule = WaiverRule()
+
+
+#: The key under ``rules`` of a policy that each rule of a check is settled by.
+RULE_SECTIONS = {
+    "hosting": "hosting",
+    "regime": "regimes",
+    "usage": "usage",
+    "purpose": "purposes",
+    "restricted-use": "restricted_uses",
+    "region": "regions",
+    "environment": "environments",
+    "store": "stores",
+    "source": "sources",
+    "obsolescence": "obsolescence",
+    "retention": "retention",
+    "consent": "consent",
+    "age-group": "age_groups",
+    "need": "needs",
+}
+#: Rules whose objections a person may let pass for a time. ``state`` and ``part`` are not among them.
+WAIVABLE = frozenset({"level", "combination", "declaration", *RULE_SECTIONS})
 
 
 class TestColumn(Strict):

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from clearance.errors import PolicyError
-from clearance.governance.conflicts import RULE_SECTIONS
 from clearance.governance.decisions import decide
 from clearance.governance.labeling import UNKNOWN_LEAF, after_protection, label_dataset
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
-from clearance.governance.policy_file import PolicyTest, TestColumn
+from clearance.governance.policy_file import RULE_SECTIONS, PolicyTest, TestColumn
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ Imports nothing heavy: a gate in a build answers in well under a second.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
+from clearance.governance.audit import Audit, row_digest
 from clearance.governance.chain import is_rested_on
 from clearance.governance.combinations import raised
 from clearance.governance.coverage import Coverage
@@ -25,6 +27,7 @@ from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import Solution, Solutions, load_solutions
 from clearance.governance.standing import Standing, column_labels, column_types, standing
+from clearance.governance.waivers import Given, with_waivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def check(
     *,
     facts: Mapping[str, Any] | None = None,
     manifest: Manifest | None = None,
+    waivers: Sequence[Given] = (),
     record: bool = True,
 ) -> Checked:
     """The verdict on one dataset and one solution, recorded in the registry if there is one.
@@ -102,7 +106,9 @@ def check(
     """
     identity = dataset if isinstance(dataset, DatasetIdentity) else dataset_identity(dataset)
     found = standing(registry, identity)
-    return judge(identity, found, solution, policy, registry, facts=facts, manifest=manifest, record=record)
+    return judge(
+        identity, found, solution, policy, registry, facts=facts, manifest=manifest, waivers=waivers, record=record
+    )
 
 
 def judge(
@@ -114,6 +120,7 @@ def judge(
     *,
     facts: Mapping[str, Any] | None = None,
     manifest: Manifest | None = None,
+    waivers: Sequence[Given] = (),
     record: bool = True,
 ) -> Checked:
     """The same for a standing that the caller knows, such as a DataFrame's straight after its scan."""
@@ -144,6 +151,8 @@ def judge(
         more=beyond,
         dataset=identity.key,
     )
+    if waivers and record:
+        verdict = with_waivers(verdict, identity.key, solution.name, waivers, datetime.now(UTC).date())
     reason = reason or _overlooked(row) or _sampled(row)
     checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason, columns)
     if record and label is not None:
@@ -269,7 +278,10 @@ def scan_run(row: Mapping[str, Any]) -> str:
 
 
 def record_verdict(checked: Checked, policy: Policy, registry: Registry, facts: Mapping[str, Any]) -> None:
-    """Files a verdict. Raises ``RegistryError`` where that fails: an unrecorded verdict clears nothing."""
+    """Files a verdict; one that rests on waivers in the audit too, before and after.
+
+    Raises ``RegistryError`` or ``AuditError`` where that fails: an unrecorded verdict clears nothing.
+    """
     row = {
         "dataset": checked.dataset,
         "solution": checked.solution,
@@ -281,10 +293,18 @@ def record_verdict(checked: Checked, policy: Policy, registry: Registry, facts: 
         "state": checked.state,
         "facts": dict(facts),
     }
+    run_id = new_run_id()
+    waived = [conflict.to_dict() for conflict in checked.verdict.conflicts if conflict.waived]
+    audit, intent = Audit(registry), ""
+    if waived:
+        told = {"solution": checked.solution, "verdict": checked.verdict.verdict, "waived": waived}
+        intent = audit.intent("waive", run_id=run_id, dataset=checked.dataset, facts=told)
     try:
-        registry.append("verdicts", [row], run_id=new_run_id())
+        registry.append("verdicts", [row], run_id=run_id)
     except RegistryError as error:
         raise RegistryError(
             f"the verdict ({checked.verdict.verdict}) could not be recorded: {error.message}",
             hint="an unrecorded verdict clears nothing: make the registry writable",
         ) from None
+    if intent:
+        audit.outcome(intent, "done", records=[row_digest("verdicts", {**row, "run_id": run_id})])

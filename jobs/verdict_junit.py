@@ -12,7 +12,9 @@ _UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(results: Sequence[Checked]) -> str:
-    """A conflict is a failure; what can't be decided is an error: neither lets a build pass."""
+    """A conflict is a failure; what can't be decided is an error: neither lets a build pass. What is clear by waivers
+    alone is skipped, and says so.
+    """
     root = Element("testsuites", {"name": "clearance", **_counts(results)})
     by_dataset: dict[str, list[Checked]] = {}
     for checked in results:
@@ -21,10 +23,12 @@ def junit(results: Sequence[Checked]) -> str:
         suite = SubElement(root, "testsuite", {"name": _fit(dataset), **_counts(own)})
         for checked in own:
             case = SubElement(suite, "testcase", classname=_fit(dataset), name=_fit(checked.solution), time="0")
-            kind = {"conflict": "failure", "clear": ""}.get(checked.verdict.verdict, "error")
+            passed = "skipped" if checked.verdict.conflicts else ""
+            kind = {"conflict": "failure", "clear": passed}.get(checked.verdict.verdict, "error")
             if kind:
                 rules = ", ".join(sorted({conflict.rule for conflict in checked.verdict.conflicts}))
-                told_why = SubElement(case, kind, type=checked.verdict.verdict, message=_fit(f"not given: {rules}"))
+                message = f"{'waived' if kind == 'skipped' else 'not given'}: {rules}"
+                told_why = SubElement(case, kind, type=checked.verdict.verdict, message=_fit(message))
                 lines = [f"{told(c)}\n  remedy: {c.remedy}{_where(c.where)}" for c in checked.verdict.conflicts]
                 told_why.text = _fit("\n".join(lines))
     indent(root)
@@ -35,7 +39,9 @@ def _counts(results: Sequence[Checked]) -> dict[str, str]:
     verdicts = [checked.verdict.verdict for checked in results]
     failures = verdicts.count("conflict")
     errors = len(verdicts) - failures - verdicts.count("clear")
-    return {"tests": str(len(verdicts)), "failures": str(failures), "errors": str(errors)}
+    skipped = sum(checked.verdict.verdict == "clear" and bool(checked.verdict.conflicts) for checked in results)
+    counts = {"tests": len(verdicts), "failures": failures, "errors": errors, "skipped": skipped}
+    return {name: str(count) for name, count in counts.items()}
 
 
 def _where(where: str) -> str:

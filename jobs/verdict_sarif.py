@@ -29,7 +29,7 @@ def sarif(results: Sequence[Checked], exit_code: int, baseline: Mapping[str, Any
     updated, and those that are gone are listed as absent (section 3.27.24).
     """
     found = [_result(checked, conflict) for checked in results for conflict in checked.verdict.conflicts]
-    found += [_passed(checked) for checked in results if not checked.verdict.conflicts]
+    found += [_passed(checked) for checked in results if checked.verdict.verdict == "clear"]
     if baseline is not None:
         found = _compared(found, baseline)
     names = sorted(RULES)
@@ -79,6 +79,12 @@ def _result(checked: Checked, conflict: Conflict) -> dict[str, Any]:
         "message": {"text": f"{checked.solution} may not have {checked.dataset}. {told(conflict)}. {conflict.remedy}."},
         "partialFingerprints": {FINGERPRINT: fingerprint(checked, conflict)},
     }
+    if (by := conflict.waived) is not None:
+        # Section 3.35: somebody suppressed it, and it is still told.
+        why = f"{by['reason']} (approved by {by['approver']}, until {by['expires']}; {by['where']})"
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": why}]
+        text = f"{checked.solution} has a waiver for {checked.dataset}. {told(conflict)}."
+        result["message"] = {"text": text}
     result["properties"] |= {"facts": conflict.facts, "remedy": conflict.remedy, "definite": conflict.definite}
     return result
 

@@ -47,7 +47,13 @@ def facts_of(conflict: "Conflict") -> str:
 def told(conflict: "Conflict") -> str:
     """A conflict in one line: its rule, where, the facts."""
     place = f" at {conflict.column}" if conflict.column else ""
-    return f"{conflict.rule}{place}: {facts_of(conflict)}"
+    return f"{conflict.rule}{place}: {facts_of(conflict)}{waived(conflict)}"
+
+
+def waived(conflict: "Conflict") -> str:
+    """Who lets a conflict pass, until when and why; empty where nobody does."""
+    by = conflict.waived
+    return f"; waived by {by['approver']} until {by['expires']}: {by['reason']} ({by['where']})" if by else ""
 
 
 def fingerprint(checked: "Checked", conflict: "Conflict") -> str:

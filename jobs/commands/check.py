@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from clearance.governance.manifest import Manifest
     from clearance.governance.policy import Policy
+    from clearance.governance.waivers import Given
     from clearance.jobs.check import Checked
 
 
@@ -42,14 +43,15 @@ if TYPE_CHECKING:
     help="Write a plan, and the policy it needs, that make a version the solutions may have.",
 )
 @click.option("--together", is_flag=True, help="Also decide on all DATASETs put together.")
+@click.option("--waivers", "waived", metavar="FILE", help="Waivers: objections that somebody lets pass until a day.")
 @click.option("--manifest", metavar="FILE", help="What the owner declares (ODCS v3.1); for one DATASET.")
 @options.policy
 @options.facts
 @options.home
 def command(
     datasets: tuple[str, ...], names: tuple[str, ...], solutions: str | None, output: str, baseline: str | None,
-    suggest: Path | None, together: bool, manifest: str | None, policy: str | None, home: str | None,
-    facts: tuple[str, ...],
+    suggest: Path | None, together: bool, waived: str | None, manifest: str | None, policy: str | None,
+    home: str | None, facts: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
 
@@ -73,8 +75,9 @@ def command(
         earlier = read_baseline(baseline)
     registry = Registry(home)
     owner = _manifest(manifest, datasets, rules)
+    waivers = _waivers(waived, rules)
     results = [
-        check(dataset, profile, rules, registry, facts=declared, manifest=owner)
+        check(dataset, profile, rules, registry, facts=declared, manifest=owner, waivers=waivers)
         for dataset in datasets
         for profile in profiles
     ]
@@ -95,6 +98,16 @@ def command(
             click.echo(f"not by protection alone: {line}", err=True)
     _print(results, output, code, earlier)
     return code
+
+
+def _waivers(path: str | None, policy: "Policy") -> "tuple[Given, ...]":
+    if path is None:
+        return ()
+    from datetime import UTC, datetime
+
+    from clearance.governance.waivers import load_waivers
+
+    return load_waivers(path, policy, datetime.now(UTC).date())
 
 
 def _manifest(path: str | None, datasets: tuple[str, ...], policy: "Policy") -> "Manifest | None":

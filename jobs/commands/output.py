@@ -122,6 +122,10 @@ def print_check(checked: Mapping[str, Any]) -> None:
             for key, value in conflict["facts"].items()
         )
         click.echo(f"  - {click.style(conflict['rule'], bold=True)}{where}: {facts}")
+        if by := conflict["waived"]:
+            told = f"by {by['approver']} until {by['expires']}: {by['reason']} ({by['where']})"
+            click.echo(f"    {click.style('waived', fg='yellow')} {told}")
+            continue
         click.echo(f"    remedy: {conflict['remedy']}")
         if conflict["where"]:
             click.echo(f"    policy: {conflict['where']}")

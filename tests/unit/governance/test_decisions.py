@@ -424,7 +424,7 @@ def test_the_examples_in_the_documentation_load(tmp_path: Path) -> None:
 def test_the_json_contract() -> None:
     assert judge(YES[0]).to_dict() == {"verdict": "clear", "conflicts": []}
     [conflict] = judge(NO[0]).to_dict()["conflicts"]
-    assert sorted(conflict) == ["column", "definite", "facts", "remedy", "rule", "where"]
+    assert sorted(conflict) == ["column", "definite", "facts", "remedy", "rule", "waived", "where"]
     assert conflict["facts"] == {"level": "internal", "clearance": "public"}
 
 
