@@ -27,7 +27,7 @@ from clearance.governance.chain import (
     Head,
     check_entries,
     check_rows,
-    counting_row,
+    counted_rows,
     row_digest,
 )
 from clearance.governance.registry import Registry, Row, is_conflict
@@ -141,14 +141,21 @@ class Audit:
             raise
         self.outcome(intent, "done", records=digests)
 
-    def counting(self, table: str, dataset: str) -> tuple[Row | None, str]:
-        """The row of a dataset that counts in a chained table, and why none does: ("", no row) where there is none.
+    def counted(self, table: str, dataset: str) -> tuple[list[Row], str]:
+        """The rows of a dataset that count in a chained table, in the audit's order, and why none may be used.
 
-        The look of a gate: only what speaks of this dataset is read, and the chain is not recomputed.
+        The look of a gate: only what speaks of this dataset is read, and the chain is not recomputed. A table without
+        datasets is read whole.
         """
-        rows = self._registry.rows(table, dataset=dataset)
-        found, problem = counting_row(table, rows, self.entries(dataset=dataset))
-        return (dict(found) if found is not None else None), problem
+        own = {"dataset": dataset} if "dataset" in TABLES[table].columns else {}
+        rows = self._registry.rows(table, None, **own)
+        found, problem = counted_rows(table, rows, self.entries(dataset=dataset))
+        return [dict(row) for row in found], problem
+
+    def counting(self, table: str, dataset: str) -> tuple[Row | None, str]:
+        """The last of :meth:`counted`: the one that counts."""
+        found, problem = self.counted(table, dataset)
+        return (found[-1] if found else None), problem
 
     def verify(self, *anchors: Head | None) -> AuditReport:
         """Recompute the whole chain, and compare with it all registry rows that it stands for.

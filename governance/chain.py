@@ -205,36 +205,38 @@ def _where(table: str, row: Mapping[str, Any]) -> str:
     return f"{table}, {what}, run {row.get('run_id')}"
 
 
-def counting_row(
+def counted_rows(
     table: str, rows: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]
-) -> tuple[Mapping[str, Any] | None, str]:
-    """The row that counts by the audit, and why none does (empty for no rows at all).
+) -> tuple[list[Mapping[str, Any]], str]:
+    """The rows that count by the audit, in its order, and why none may be used (empty: they may).
 
-    ``rows`` and ``entries`` are all of one dataset, entries with their ``hash`` and in their order. The last row that
-    an entry stands for counts. What was written after it past the audit stops everything, a copy of an older row too;
-    and so does it when the row that should count is gone.
+    ``rows`` and ``entries`` are all of one dataset, entries with their ``hash``, oldest first. What was written past
+    the audit after the last of them stops everything, a copy of an older row too; and so does it when the row that the
+    audit names last is gone.
     """
     last: dict[str, int] = {}
     newest = -1
     for position, entry in enumerate(entries):
         if _digest({k: v for k, v in entry.items() if k != "hash"}) != entry["hash"]:
-            return None, "an entry of the audit was changed"
+            return [], "an entry of the audit was changed"
         for digest in entry.get("records", ()):
             if digest.startswith(f"{table}:"):
                 last[digest] = position
                 newest = position if entry.get("result") == "done" else newest
-    digests = [row_digest(table, row) for row in rows]
-    known = [(last[digest], position) for position, digest in enumerate(digests) if digest in last]
-    if (max(known)[0] if known else -1) < newest:
-        return None, "a row that the audit stands for is gone or changed"
-    if not known:
-        return None, "a row was written past the audit" if rows else ""
-    counting = min(position for position, digest in enumerate(digests) if last.get(digest) == max(known)[0])
-    for position, row in enumerate(rows):
-        strange = digests[position] not in last or digests.index(digests[position]) != position
-        if strange and position != counting and int(row["seq"]) >= int(rows[counting]["seq"]):
-            return None, "a row was written past the audit"
-    return rows[counting], ""
+    counting: dict[str, Mapping[str, Any]] = {}
+    strange = []
+    for row in rows:
+        digest = row_digest(table, row)
+        if digest in last and digest not in counting:
+            counting[digest] = row
+        else:
+            strange.append(int(row["seq"]))
+    ordered = sorted(counting, key=lambda digest: last[digest])
+    if (last[ordered[-1]] if ordered else -1) < newest:
+        return [], "a row that the audit stands for is gone or changed"
+    if strange and (not ordered or max(strange) >= int(counting[ordered[-1]]["seq"])):
+        return [], "a row was written past the audit"
+    return [counting[digest] for digest in ordered], ""
 
 
 __all__ = [
@@ -246,7 +248,7 @@ __all__ = [
     "Head",
     "check_entries",
     "check_rows",
-    "counting_row",
+    "counted_rows",
     "is_rested_on",
     "rests_on",
     "row_digest",

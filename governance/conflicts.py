@@ -1,7 +1,7 @@
 """What a check speaks in: the facts an owner declares, conflicts, verdicts, and the case that rules look at."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -75,6 +75,12 @@ class Verdict:
     def exit_code(self) -> ExitCode:
         """0 only when clear."""
         return _EXIT_CODES[self.verdict]
+
+    def escalated(self, risen: Iterable[Conflict]) -> "Verdict":
+        """The same with what rose since the last approval: it turns a yes into a no, and no other answer."""
+        more = tuple(risen)
+        outcome: Outcome = "escalated" if more and self.verdict == "clear" else self.verdict
+        return replace(self, verdict=outcome, conflicts=(*self.conflicts, *more))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: verdict and conflicts."""

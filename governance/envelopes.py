@@ -40,12 +40,22 @@ def key_id(public_pem: str) -> str:
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
-def seal(dataset: str, content: str, predicate: Mapping[str, Any], sign: Sign, public_pem: str) -> dict[str, Any]:
-    """The envelope around a statement that ``predicate`` holds of ``dataset`` with ``content`` (SHA-256, hex)."""
+def seal(
+    dataset: str,
+    content: str,
+    predicate: Mapping[str, Any],
+    sign: Sign,
+    public_pem: str,
+    kind: str = PREDICATE_TYPE,
+) -> dict[str, Any]:
+    """The envelope around a statement that ``predicate`` holds of ``dataset`` with ``content`` (SHA-256, hex).
+
+    ``kind``: the predicate's type. What is signed as one kind is never read as another.
+    """
     statement = {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": dataset, "digest": {"sha256": content}}],
-        "predicateType": PREDICATE_TYPE,
+        "predicateType": kind,
         "predicate": dict(predicate),
     }
     payload = canonical.canonical(statement)
@@ -56,7 +66,7 @@ def seal(dataset: str, content: str, predicate: Mapping[str, Any], sign: Sign, p
     return {"payloadType": PAYLOAD_TYPE, "payload": b64encode(payload).decode(), "signatures": [signature]}
 
 
-def unseal(envelope: Any, trusted: Mapping[str, str]) -> Statement:
+def unseal(envelope: Any, trusted: Mapping[str, str], kind: str = PREDICATE_TYPE) -> Statement:
     """The statement of an envelope that one of the ``trusted`` keys (public PEM by key id) signed.
 
     The payload is not looked at before its signature holds. Raises ``ProofError``.
@@ -82,7 +92,7 @@ def unseal(envelope: Any, trusted: Mapping[str, str]) -> Statement:
             _public(trusted[name]).verify(signature, pre_authentication(payload_type, payload))
         except InvalidSignature:
             raise ProofError("the statement's signature does not hold: it was changed", hint=hint) from None
-    return _read(payload, known[0][0], hint)
+    return _read(payload, known[0][0], kind, hint)
 
 
 def pre_authentication(payload_type: str, payload: bytes) -> bytes:
@@ -90,19 +100,17 @@ def pre_authentication(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(payload_type.encode()), payload_type.encode(), len(payload), payload)
 
 
-def _read(payload: bytes, signer: str, hint: str) -> Statement:
+def _read(payload: bytes, signer: str, kind: str, hint: str) -> Statement:
     try:
         told = json.loads(payload)
         ((subject,), predicate) = told["subject"], told["predicate"]
-        if (
-            told["_type"] != STATEMENT_TYPE
-            or told["predicateType"] != PREDICATE_TYPE
-            or not isinstance(predicate, dict)
-        ):
+        if told["_type"] != STATEMENT_TYPE or told["predicateType"] != kind or not isinstance(predicate, dict):
             raise ValueError
         return Statement(str(subject["name"]), str(subject["digest"]["sha256"]), predicate, signer)
     except (KeyError, TypeError, ValueError):
-        raise ProofError("the statement is signed, and says nothing of a protection", hint=hint) from None
+        raise ProofError(
+            f"the statement is signed, and is of another kind than {kind.split('/')[-2]}", hint=hint
+        ) from None
 
 
 def _public(pem: str) -> Any:

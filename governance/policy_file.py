@@ -9,6 +9,7 @@ from clearance.errors import PolicyError
 from clearance.governance.domains import DomainName, DomainRule
 from clearance.governance.facts import Day, Facts
 from clearance.governance.labels import Label
+from clearance.governance.oidc import Issuer
 from clearance.governance.reversal import Grant
 from clearance.governance.solutions import Names, Solution, Text, Usage
 from clearance.governance.strict_yaml import Strict
@@ -226,6 +227,7 @@ class Rules(Strict):
     ``text_without_model``: text in which no model looked for names and places may be cleared all the same.
     ``sampled_scans``: a dataset of which only a sample was scanned may be cleared if the sample proved this much.
     ``derived_labels``: a dataset that nobody scanned may be cleared by the label that its lineage gives it.
+    ``approval``: a dataset that nobody approved is escalated.
     """
 
     hosting: HostingRule
@@ -236,6 +238,7 @@ class Rules(Strict):
     text_without_model: bool = False
     sampled_scans: SampledScans | None = None
     derived_labels: bool = False
+    approval: bool = False
     environments: dict[Text, Names] = Field(default_factory=dict)
     restricted_uses: bool = False
     stores: dict[Text, Text] = Field(default_factory=dict)
@@ -301,6 +304,16 @@ class PolicyTest(Strict):
     level: Text | None = None
 
 
+class IdentityRules(Strict):
+    """Whose word counts beside enrolled keys. ``administrators``: the ids of the only keys that may enrol people.
+
+    ``tokens``: issuers of identity tokens, by a name of the reader's.
+    """
+
+    administrators: Names | None = None
+    tokens: dict[Text, Issuer] = Field(default_factory=dict)
+
+
 class Taxonomy(Strict):
     """Keys of the reader's own beside Fideslang's."""
 
@@ -329,5 +342,6 @@ class PolicyFile(Strict):
     columns: dict[Text, ColumnRule] = Field(default_factory=dict)
     domains: dict[DomainName, DomainRule] = Field(default_factory=dict)
     reversal: dict[Text, Grant] = Field(default_factory=dict)
+    identities: IdentityRules = IdentityRules()
     forbid_type_changes: bool = False
     tests: list[PolicyTest] = Field(default_factory=list)

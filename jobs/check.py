@@ -17,6 +17,7 @@ from clearance.governance.combinations import raised
 from clearance.governance.coverage import Coverage
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
 from clearance.governance.declarations import declaration_conflicts, with_declared
+from clearance.governance.escalation import DatasetState
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import Inherited, inherited, origin_conflicts
 from clearance.governance.labeling import label_column, label_dataset
@@ -28,6 +29,7 @@ from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import Solution, Solutions, load_solutions
 from clearance.governance.standing import Standing, column_labels, column_types, standing
 from clearance.governance.waivers import Given, with_waivers
+from clearance.jobs.states import against, is_asked, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,50 @@ def check(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a check looks at: a standing's label as the present policy and the manifest have it, and the facts."""
+
+    row: Mapping[str, Any]
+    label: Label | None
+    columns: dict[str, Label]
+    types: dict[str, tuple[str, ...]]
+    facts: dict[str, Any]
+    state: State
+    reason: str
+    beyond: list[Conflict]
+    flowed: Inherited | None
+
+
+def see(
+    key: str,
+    found: Standing,
+    policy: Policy,
+    registry: Registry,
+    *,
+    facts: Mapping[str, Any] | None,
+    manifest: Manifest | None,
+    record: bool = True,
+) -> Seen:
+    """What is known of a dataset before anyone asks for whom."""
+    row = found.label or {}
+    types = column_types(row)
+    declared = _facts(row.get("facts") or {}, manifest.facts() if manifest else {})
+    declared = _facts(declared, facts or {})
+    spoken = speak(found, policy, registry)
+    beyond: list[Conflict] = []
+    if (flowed := current_lineage(key, row, policy, registry, record)) is not None:
+        spoken = with_lineage(spoken, flowed, policy)
+    state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
+    if manifest is not None and label is not None:
+        beyond += declaration_conflicts(manifest, columns, types, label, policy)
+        columns, label = with_declared(manifest, columns, label, policy)
+    if label is not None and (manifest is not None or flowed is not None):
+        # What is declared, or flowed in, may be a part of a combination.
+        label = raised(label, columns, policy)
+    return Seen(row, label, columns, types, declared, state, reason, beyond, flowed)
+
+
 def judge(
     identity: DatasetIdentity,
     found: Standing,
@@ -124,40 +170,49 @@ def judge(
     record: bool = True,
 ) -> Checked:
     """The same for a standing that the caller knows, such as a DataFrame's straight after its scan."""
-    row = found.label or {}
-    types = column_types(row)
-    declared = _facts(row.get("facts") or {}, manifest.facts() if manifest else {})
-    declared = _facts(declared, facts or {})
-    spoken = speak(found, policy, registry)
-    beyond: list[Conflict] = []
-    if (flowed := current_lineage(identity.key, row, policy, registry, record)) is not None:
-        spoken = with_lineage(spoken, flowed, policy)
-        beyond += origin_conflicts(flowed, declared.get("environment"), solution, policy)
-    state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
-    if manifest is not None and label is not None:
-        beyond += declaration_conflicts(manifest, columns, types, label, policy)
-        columns, label = with_declared(manifest, columns, label, policy)
-    if label is not None and (manifest is not None or flowed is not None):
-        # What is declared, or flowed in, may be a part of a combination.
-        label = raised(label, columns, policy)
+    seen = see(identity.key, found, policy, registry, facts=facts, manifest=manifest, record=record)
+    origins = (
+        origin_conflicts(seen.flowed, seen.facts.get("environment"), solution, policy)
+        if seen.flowed is not None
+        else ()
+    )
     verdict = decide(
-        label,
-        read_facts(declared),
+        seen.label,
+        read_facts(seen.facts),
         solution,
         policy,
-        state=state,
-        column_labels=columns,
-        column_types=types,
-        more=beyond,
+        state=seen.state,
+        column_labels=seen.columns,
+        column_types=seen.types,
+        more=[*origins, *seen.beyond],
         dataset=identity.key,
     )
     if waivers and record:
         verdict = with_waivers(verdict, identity.key, solution.name, waivers, datetime.now(UTC).date())
-    reason = reason or _overlooked(row) or _sampled(row)
-    checked = Checked(identity.key, solution.name, verdict, label, row.get("version"), state, reason, columns)
-    if record and label is not None:
-        record_verdict(checked, policy, registry, declared)
+    verdict = verdict.escalated(_risen(seen, policy, registry, manifest))
+    reason = seen.reason or _overlooked(seen.row) or _sampled(seen.row)
+    checked = Checked(
+        identity.key, solution.name, verdict, seen.label, seen.row.get("version"), seen.state, reason, seen.columns
+    )
+    if record and seen.label is not None:
+        record_verdict(checked, policy, registry, seen.facts)
     return checked
+
+
+def dataset_state(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | None) -> DatasetState | None:
+    """The state that can be approved; None while the label does not speak for the data."""
+    if seen.label is None or seen.state not in ("current", "sampled", "overlooked"):
+        return None
+    run_id = scan_run(seen.row)
+    row, label, columns, types, told = seen.row, seen.label, seen.columns, seen.types, seen.facts
+    return state_of(row, label, columns, types, told, policy, manifest, registry, run_id)
+
+
+def _risen(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | None) -> list[Conflict]:
+    if not seen.row or not is_asked(seen.row["dataset"], policy, registry):
+        return []
+    state = dataset_state(seen, policy, registry, manifest)
+    return against(state, policy, registry) if state is not None else []
 
 
 @dataclass(frozen=True, slots=True)

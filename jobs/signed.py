@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearance.errors import DatasetError, ProofError, PublishError, UsageError
+from clearance.errors import DatasetError, KeyUnavailableError, ProofError, PublishError, UsageError
 from clearance.governance import canonical
 from clearance.governance.audit import Audit, row_digest
 from clearance.governance.content import content_of
@@ -35,6 +35,10 @@ def enrol(registry: Registry, audit: Audit, signer: "SigningKey", *, run_id: str
     identifier = key_id(signer.public_pem)
     if identifier in trusted(registry):
         return
+    if any(row["key_id"] == identifier for row in registry.rows("identities", ["key_id"])):
+        raise KeyUnavailableError(
+            "the signing key of the jobs is enrolled as a person's", hint="give the jobs a key of their own"
+        )
     row = {"key_id": identifier, "public_key": signer.public_pem}
     with audit.filing(_ENROL, [("signers", row)], run_id=run_id, facts={"key_id": identifier}):
         pass

@@ -30,6 +30,8 @@ RULES: Mapping[str, str] = {
     "consent": "Categories that need consent for a usage have it on record.",
     "age-group": "Data is about people of the age groups that the policy allows for a usage.",
     "need": "Personal data goes only where a purpose needs it.",
+    "escalation": "Nothing became more sensitive than what was approved.",
+    "approval": "The approval of a dataset holds.",
     "environment": "Data of one environment is used in those that the policy names.",
 }
 
@@ -63,6 +65,6 @@ def fingerprint(checked: "Checked", conflict: "Conflict") -> str:
     """
     subject = [conflict.facts.get(key) for key in ("regime", "usage", "forbidden", "state", "disagreement")]
     # Added later: fingerprints of before must not change.
-    subject += [conflict.facts[key] for key in ("combination", "dataset", "store") if key in conflict.facts]
+    subject += [conflict.facts[key] for key in ("combination", "dataset", "store", "change") if key in conflict.facts]
     content = [checked.dataset, checked.solution, conflict.rule, conflict.column, subject]
     return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()

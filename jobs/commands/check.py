@@ -45,12 +45,18 @@ if TYPE_CHECKING:
 @click.option("--together", is_flag=True, help="Also decide on all DATASETs put together.")
 @click.option("--waivers", "waived", metavar="FILE", help="Waivers: objections that somebody lets pass until a day.")
 @click.option("--manifest", metavar="FILE", help="What the owner declares (ODCS v3.1); for one DATASET.")
+@click.option(
+    "--alert",
+    metavar="TARGET",
+    help="Send what rose since the last approval as CloudEvents: an http(s) URL, a file to append to, or - (stdout).",
+)
 @options.policy
 @options.facts
 @options.home
 def command(
     datasets: tuple[str, ...], names: tuple[str, ...], solutions: str | None, output: str, baseline: str | None,
-    suggest: Path | None, together: bool, waived: str | None, manifest: str | None, policy: str | None,
+    suggest: Path | None, together: bool, waived: str | None, manifest: str | None, alert: str | None,
+    policy: str | None,
     home: str | None, facts: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
@@ -63,6 +69,10 @@ def command(
 
     if baseline is not None and output != "sarif":
         raise UsageError("only a SARIF log is compared with a baseline", hint="add --format sarif")
+    if alert is not None:
+        from clearance.jobs.alerts import check_target
+
+        check_target(alert)
     known = find_solutions(solutions)
     chosen = policy_path(policy)
     rules = load_policy(chosen)
@@ -97,6 +107,11 @@ def command(
         for line in left:
             click.echo(f"not by protection alone: {line}", err=True)
     _print(results, output, code, earlier)
+    if alert is not None:
+        from clearance.jobs.alerts import events, send
+
+        if why := send(events(results), alert):
+            click.echo(f"an alert did not arrive: {why}", err=True)
     return code
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from clearance.governance.audit import Audit
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import load_policy
 from clearance.governance.registry import Registry
+from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import load_solutions
 from clearance.jobs.cli import run
 
@@ -52,7 +54,8 @@ class Shop:
             "columns": {path: {**label.to_dict(), "entity_types": types[path]} for path, label in labels.items()},
             "policy_digest": POLICY.digest, "observation": {"kind": "none", "version": "1"}, "facts": {},
         }  # fmt: skip
-        self.registry.append("labels", [row], run_id="scan")
+        with Audit(self.registry).filing("label", [("labels", row)], run_id=new_run_id(), dataset=str(row["dataset"])):
+            pass
 
     def imports(self, *hops: tuple[str, list[str], str | None]) -> None:
         """Events of foreign jobs: name, tables read, table written."""

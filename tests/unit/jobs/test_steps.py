@@ -1,0 +1,106 @@
+"""Approvals at the command line: asked, approved, checked; what rises exits 4 until it is approved again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.governance.audit import Audit
+from clearance.governance.chain import rests_on
+from clearance.governance.identity import dataset_identity
+from clearance.governance.observation import observe
+from clearance.governance.policy import load_policy
+from clearance.governance.registry import Registry
+from clearance.governance.runs import new_run_id
+from clearance.jobs.cli import run
+
+SOLUTION = "solutions:\n- {name: bot, owner: me, hosting: private, clearance: restricted, usage: [analytics]}\n"
+
+
+class Desk:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capsys = folder, capsys
+        self.registry = Registry(folder / ".clearance")
+        (folder / "solutions.yaml").write_text(SOLUTION)
+        (folder / "t.csv").write_text("a\n1\n")
+        self.key = dataset_identity(str(folder / "t.csv")).key
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        self._capsys.readouterr()
+        assert run(list(arguments)) == code, self._capsys.readouterr().err
+        return self._capsys.readouterr().out
+
+    def labelled(self, level: str, **more: str) -> None:
+        """What a scan leaves, without one."""
+        run_id, seen = new_run_id(), observe(str(self.folder / "t.csv"))
+        columns = {"a": level, **more}
+        label = {"level": level, "categories": [], "regimes": [], "subjects": []}
+        schema = {"type": "struct", "fields": [{"name": name, "type": "string"} for name in columns]}
+        rows: dict[str, list[dict[str, Any]]] = {
+            "datasets": [
+                {"dataset": self.key, "namespace": "file", "name": "t", "observation": seen.to_dict(), "schema": schema}
+            ]
+        }
+        row = {
+            "dataset": self.key, "version": seen.version, "kind": "source", "label": label,
+            "columns": {name: {**label, "level": own, "entity_types": []} for name, own in columns.items()},
+            "policy_digest": load_policy().digest, "observation": seen.to_dict(), "facts": {},
+            "looked": {"rests_on": rests_on(run_id, rows)},
+        }  # fmt: skip
+        with Audit(self.registry).filing("label", [("labels", row)], run_id=run_id, dataset=self.key):
+            self.registry.append("datasets", rows["datasets"], run_id=run_id)
+
+    def check(self, *more: str, code: int) -> str:
+        return self("check", "t.csv", "--solution", "bot", *more, code=code)
+
+    def step(self, what: str, name: str, *more: str, code: int = 0) -> str:
+        return self(what, "t.csv", "--reason", "case 7", "--identity-key", f"{name}.pem", *more, code=code)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    monkeypatch.chdir(tmp_path)
+    for name in ("CLEARANCE_HOME", "CLEARANCE_POLICY", "CLEARANCE_SOLUTIONS", "CLEARANCE_IDENTITY_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    made = Desk(tmp_path, capsys)
+    for name in ("root", "ann", "bob"):
+        made("identity", "create", f"{name}.pem")
+        made("identity", "enroll", name, "--public-key", f"{name}.pub.pem", "--identity-key", "root.pem")
+    return made
+
+
+def test_what_rises_is_escalated_until_another_person_approves_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.labelled("internal")
+    desk.check(code=0)
+    desk.step("approve", "bob", code=3)  # nobody asked
+    desk.step("request", "ann", "--publisher", "ann", code=3)
+    desk.step("request", "ann", "--publisher", "cyd")
+    desk.step("approve", "ann", code=3)
+    desk.step("approve", "root", code=3)
+    monkeypatch.setenv("CLEARANCE_IDENTITY", "bob")  # a name in the environment is nobody
+    desk("approve", "t.csv", "--reason", "case 7", code=5)
+    desk.step("approve", "bob")
+    desk.check(code=0)
+    assert "the approval holds" in desk("approvals", "t.csv")
+
+    desk.labelled("confidential", b="public")
+    desk.check("--alert", "alerts.jsonl", code=4)
+    (event,) = map(json.loads, Path("alerts.jsonl").read_text().splitlines())
+    assert (event["specversion"], event["subject"]) == ("1.0", desk.key)
+    assert {"id", "source", "type", "time"} <= event.keys()
+    changes = {(each["facts"]["change"], each["column"]) for each in event["data"]["changes"]}
+    assert changes == {
+        ("level-raised", None), ("level-raised", "a"), ("new-column", "b"), ("schema-changed", None)
+    }  # fmt: skip
+    desk.step("request", "ann", "--publisher", "cyd")
+    desk.check(code=4)
+    desk.step("reject", "bob")
+    assert "rejected" in desk("approvals", "t.csv", code=4)
+    desk.step("request", "ann", "--publisher", "cyd")
+    desk.step("approve", "bob")
+    desk.check(code=0)
+    refused = [each["action"] for each in Audit(desk.registry).entries() if each.get("result") == "refused"]
+    assert refused == ["approve", "request", "approve", "approve", "approve"]
+    assert "holds" in desk("audit", "verify")
