@@ -85,9 +85,9 @@ def escalations(approved: DatasetState, now: DatasetState, levels: Levels) -> li
         if path not in now.lowered:
             found += _fallen(path, before, today, levels)
         found += _shares(path, approved.shares.get(path, {}), now.shares.get(path, {}))
-    for column, before in sorted(approved.types.items()):
-        if column in now.types and now.types[column] != before:
-            found.append(_escalation("type-changed", column, {"approved": before, "now": now.types[column]}))
+    for column, kind in sorted(approved.types.items()):
+        if column in now.types and now.types[column] != kind:
+            found.append(_escalation("type-changed", column, {"approved": kind, "now": now.types[column]}))
     if approved.regions is not None and approved.regions != now.regions:
         facts = {"approved": approved.regions, "now": now.regions}
         found.append(_escalation("residency-changed", None, facts))
