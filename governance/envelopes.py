@@ -108,9 +108,7 @@ def _read(payload: bytes, signer: str, kind: str, hint: str) -> Statement:
             raise ValueError
         return Statement(str(subject["name"]), str(subject["digest"]["sha256"]), predicate, signer)
     except (KeyError, TypeError, ValueError):
-        raise ProofError(
-            f"the statement is signed, and is of another kind than {kind.split('/')[-2]}", hint=hint
-        ) from None
+        raise ProofError(f"the statement is signed, and says nothing of a {kind.split('/')[-2]}", hint=hint) from None
 
 
 def _public(pem: str) -> Any:

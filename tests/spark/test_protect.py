@@ -191,7 +191,8 @@ def test_the_record_is_complete(world):
     entries = [(e["kind"], e["action"], e.get("result")) for e in desk.audit.entries(run_id=world.done.run_id)]
     # The first protection of a home also says whose signature it believes.
     enrolled = [("intent", "trust-signer", None), ("outcome", "trust-signer", "done")]
-    assert entries == [("intent", "publish", None), *enrolled, ("outcome", "publish", "done")]
+    filed = [("intent", "label", None), ("outcome", "label", "done")]
+    assert entries == [("intent", "publish", None), *enrolled, ("outcome", "publish", "done"), *filed]
     assert desk.audit.verify().ok
     events = [e for e in desk.spool.events() if e["run"]["runId"] == world.done.run_id]
     assert [e["eventType"] for e in events] == ["START", "COMPLETE"]
