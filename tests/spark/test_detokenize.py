@@ -137,6 +137,8 @@ def test_a_dataset_comes_back_exactly_and_as_sensitive_as_it_was(world, spark, t
         ("intent", "detokenize", None),
         ("outcome", "detokenize", "allowed"),
         ("intent", "open", None),
+        ("intent", "label", None),
+        ("outcome", "label", "done"),
         ("outcome", "open", "done"),
     ]
     assert world.desk.audit.verify().ok
