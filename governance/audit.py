@@ -28,6 +28,7 @@ from clearance.governance.chain import (
     check_entries,
     check_rows,
     counted_rows,
+    is_as_written,
     row_digest,
 )
 from clearance.governance.registry import Registry, Row, is_conflict
@@ -156,6 +157,23 @@ class Audit:
         """The last of :meth:`counted`: the one that counts."""
         found, problem = self.counted(table, dataset)
         return (found[-1] if found else None), problem
+
+    def counting_each(self, table: str) -> dict[str, Row]:
+        """:meth:`counting` for every dataset at once; one of which none may be used is not there."""
+        rows: dict[str, list[Row]] = {}
+        for row in self._registry.rows(table):
+            rows.setdefault(row["dataset"], []).append(row)
+        entries: dict[str, list[Row]] = {}
+        for entry in self.entries():
+            entries.setdefault(str(entry.get("dataset")), []).append(entry)
+        found = {dataset: counted_rows(table, own, entries.get(dataset, ()))[0] for dataset, own in rows.items()}
+        return {dataset: dict(counted[-1]) for dataset, counted in found.items() if counted}
+
+    def vouches(self, table: str, row: Row, *, action: str) -> bool:
+        """Whether entries of deeds of this kind, as they were written, stand for a row."""
+        digest = row_digest(table, row)
+        named = (entry for entry in self.entries(action=action) if digest in entry.get("records", ()))
+        return any(is_as_written(entry) for entry in named)
 
     def verify(self, *anchors: Head | None) -> AuditReport:
         """Recompute the whole chain, and compare with it all registry rows that it stands for.

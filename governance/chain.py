@@ -18,7 +18,7 @@ FIRST = ""  # what the first entry has for its predecessor's hash
 #: Columns of the table ``audit`` that repeat what its entry says.
 COPIED = ("index", "id", "kind", "action", "run_id", "dataset", "result", "previous")
 #: Tables in which one written row could clear something: a row of these counts only if an entry stands for it.
-CHAINED = ("labels", "protections", "signers", "identities", "approvals")
+CHAINED = ("labels", "protections", "signers", "identities", "approvals", "lineage", "derived")
 #: Tables that a label rests on. Its row names a digest over those of the scan, so that they are covered through it.
 RESTED_ON = ("datasets", "findings", "profiles")
 _FILLED_IN = frozenset({"seq", "at"})
@@ -205,6 +205,11 @@ def _where(table: str, row: Mapping[str, Any]) -> str:
     return f"{table}, {what}, run {row.get('run_id')}"
 
 
+def is_as_written(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry's content is what its ``hash`` covers."""
+    return _digest({k: v for k, v in entry.items() if k != "hash"}) == str(entry["hash"])
+
+
 def counted_rows(
     table: str, rows: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Mapping[str, Any]], str]:
@@ -217,7 +222,7 @@ def counted_rows(
     last: dict[str, int] = {}
     newest = -1
     for position, entry in enumerate(entries):
-        if _digest({k: v for k, v in entry.items() if k != "hash"}) != entry["hash"]:
+        if not is_as_written(entry):
             return [], "an entry of the audit was changed"
         for digest in entry.get("records", ()):
             if digest.startswith(f"{table}:"):
@@ -249,6 +254,7 @@ __all__ = [
     "check_entries",
     "check_rows",
     "counted_rows",
+    "is_as_written",
     "is_rested_on",
     "rests_on",
     "row_digest",

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clearance.governance.audit import Audit
 from clearance.governance.decisions import Conflict
 from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_flows import OTHERS
 from clearance.governance.lineage_labels import at
 from clearance.governance.policy import Policy
-from clearance.governance.registry import Registry
+from clearance.governance.registry import Registry, Row
 from clearance.governance.solutions import Solution
 
 #: Tables whose newest rows a derivation rests on.
 _BASIS = ("labels", "protections")
 _FEW = 100
+#: What the audit calls the filing of derived labels.
+DERIVE = "derive-labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,12 @@ def inherited(registry: Registry, dataset: str, policy: Policy) -> Inherited | N
     if not rows:
         return None
     own = [row for row in rows if row["policy_digest"] == policy.digest]
-    return read((own or rows)[-1], stale=not own or _stale(registry, own[-1]))
+    return read((own or rows)[-1], stale=not own or not _vouched(registry, own[-1]) or _stale(registry, own[-1]))
+
+
+def _vouched(registry: Registry, row: Row) -> bool:
+    # A row written past the audit could say less than the lineage does: it is worked out again.
+    return Audit(registry).vouches("derived", row, action=DERIVE)
 
 
 def read(row: Mapping[str, Any], *, stale: bool = False) -> Inherited:

@@ -9,7 +9,7 @@ from clearance.governance.audit import Audit, row_digest
 from clearance.governance.combinations import raised
 from clearance.governance.envelopes import Statement, unseal
 from clearance.governance.identity import dataset_identity
-from clearance.governance.inherited import Inherited, marks, read
+from clearance.governance.inherited import DERIVE, Inherited, marks, read
 from clearance.governance.labels import Label
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin, hops_of, read_events
 from clearance.governance.lineage_labels import Derivation, Known, Proof, ProvedLeaf
@@ -71,7 +71,7 @@ def recorded_hops(registry: Registry) -> list[Hop]:
 def derivation(policy: Policy, registry: Registry) -> Derivation:
     """The lineage on record with all labels and proofs that it rests on."""
     hops = [hop for hop in recorded_hops(registry) if hop.output != NOWHERE]
-    rows = registry.latest_each("labels")
+    rows = Audit(registry).counting_each("labels")
     protections = registry.latest_each("protections")
     names = {name for hop in hops for name in (hop.output, *hop.inputs)} - {NOWHERE}
     names |= set(protections) | {row["source"] for row in protections.values()}
@@ -182,7 +182,7 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
         filed = registry.latest_each("derived", policy_digest=policy.digest)
         new = [row for key, row in rows.items() if any(value != filed.get(key, {}).get(k) for k, value in row.items())]
         if new:
-            _file(registry, "derived", new, "derive-labels", {"datasets": len(new), "policy": policy.digest})
+            _file(registry, "derived", new, DERIVE, {"datasets": len(new), "policy": policy.digest})
     return {key: read(row) for key, row in rows.items()}
 
 
@@ -191,6 +191,11 @@ def _file(
 ) -> None:
     """Rows in one commit that the audit announces and then stands for."""
     run_id, audit = new_run_id(), Audit(registry)
-    intent = audit.intent(action, run_id=run_id, facts=facts)
-    registry.append(table, rows, run_id=run_id)
-    audit.outcome(intent, "done", records=[row_digest(table, {**row, "run_id": run_id}) for row in rows])
+    digests = [row_digest(table, {**row, "run_id": run_id}) for row in rows]
+    intent = audit.intent(action, run_id=run_id, facts=facts, records=digests)
+    try:
+        registry.append(table, rows, run_id=run_id)
+    except BaseException:
+        audit.outcome(intent, "failed")
+        raise
+    audit.outcome(intent, "done", records=digests)

@@ -194,6 +194,28 @@ def test_a_policy_may_clear_by_lineage_alone_but_never_by_doubtful_one(
     assert project.check("both.csv", "bot", 3)["label"]["level"] == "restricted"
 
 
+def test_rows_written_past_the_audit_lower_nothing(project: Project, accepting: Callable[[str], None]) -> None:
+    """Neither a made-up label of the source nor a made-up derived label, and the audit tells of both."""
+    accepting("{derived_labels: true}")
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.imports(project.event(["raw.csv"], "mart.csv", {"contact": [("raw.csv", "email")]}))
+    assert project.check("mart.csv", "bot", 3)["label"]["level"] == "confidential"
+    assert project("audit", "verify", "--format", "json")["ok"]
+    for table, name in (("derived", "mart.csv"), ("labels", "raw.csv")):
+        row = project.registry.latest(table, dataset=dataset_identity(name).key)
+        assert row is not None
+        harmless = {
+            "label": Label(NOTHING).to_dict(),
+            "columns": {path: {**own, **Label(NOTHING).to_dict()} for path, own in row["columns"].items()},
+        }
+        forged = {k: v for k, v in {**row, **harmless}.items() if k not in ("at", "seq", "run_id")}
+        project.registry.append(table, [forged], run_id=row["run_id"])
+        told = project.check("mart.csv", "bot", 3)
+        assert told["label"]["level"] in ("confidential", "restricted")
+        problems = project("audit", "verify", "--format", "json", code=5)["problems"]
+        assert any(problem.startswith(f"{table}, ") and "past the audit" in problem for problem in problems)
+
+
 def test_a_scan_and_lineage_combine_to_the_higher(project: Project) -> None:
     project.data("raw.csv", ssn="US_SSN", n=None)
     project.data("mart.csv", code=None, n="EMAIL_ADDRESS")
