@@ -150,7 +150,8 @@ def publish_as(
         facts=what.facts,
         why=what.why,
         types=what.types,
-        looked=what.looked,
+        # Who looked, and with what, is true of the copy as well; the rows of that scan are the source's.
+        looked={name: told for name, told in what.looked.items() if name != "rests_on"},
     )
     label_row |= what.policy
     # The label comes last: without the rest there is none.

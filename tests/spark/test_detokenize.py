@@ -101,7 +101,8 @@ class World:
             "statement": {**record, **changes},
             "signature": signature,
         }
-        self.desk.registry.append("protections", [row], run_id="r")
+        with self.desk.audit.filing("label", [("protections", row)], run_id="r", dataset=self.source.key):
+            pass
 
     def entries(self):
         return [(e["kind"], e["action"], e.get("result")) for e in self.desk.audit.entries()]
