@@ -21,11 +21,7 @@ class RulesFile(NamedTuple):
     text: str
 
 
-#: An engine is built in every worker: the parser written in C takes a tenth of the time.
-_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _StrictLoader(_BASE):  # type: ignore[misc]
+class _StrictLoader(yaml.SafeLoader):
     """YAML in which a key may be given only once."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -34,7 +30,7 @@ class _StrictLoader(_BASE):  # type: ignore[misc]
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, "a key is given twice", key.start_mark)
             seen.add(str(key.value))
-        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+        return super().construct_mapping(node, deep)
 
 
 def read_files(files: Sequence[str | Path | RulesFile]) -> tuple[RulesFile, ...]:
