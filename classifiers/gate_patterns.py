@@ -20,7 +20,7 @@ from clearance.classifiers.folding import OTHER, folded
 MAX_COUNT = 40
 _NAMED_GROUP = re.compile(r"\(\?P?<([^=!][^>]*)>")
 #: A kind of letters, which the standard library's parser does not know; word characters are more than that.
-_LETTERS = re.compile(r"\\p\{L[a-z]?\}")
+_LETTERS = re.compile(r"(?<!\\)((?:\\\\)*)\\p\{L[a-z]?\}")
 #: ...but of what a class leaves out, more is not less.
 _WITHOUT_LETTERS = re.compile(r"\[\^[^\]]*\\p")
 #: Ranges of more characters are not looked through.
@@ -49,7 +49,7 @@ def gate_pattern(pattern: str, *, ascii_rows: bool) -> str | None:
     # Names are of no use here, and the regex module lets two groups share one.
     known = _NAMED_GROUP.sub("(", pattern)
     if not _WITHOUT_LETTERS.search(known):
-        known = _LETTERS.sub(r"\\w", known)
+        known = _LETTERS.sub(r"\1\\w", known)
     try:
         tree = parser.parse(known, re.MULTILINE | re.DOTALL)
     except re.error:

@@ -118,6 +118,8 @@ def test_folding_keeps_what_patterns_can_see() -> None:
         (r"x[^\W\d_]{3}", "x\u00e9\u00e9\u00e9", "x123"),
         (r"a{200,}", "a" * 200, "a" * 10),
         (r"(?i:owner)=[A-Z]", "OWNER=A", "owner=a"),
+        (r"x\p{Lu}{2}", "xAB", "x--"),
+        (r"a\\p{L}", "a\\p{L}", "a\\w"),
     ],
 )
 def test_a_gate_is_as_sharp_as_it_can_be(pattern: str, inside: str, outside: str) -> None:
