@@ -1,6 +1,5 @@
 """Who takes a step of an approval: known by the own key or by a token of the CI system, never by a name alone."""
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +15,9 @@ from clearance.governance.registry import Registry
 
 def default_identity_path() -> Path:
     """``$CLEARANCE_IDENTITY_KEY_FILE``, else ``clearance/identity.pem`` in the user's configuration folder."""
-    named = os.environ.get("CLEARANCE_IDENTITY_KEY_FILE")
-    if named:
-        return Path(named).expanduser()
-    configured = os.environ.get("XDG_CONFIG_HOME")
-    base = Path(configured) if configured and Path(configured).is_absolute() else Path.home() / ".config"
-    return base / "clearance" / "identity.pem"
+    from clearance.tokenization.keyfile import private_path
+
+    return private_path("CLEARANCE_IDENTITY_KEY_FILE", "identity.pem")
 
 
 def open_key(path: Path | None) -> Key:

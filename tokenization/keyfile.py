@@ -23,13 +23,18 @@ def default_key_path() -> Path:
 
     Never inside ``CLEARANCE_HOME``: whoever may read the registry must not thereby hold the keys.
     """
-    named = os.environ.get("CLEARANCE_KEY_FILE")
+    return private_path("CLEARANCE_KEY_FILE", "keys.json")
+
+
+def private_path(variable: str, name: str) -> Path:
+    """The file that an environment variable names, else ``clearance/name`` in the user's configuration folder."""
+    named = os.environ.get(variable)
     if named:
         return Path(named).expanduser()
     configured = os.environ.get("XDG_CONFIG_HOME")
     # The XDG base directory specification says that a relative path is to be ignored.
     base = Path(configured) if configured and Path(configured).is_absolute() else Path.home() / ".config"
-    return base / "clearance" / "keys.json"
+    return base / "clearance" / name
 
 
 def create_file(path: Path, content: bytes, *, private: bool = True) -> None:

@@ -4,7 +4,6 @@ It is none of the token keys: whoever checks a signature gets the public half, a
 used on the driver only; no worker ever needs it.
 """
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -20,19 +19,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from clearance.errors import KeyUnavailableError
-from clearance.tokenization.keyfile import create_file, read_file
+from clearance.tokenization.keyfile import create_file, private_path, read_file
 
 _CREATE_HINT = "create one with `clearance init`, or set CLEARANCE_SIGNING_KEY_FILE to an existing one"
 
 
 def default_signing_path() -> Path:
     """``$CLEARANCE_SIGNING_KEY_FILE``, else ``clearance/signing.pem`` in the user's configuration folder."""
-    named = os.environ.get("CLEARANCE_SIGNING_KEY_FILE")
-    if named:
-        return Path(named).expanduser()
-    configured = os.environ.get("XDG_CONFIG_HOME")
-    base = Path(configured) if configured and Path(configured).is_absolute() else Path.home() / ".config"
-    return base / "clearance" / "signing.pem"
+    return private_path("CLEARANCE_SIGNING_KEY_FILE", "signing.pem")
 
 
 def public_path(path: Path) -> Path:
