@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from clearance.errors import AuditError, RegistryError
@@ -129,14 +131,15 @@ class Audit:
     ) -> Iterator[None]:
         """Write registry rows, each with its table, so that the chain stands for them.
 
-        They are announced first, then what the ``with`` block writes, then they; last, that it is done.
+        They are announced first, then what the ``with`` block writes, then they, neighbours of one table in one
+        commit; last, that it is done.
         """
         digests = [row_digest(table, {**row, "run_id": run_id}) for table, row in rows]
         intent = self.intent(action, run_id=run_id, dataset=dataset, facts=facts, records=digests)
         try:
             yield
-            for table, row in rows:
-                self._registry.append(table, [row], run_id=run_id)
+            for table, some in groupby(rows, key=itemgetter(0)):
+                self._registry.append(table, [row for _, row in some], run_id=run_id)
         except BaseException:
             self.outcome(intent, "failed")
             raise

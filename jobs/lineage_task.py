@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from clearance.errors import ClearanceError, LineageError
-from clearance.governance.audit import Audit, row_digest
+from clearance.governance.audit import Audit
 from clearance.governance.combinations import raised
 from clearance.governance.envelopes import Statement, unseal
 from clearance.governance.identity import dataset_identity
@@ -190,12 +190,5 @@ def _file(
     registry: Registry, table: str, rows: Sequence[Mapping[str, Any]], action: str, facts: Mapping[str, Any]
 ) -> None:
     """Rows in one commit that the audit announces and then stands for."""
-    run_id, audit = new_run_id(), Audit(registry)
-    digests = [row_digest(table, {**row, "run_id": run_id}) for row in rows]
-    intent = audit.intent(action, run_id=run_id, facts=facts, records=digests)
-    try:
-        registry.append(table, rows, run_id=run_id)
-    except BaseException:
-        audit.outcome(intent, "failed")
-        raise
-    audit.outcome(intent, "done", records=digests)
+    with Audit(registry).filing(action, [(table, row) for row in rows], run_id=new_run_id(), facts=facts):
+        pass
