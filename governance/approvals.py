@@ -103,7 +103,7 @@ def decided(rows: Sequence[Mapping[str, Any]], people: Mapping[str, Person], sub
     found, void = Decided(), []
     for row in rows:
         step: Step = row["step"]
-        why = _unsound(row, people, subjects)
+        why = unsound(row, people, subjects, statement_of(row), APPROVAL)
         request = requests.get(str(row.get("request"))) if step != "request" else row
         if not why and request is None:
             why = "decides on no request that is on record"
@@ -121,7 +121,16 @@ def decided(rows: Sequence[Mapping[str, Any]], people: Mapping[str, Person], sub
     return Decided(found.request, found.decision, found.approval, tuple(void))
 
 
-def _unsound(row: Mapping[str, Any], people: Mapping[str, Person], subjects: Mapping[str, str]) -> str:
+def unsound(
+    row: Mapping[str, Any],
+    people: Mapping[str, Person],
+    subjects: Mapping[str, str],
+    statement: Mapping[str, Any],
+    kind: str,
+) -> str:
+    """Why what a person said on record does not count; empty: it does. ``statement``: what its signature must cover,
+    as a statement of this ``kind``.
+    """
     by = row["by"]
     if by.get("how") == "token":
         # Its token has expired by now: that it was verified is what the audit stands for.
@@ -132,10 +141,10 @@ def _unsound(row: Mapping[str, Any], people: Mapping[str, Person], subjects: Map
     if person.role == "administrator":
         return "is by an administrator, who enrols people and decides nothing else"
     try:
-        told = unseal(row["envelope"], {person.key_id: person.public_key}, APPROVAL)
+        told = unseal(row["envelope"], {person.key_id: person.public_key}, kind)
     except ProofError:
         return "is not signed with the key of its name"
-    return "" if dict(told.predicate) == statement_of(row) and told.dataset == row["dataset"] else "was changed"
+    return "" if dict(told.predicate) == dict(statement) and told.dataset == row["dataset"] else "was changed"
 
 
 def state_in(row: Mapping[str, Any]) -> DatasetState:
@@ -179,4 +188,5 @@ __all__ = [
     "separation",
     "state_in",
     "statement_of",
+    "unsound",
 ]

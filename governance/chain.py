@@ -18,7 +18,7 @@ FIRST = ""  # what the first entry has for its predecessor's hash
 #: Columns of the table ``audit`` that repeat what its entry says.
 COPIED = ("index", "id", "kind", "action", "run_id", "dataset", "result", "previous")
 #: Tables in which one written row could clear something: a row of these counts only if an entry stands for it.
-CHAINED = ("labels", "protections", "signers", "identities", "approvals", "lineage", "derived")
+CHAINED = ("labels", "protections", "signers", "identities", "approvals", "decisions", "lineage", "derived")
 #: Tables that a label rests on. Its row names a digest over those of the scan, so that they are covered through it.
 RESTED_ON = ("datasets", "findings", "profiles")
 _FILLED_IN = frozenset({"seq", "at"})

@@ -4,7 +4,7 @@ An approval is of a state: label, columns, types, how much of what was found, re
 it, anything that rose, came new or fell without a named rule has to be approved again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -115,9 +115,15 @@ def _fallen(path: str, before: Mapping[str, Any], today: Mapping[str, Any], leve
 
 def _shares(path: str, before: Mapping[str, list[float]], today: Mapping[str, list[float]]) -> Iterator[Conflict]:
     for kind in sorted(before.keys() & today.keys()):
-        (_, old, high), (low, new, _) = before[kind], today[kind]
-        if low > high and (new >= _TIMES * old or new - old >= _POINTS):
+        old, new = before[kind][1], today[kind][1]
+        if has_jumped(before[kind], today[kind]):
             yield _escalation("prevalence-jump", path, {"entity_type": kind, "approved": old, "now": new})
+
+
+def has_jumped(before: Sequence[float], now: Sequence[float]) -> bool:
+    """Whether a share [low, estimate, high] is clearly and much larger than it was."""
+    (_, old, high), (low, new, _) = before, now
+    return low > high and (new >= _TIMES * old or new - old >= _POINTS)
 
 
 def _escalation(what: str, column: str | None, facts: Mapping[str, Any], remedy: str = _ASK) -> Conflict:
@@ -133,4 +139,4 @@ def _short(value: str | None) -> str | None:
     return value[:16] if isinstance(value, str) else value
 
 
-__all__ = ["BOUND", "DatasetState", "escalations", "lapses", "not_approved"]
+__all__ = ["BOUND", "DatasetState", "escalations", "has_jumped", "lapses", "not_approved"]

@@ -6,6 +6,7 @@ nothing any more, and is worked out again.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from clearance.governance.audit import Audit
@@ -93,6 +94,12 @@ def marks(registry: Registry, datasets: Sequence[str]) -> dict[str, str]:
         newest = {row["dataset"]: row for row in registry.rows(table, ["dataset", "run_id", "seq"], **which)}
         for dataset, row in newest.items() if which else ((d, newest[d]) for d in datasets if d in newest):
             found[dataset] += f"{table}:{row['seq']}:{row['run_id']};"
+    now = datetime.now(UTC)
+    for row in registry.rows("decisions", ["dataset", "seq", "expires"], **which) if datasets else ():
+        if row["dataset"] in found:
+            # An acceptance that ends makes a label rise, without a new row.
+            ended = row["expires"] is not None and row["expires"] <= now
+            found[row["dataset"]] += f"decisions:{row['seq']}:{'ended' if ended else ''};"
     return found
 
 

@@ -149,6 +149,13 @@ _ALL = (
         {"request": "str", "envelope": "json", "reason": "str", "expires": "time"},
         "dataset",
     ),
+    # What people decided on findings; see reviews.py.
+    _table(
+        "decisions",
+        {"dataset": "str", "column": "str", "entity_type": "str", "decision": "str", "by": "json", "basis": "json"},
+        {"reason": "str", "expires": "time", "envelope": "json"},
+        "dataset",
+    ),
     # The hash chain; see audit.py.
     _table(
         "audit",

@@ -34,7 +34,8 @@ from clearance.governance.runs import new_run_id
 from clearance.governance.standing import standing
 from clearance.jobs.asking import check_reason
 from clearance.jobs.check import dataset_state, see
-from clearance.jobs.states import against, subjects
+from clearance.jobs.reviewed import subjects
+from clearance.jobs.states import against
 
 Known = tuple[Signer, Key | None]
 

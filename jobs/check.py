@@ -12,7 +12,6 @@ from typing import Any
 
 from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
 from clearance.governance.audit import Audit, row_digest
-from clearance.governance.chain import is_rested_on
 from clearance.governance.combinations import raised
 from clearance.governance.coverage import Coverage
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
@@ -20,15 +19,16 @@ from clearance.governance.declarations import declaration_conflicts, with_declar
 from clearance.governance.escalation import DatasetState
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import Inherited, inherited, origin_conflicts
-from clearance.governance.labeling import label_column, label_dataset
 from clearance.governance.labels import Label
 from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
+from clearance.governance.reviews import Reviewed
 from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import Solution, Solutions, load_solutions
 from clearance.governance.standing import Standing, column_labels, column_types, standing
 from clearance.governance.waivers import Given, with_waivers
+from clearance.jobs.reviewed import decisions_on, is_reviewed, labelled_again, scan_run
 from clearance.jobs.states import against, is_asked, state_of
 
 
@@ -140,7 +140,6 @@ def see(
 ) -> Seen:
     """What is known of a dataset before anyone asks for whom."""
     row = found.label or {}
-    types = column_types(row)
     declared = _facts(row.get("facts") or {}, manifest.facts() if manifest else {})
     declared = _facts(declared, facts or {})
     spoken = speak(found, policy, registry)
@@ -148,6 +147,7 @@ def see(
     if (flowed := current_lineage(key, row, policy, registry, record)) is not None:
         spoken = with_lineage(spoken, flowed, policy)
     state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
+    types = spoken.types
     if manifest is not None and label is not None:
         beyond += declaration_conflicts(manifest, columns, types, label, policy)
         columns, label = with_declared(manifest, columns, label, policy)
@@ -223,26 +223,35 @@ class Spoken:
     reason: str
     columns: dict[str, Label]
     label: Label | None
+    types: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
-    """What a standing says under this policy: labels given under another one are given again from their findings."""
+    """What a standing says under this policy: labels given under another one, and those of which people decided
+    something, are given again from their findings.
+    """
     row = found.label or {}
     label = Label.from_dict(row["label"]) if row else None
-    columns = column_labels(row)
+    columns, types = column_labels(row), column_types(row)
     state: State = found.state
     reason = found.reason
-    if state == "current" and row.get("policy_digest") != policy.digest:
-        again = labels_under(policy, row, registry)
-        if again is None:
+    other = row.get("policy_digest") != policy.digest
+    decided, problem = decisions_on(row["dataset"], policy, registry) if row else (Reviewed(), "")
+    if problem:
+        return Spoken("unvouched", f"what people decided on its findings can't be relied on: {problem}", {}, None)
+    if state == "current" and (other or (row["kind"] == "source" and is_reviewed(row, decided))):
+        again = labelled_again(policy, row, registry, decided)
+        if again is not None:
+            columns, label, types = again.columns, again.label, again.types
+        elif other:
             state, reason = "other-policy", "the dataset was labelled and proved under another policy"
         else:
-            columns, label = again
+            return Spoken("unvouched", "what people decided can't be applied: its findings are not on record", {}, None)
     if state == "current" and (sampled := _sampled(row)) and not _accepted(row, policy):
         state, reason = "sampled", sampled
     if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
         state, reason = "overlooked", overlooked
-    return Spoken(state, reason, columns, label)
+    return Spoken(state, reason, columns, label, types)
 
 
 def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
@@ -310,26 +319,6 @@ def _facts(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 def _unordered(value: Any) -> Any:
     return sorted(value, key=str) if isinstance(value, list | tuple | set | frozenset) else value
-
-
-def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:
-    """Column labels and label under another policy than the stored ones, from the findings of the same run.
-
-    None where findings alone don't give the label: what was protected was proved under its own policy.
-    """
-    if row["kind"] != "source":
-        return None
-    found = registry.rows("findings", dataset=row["dataset"], run_id=scan_run(row))
-    if not is_rested_on(row, "findings", found) or {entry["column"] for entry in found} != set(row["columns"]):
-        return None
-    columns = {entry["column"]: label_column(entry["report"], policy) for entry in found}
-    return columns, label_dataset(columns.values(), policy)
-
-
-def scan_run(row: Mapping[str, Any]) -> str:
-    """The run whose findings a label row rests on: its own, or for a label given again the scan's."""
-    told = (row.get("reasons") or {}).get("") or []
-    return next((str(reason["scan"]) for reason in told if "scan" in reason), str(row["run_id"]))
 
 
 def record_verdict(checked: Checked, policy: Policy, registry: Registry, facts: Mapping[str, Any]) -> None:

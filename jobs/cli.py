@@ -21,6 +21,7 @@ COMMANDS = {
     "request": "Ask for the approval of a dataset as it is now.",
     "approve": "Approve what was asked for, as another person than who asked.",
     "reject": "Reject what was asked for: the dataset is blocked until another request is approved.",
+    "review": "Look at findings record by record, and decide on them.",
     "approvals": "Say what is on record of a dataset's approval, and what stands against it.",
     "identity": "Make and enrol the keys of the people who ask, approve and publish.",
     "run": "Do all of it for many datasets and solutions.",

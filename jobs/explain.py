@@ -5,7 +5,7 @@ from typing import Any
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.governance.registry import Registry
-from clearance.jobs.check import scan_run
+from clearance.jobs.reviewed import scan_run
 
 
 def explain(registry: Registry, reference: str, column: str | None = None) -> dict[str, Any]:

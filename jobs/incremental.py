@@ -17,11 +17,11 @@ from clearance.governance.chain import is_rested_on
 from clearance.governance.changes import additions
 from clearance.governance.coverage import Coverage
 from clearance.governance.observation import Observation
-from clearance.jobs.check import scan_run
 from clearance.jobs.data_files import plain_table, read_files
 from clearance.jobs.datasets import Dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.failures import value_free
+from clearance.jobs.reviewed import scan_run
 from clearance.jobs.scan import Looked, Scan, leaves_to_scan, look_at, scan_dataset, scan_of
 from clearance.version import __version__
 

@@ -14,7 +14,7 @@ from clearance.governance.lineage_labels import Derivation
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry, Row
 from clearance.governance.solutions import Solution
-from clearance.governance.standing import column_types, standing
+from clearance.governance.standing import standing
 from clearance.jobs.check import current_lineage, speak, with_lineage
 from clearance.jobs.lineage_task import derivation, recorded_hops
 
@@ -163,5 +163,4 @@ def _grant(identity: DatasetIdentity, solution: Solution, policy: Policy, regist
         more = list(origin_conflicts(flowed, facts.get("environment"), solution, policy))
     if spoken.label is None or spoken.state != "current":
         return spoken.reason or spoken.state
-    types = column_types(row)
-    return grant(identity.key, spoken.label, spoken.columns, types, facts, solution, policy, more)
+    return grant(identity.key, spoken.label, spoken.columns, spoken.types, facts, solution, policy, more)

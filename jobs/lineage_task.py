@@ -19,7 +19,8 @@ from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry, Row
 from clearance.governance.runs import new_run_id
 from clearance.governance.standing import column_labels, column_types, standing_of
-from clearance.jobs.check import Spoken, labels_under, speak
+from clearance.jobs.check import Spoken, speak
+from clearance.jobs.reviewed import labels_under
 from clearance.jobs.signed import trusted
 
 
@@ -92,7 +93,7 @@ def known_of(row: Row, policy: Policy, registry: Registry) -> Known:
         unknown = f"its label is of other levels ({', '.join(sorted(strange))})"
         label, spoken = policy.unknown_leaf.label(), Spoken("other-policy", unknown, {}, None)
     doubt = "" if spoken.state == "current" else spoken.reason
-    return Known(label, spoken.columns, column_types(row), unknown, doubt, environment)
+    return Known(label, spoken.columns, spoken.types, unknown, doubt, environment)
 
 
 def _protection(row: Row) -> Hop:

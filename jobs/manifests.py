@@ -12,7 +12,7 @@ from clearance.governance.manifest_draft import draft
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.standing import column_labels, column_types
-from clearance.jobs.check import labels_under, scan_run
+from clearance.jobs.reviewed import decisions_on, labelled_again, scan_run
 
 
 class Observed:
@@ -26,13 +26,15 @@ class Observed:
             raise DatasetError(f"{dataset} has no label", hint=f"scan it first: clearance scan {dataset}")
         self.columns, self.types = column_labels(row), column_types(row)
         self.label = Label.from_dict(row["label"])
-        if row.get("policy_digest") != policy.digest:
-            again = labels_under(policy, row, registry)
-            if again is None:
-                raise DatasetError(
-                    f"{dataset} was labelled and proved under another policy", hint="give that policy: --policy FILE"
-                )
-            self.columns, self.label = again
+        decided, problem = decisions_on(self.identity.key, policy, registry)
+        again = None if problem else labelled_again(policy, row, registry, decided)
+        if again is not None:
+            self.columns, self.label, self.types = again.columns, again.label, again.types
+        elif problem or row.get("policy_digest") != policy.digest:
+            raise DatasetError(
+                f"{dataset} was labelled and proved under another policy" if not problem else f"{dataset}: {problem}",
+                hint="give that policy: --policy FILE" if not problem else "see `clearance audit verify`",
+            )
         found = registry.rows("findings", ["column", "report"], dataset=self.identity.key, run_id=scan_run(row))
         self.sql_types = {entry["column"]: str(entry["report"]["type"]) for entry in found}
 

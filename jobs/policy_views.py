@@ -13,7 +13,7 @@ from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.solutions import Solution
 from clearance.governance.taxonomy import covers
-from clearance.jobs.check import scan_run
+from clearance.jobs.reviewed import scan_run
 
 
 def of_policy(policy: Policy) -> dict[str, Any]:

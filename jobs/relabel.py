@@ -9,9 +9,9 @@ from clearance.governance.decisions import read_facts
 from clearance.governance.identity import DatasetIdentity
 from clearance.governance.labels import Label
 from clearance.governance.standing import column_labels, column_types, standing
-from clearance.jobs.check import labels_under, scan_run
 from clearance.jobs.desk import Desk
 from clearance.jobs.records import dataset_reasons
+from clearance.jobs.reviewed import Labelled, decisions_on, labelled_again, scan_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,18 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
     declared = {**(row["facts"] or {}), **facts}
     read_facts(declared)
     with desk.run("label", identity.key) as run:
-        again = labels_under(desk.policy, row, desk.registry)
+        decided, problem = decisions_on(identity.key, desk.policy, desk.registry)
+        if problem:
+            raise DatasetError(f"{identity.key}: {problem}", hint="see `clearance audit verify`")
+        again = labelled_again(desk.policy, row, desk.registry, decided)
         if again is None and row["policy_digest"] != desk.policy.digest:
             raise DatasetError(
                 f"{identity.key} was protected and proved under another policy",
                 hint="protect it again under the present one",
             )
-        if again is not None:
-            columns, label = again
-        else:
-            columns = column_labels(row)
-            label = Label.from_dict(row["label"])
-        types = column_types(row)
+        if again is None:
+            again = Labelled(column_labels(row), Label.from_dict(row["label"]), column_types(row))
+        columns, label, types = again.columns, again.label, again.types
         copy = {k: v for k, v in row.items() if k not in ("run_id", "at", "seq")}
         copy |= {
             "label": label.to_dict(),
@@ -75,6 +75,7 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
             "policy_digest": desk.policy.digest,
             "policy_path": desk.policy_path,
             "facts": declared,
+            "looked": {**(row["looked"] or {}), "reviewed": list(again.touched)},
         }
         # The findings that it rests on are filed under the scan's run: refer to it.
         own = dataset_reasons(label, columns, desk.policy).get("", [])

@@ -1,6 +1,6 @@
 """The scan as a job: look, label, and leave the record."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from clearance.jobs.incremental import scan_added
 from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import OTHER
 from clearance.jobs.proof import SIGNED, canonical
+from clearance.jobs.reviewed import decisions_on, with_decisions
 from clearance.jobs.sampling import scan_sample
 from clearance.jobs.scan import Scan, scan_dataset
 from clearance.jobs.schema import require_record_columns
@@ -69,14 +70,17 @@ def scan(
             require_record_columns(dataset.frame, desk.policy.levels.names, [*desk.policy.entity_types, OTHER])
         found = _look(dataset, desk, extent)
         require_unchanged(dataset)
-        columns = _labels(found, desk)
+        made, touched = _decided(found, desk)
+        columns = _labels(found, made, touched, desk)
         label = records.dataset_label(columns, desk.policy)
         run.inputs = [records.scanned_input(dataset, found, label, columns)]
         run.label = label.to_dict()
         run.facts = {"rows": found.rows, "malformed": found.malformed, "coverage": found.coverage.to_dict()}
         if dataset.prepared:
             run.facts["prepared"] = list(dataset.prepared)
-        _record_scan(desk, run, dataset, found, columns, label, declared)
+        labels = _label_row(desk, found, made, columns, label, declared)
+        labels["looked"]["reviewed"] = touched
+        _record_scan(desk, run, dataset, found, labels, declared)
     return Scanned(found, columns, label, run.run_id, declared)
 
 
@@ -110,8 +114,7 @@ def _record_scan(
     run: JobRun,
     dataset: Dataset,
     found: Scan,
-    columns: Mapping[str, Label],
-    label: Label,
+    labels: dict[str, Any],
     facts: Mapping[str, Any],
 ) -> None:
     identity, registry, run_id = dataset.reference.identity, desk.registry, run.run_id
@@ -125,7 +128,6 @@ def _record_scan(
         schema=schema,
         facts=facts,
     )
-    labels = _label_row(desk, found, columns, label, facts)
     found_rows = records.finding_rows(identity.key, found.version, found.columns, found.engine_digest)
     rows = {"datasets": [row], "findings": found_rows, "profiles": records.profile_rows(found)}
     labels["looked"]["rests_on"] = rests_on(run_id, rows)
@@ -142,7 +144,13 @@ def _on(labels: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _label_row(
-    desk: Desk, found: Scan, columns: Mapping[str, Label], label: Label, facts: Mapping[str, Any], kind: str = "source"
+    desk: Desk,
+    found: Scan,
+    made: Sequence[ColumnReport],
+    columns: Mapping[str, Label],
+    label: Label,
+    facts: Mapping[str, Any],
+    kind: str = "source",
 ) -> dict[str, Any]:
     return records.label_row(
         found.dataset,
@@ -153,22 +161,34 @@ def _label_row(
         desk.policy_path,
         kind=kind,
         facts=facts,
-        why=records.why(found.columns, desk.policy),
-        types=records.types_found(found.columns),
+        why=records.why(made, desk.policy),
+        types=records.types_found(made),
         looked=records.looked_with(desk.detection, found),
     )
 
 
-def _labels(found: Scan, desk: Desk) -> dict[str, Label]:
+def _decided(found: Scan, desk: Desk) -> tuple[list[ColumnReport], list[str]]:
+    """The reports as people's decisions leave them, and the columns of which these say something else.
+
+    Decisions that can't be relied on lower nothing; a check says so.
+    """
+    decided, _ = decisions_on(found.dataset, desk.policy, desk.registry)
+    made, touched = with_decisions([report.to_dict() for report in found.columns], decided, desk.policy)
+    return [ColumnReport.from_dict(report) for report in made] if touched else list(found.columns), touched
+
+
+def _labels(found: Scan, made: Sequence[ColumnReport], touched: Collection[str], desk: Desk) -> dict[str, Label]:
     """Labels from the findings; for columns that a signed, passed proof speaks of, from what was done to them.
 
     A masked or redacted column can't be told from a raw one by looking: the record of column, method and
     version, made when it was proved, can.
     """
-    labels = records.column_labels(found.columns, desk.policy)
+    labels = records.column_labels(made, desk.policy)
     for leaf in _proved_leaves(found, desk):
         path, entity_type, method = leaf["path"], leaf["entity_type"], leaf["method"]
-        if path in labels and entity_type and leaf["how"] in ("cells", "null", "done") and method["name"] != "keep":
+        if path in touched or path not in labels:
+            continue
+        if entity_type and leaf["how"] in ("cells", "null", "done") and method["name"] != "keep":
             labels[path] = after_protection(
                 desk.policy.label_of(entity_type),
                 entity_type=entity_type,

@@ -13,6 +13,7 @@ from clearance.governance.labels import Label
 from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
+from clearance.jobs.reviewed import subjects
 
 
 def state_of(
@@ -59,11 +60,6 @@ def _shares(report: Mapping[str, Any]) -> dict[str, list[float]]:
     }
 
 
-def subjects(policy: Policy) -> dict[str, str]:
-    """Names by subject of a token, of all issuers of the policy."""
-    return {sub: name for issuer in policy.content.identities.tokens.values() for sub, name in issuer.people.items()}
-
-
 def is_asked(dataset: str, policy: Policy, registry: Registry) -> bool:
     """Whether approvals have a say: someone took a step for this dataset, or the policy wants one for each."""
     return policy.rules.approval or Audit(registry).counted("approvals", dataset) != ([], "")
@@ -81,4 +77,4 @@ def against(state: DatasetState, policy: Policy, registry: Registry) -> list[Con
     return objections(found, state, policy.levels, datetime.now(UTC), required=policy.rules.approval)
 
 
-__all__ = ["against", "is_asked", "state_of", "subjects"]
+__all__ = ["against", "is_asked", "state_of"]

@@ -16,7 +16,8 @@ from clearance.governance.solutions import Solution
 from clearance.governance.standing import column_labels
 from clearance.governance.strict_yaml import parse, read_text
 from clearance.governance.suggestion import may_have, suggest_methods
-from clearance.jobs.check import current_lineage, labels_under, scan_run
+from clearance.jobs.check import current_lineage
+from clearance.jobs.reviewed import labels_under, scan_run
 
 PLAN, POLICY = "plan.yml", "policy.yaml"
 _USUAL = {"language": "en", "ner": "rampart"}

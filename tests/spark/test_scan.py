@@ -162,3 +162,24 @@ def test_names_in_text_are_found_by_the_model(spark, desk):
     found = scan(spark, from_frame(frame, "texts"), desk.with_detection(Detection())).scan.columns[0]
     assert found.kind == "text"
     assert "PERSON" in [f.entity_type for f in found.findings]
+
+
+def test_a_later_scan_honours_what_two_people_decided(spark, desk, crowd, tmp_path):
+    """By the key of each: it lowers the label of the next version too, and not the findings."""
+    crowd(40).select("id", "email").write.format("delta").save(str(tmp_path / "t"))
+    reference = Reference(str(tmp_path / "t"))
+    assert scan(spark, reference, desk).label.level == "confidential"
+    keys = {name: open_key(create_signing_key(tmp_path / f"{name}.pem").path) for name in ("root", "ann", "bob")}
+    for name, key in keys.items():
+        enrol(desk.registry, name, key.public_pem, keys["root"], run_id="r")
+    for name in ("ann", "bob"):
+        by = Signer(name, "key", {"key_id": key_id(keys[name].public_pem)}), keys[name]
+        review = Review(reference.identity, desk.policy, desk.registry)
+        review.decide({"email:EMAIL_ADDRESS": "false-positive"}, lambda by=by: by, reason="made up")
+    crowd(50).select("id", "email").write.format("delta").mode("append").save(str(tmp_path / "t"))
+    again = scan(spark, reference, desk)
+    assert (again.label.level, again.scan.version) == ("public", "1")
+    assert "EMAIL_ADDRESS" in {each.entity_type for column in again.scan.columns for each in column.findings}
+    row = desk.registry.latest("labels", dataset=again.scan.dataset)
+    assert row["looked"]["reviewed"] == ["email"]
+    assert desk.audit.verify().ok

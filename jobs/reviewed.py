@@ -1,0 +1,108 @@
+"""Labels from the findings on record, under a policy and with what people decided on them. Imports nothing heavy."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from clearance.governance.audit import Audit
+from clearance.governance.chain import is_rested_on
+from clearance.governance.identities import people
+from clearance.governance.labeling import label_column, label_dataset
+from clearance.governance.labels import Label
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry
+from clearance.governance.reviews import Report, Reviewed, reviewed, settled
+from clearance.governance.standing import column_labels, column_types
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A dataset's labels and the entity types of each column, its own type first. ``touched``: columns of which people
+    decided something that changes what their label is made from.
+    """
+
+    columns: dict[str, Label]
+    label: Label
+    types: dict[str, tuple[str, ...]]
+    touched: tuple[str, ...] = ()
+
+
+def subjects(policy: Policy) -> dict[str, str]:
+    """Names by subject of a token, of all issuers of the policy."""
+    return {sub: name for issuer in policy.content.identities.tokens.values() for sub, name in issuer.people.items()}
+
+
+def decisions_on(dataset: str, policy: Policy, registry: Registry) -> tuple[Reviewed, str]:
+    """What people decided on a dataset's findings, and why none of it may be used (empty: it may)."""
+    rows, problem = Audit(registry).counted("decisions", dataset)
+    if problem or not rows:
+        return Reviewed(), problem
+    known = people(registry, policy.content.identities.administrators)
+    return reviewed(rows, known, subjects(policy)), ""
+
+
+def with_decisions(reports: Iterable[Report], found: Reviewed, policy: Policy) -> tuple[list[Report], list[str]]:
+    """The reports as labels are made from them, and the columns in which that is not what was found."""
+    now = datetime.now(UTC)
+    given = list(reports)
+    made = [settled(report, found, policy, now) for report in given]
+    return made, [str(new["path"]) for old, new in zip(given, made, strict=True) if new is not old]
+
+
+def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, found: Reviewed) -> Labelled | None:
+    """The labels under this policy and these decisions, from the findings of the same run.
+
+    None where findings alone don't give the label: what was protected was proved under its own policy.
+    """
+    if row["kind"] != "source":
+        return None
+    rows = registry.rows("findings", dataset=row["dataset"], run_id=scan_run(row))
+    if not is_rested_on(row, "findings", rows) or {entry["column"] for entry in rows} != set(row["columns"]):
+        return None
+    reports, touched = with_decisions(({**e["report"], "path": e["column"]} for e in rows), found, policy)
+    columns = {report["path"]: label_column(report, policy) for report in reports}
+    types = {report["path"]: types_in(report) for report in reports}
+    if row.get("policy_digest") == policy.digest:
+        # What the scan knew beside its findings, such as a proof, stays where no decision has a say, then or now.
+        decided = {*touched, *((row.get("looked") or {}).get("reviewed") or ())}
+        columns |= {path: own for path, own in column_labels(row).items() if path not in decided}
+        types |= {path: own for path, own in column_types(row).items() if path not in decided}
+    return Labelled(columns, label_dataset(columns.values(), policy), types, tuple(touched))
+
+
+def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:
+    """:func:`labelled_again` with the decisions on record; None, too, where these can't be relied on."""
+    found, problem = decisions_on(row["dataset"], policy, registry)
+    again = None if problem else labelled_again(policy, row, registry, found)
+    return None if again is None else (again.columns, again.label)
+
+
+def is_reviewed(row: Mapping[str, Any], found: Reviewed) -> bool:
+    """Whether a label has to be made again from its findings: people decided something, or had when it was made."""
+    return bool(found.held) or bool((row.get("looked") or {}).get("reviewed"))
+
+
+def types_in(report: Report) -> tuple[str, ...]:
+    """The entity types of a column, its own first."""
+    own = [report["entity_type"]] if report["entity_type"] else []
+    return tuple(dict.fromkeys([*own, *(each["entity_type"] for each in report["findings"])]))
+
+
+def scan_run(row: Mapping[str, Any]) -> str:
+    """The run whose findings a label row rests on: its own, or for a label given again the scan's."""
+    told = (row.get("reasons") or {}).get("") or []
+    return next((str(reason["scan"]) for reason in told if "scan" in reason), str(row["run_id"]))
+
+
+__all__ = [
+    "Labelled",
+    "decisions_on",
+    "is_reviewed",
+    "labelled_again",
+    "labels_under",
+    "scan_run",
+    "subjects",
+    "types_in",
+    "with_decisions",
+]
