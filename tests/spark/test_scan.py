@@ -7,10 +7,15 @@ import pyarrow as pa
 import pytest
 
 from clearance.errors import DetectionError
+from clearance.governance.approvals import Signer
+from clearance.governance.envelopes import key_id
+from clearance.governance.identities import Key, enrol
 from clearance.jobs.datasets import Reference, from_frame, open_dataset
+from clearance.jobs.review_task import Review
 from clearance.jobs.settings import Detection
 from clearance.jobs.tasks import scan
 from clearance.jobs.workers import map_batches
+from clearance.tokenization.signing_key import create_signing_key
 
 CONTRACT = {"dataset", "version", "rows", "coverage", "columns", "label", "run_id"}
 COLUMN = {"path", "type", "kind", "rows", "nulls", "distinct", "entity_type", "findings", "label"}
@@ -169,7 +174,8 @@ def test_a_later_scan_honours_what_two_people_decided(spark, desk, crowd, tmp_pa
     crowd(40).select("id", "email").write.format("delta").save(str(tmp_path / "t"))
     reference = Reference(str(tmp_path / "t"))
     assert scan(spark, reference, desk).label.level == "confidential"
-    keys = {name: open_key(create_signing_key(tmp_path / f"{name}.pem").path) for name in ("root", "ann", "bob")}
+    made = {name: create_signing_key(tmp_path / f"{name}.pem") for name in ("root", "ann", "bob")}
+    keys = {name: Key(one.public_pem, one.sign) for name, one in made.items()}
     for name, key in keys.items():
         enrol(desk.registry, name, key.public_pem, keys["root"], run_id="r")
     for name in ("ann", "bob"):
