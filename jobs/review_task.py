@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from clearance.errors import ClearanceError, DatasetError, UsageError
 from clearance.governance import canonical
@@ -22,7 +22,6 @@ from clearance.governance.registry import Registry
 from clearance.governance.reviews import (
     DECISIONS,
     REVIEW,
-    Decision,
     Held,
     Report,
     Reviewed,
@@ -241,7 +240,7 @@ class Review:
             "dataset": self.identity.key,
             "column": column,
             "entity_type": entity_type,
-            "decision": cast(Decision, decision),
+            "decision": decision,
             "basis": basis_of(report, entity_type, str(self.row["version"]), self.policy),
             "reason": reason,
             "expires": expires,
