@@ -35,6 +35,7 @@ from clearance.jobs.settings import Detection
 from clearance.jobs.staging import Target
 from clearance.jobs.tasks import protect
 from clearance.tokenization.keys import FileKeyProvider
+from clearance.tokenization.signing_key import create_signing_key
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -98,7 +99,8 @@ def cut(spark: "SparkSession", folder: Path, parts: int, plan: ProtectionPlan, d
     try:
         frame = rewritten(spark, folder, plan, desk)
         hashed = F.xxhash64(*frame.columns).cast("decimal(38,0)")
-        row = frame.agg(F.count_distinct(F.spark_partition_id()), F.sum(hashed)).head()
+        numbered = frame.select(F.spark_partition_id().alias("part"), hashed.alias("hash"))
+        row = numbered.agg(F.count_distinct("part"), F.sum("hash")).head()
     finally:
         for name in wanted:
             spark.conf.unset(f"spark.sql.files.{name}")
@@ -112,6 +114,8 @@ def measure(sizes: list[int], *, whole: bool) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)
         FileKeyProvider(base / "keys" / "keys.json").create()
+        create_signing_key(base / "keys" / "signing.pem")
+        os.environ["CLEARANCE_SIGNING_KEY_FILE"] = str(base / "keys" / "signing.pem")
         desk = open_desk(home=base / "home", detection=Detection(ner=None), key_file=base / "keys" / "keys.json")
         plan = planned(spark, base / "small", desk)
         rewritten(spark, base / "small", plan, desk).write.format("noop").mode("overwrite").save()

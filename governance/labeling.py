@@ -16,6 +16,8 @@ from clearance.governance.policy import DeidentificationRule, Policy
 _KINDS = frozenset({"structured", "text", "mixed", "empty"})
 #: The method that a verified token in the data was made with.
 _TOKEN = {"name": "token"}
+#: How a report's evidence begins that tells of documents inside a column's strings.
+HOLDS = "values hold "
 #: Stands for the entity type of a column that could not be looked at.
 UNKNOWN_LEAF = "UNKNOWN"
 
@@ -73,14 +75,15 @@ def whole_cell_method(report: Mapping[str, Any], policy: Policy) -> dict[str, An
 
     Columns of one entity type and columns no one could look at are replaced whole. Text and mixed columns are
     not, and neither is a column whose type is kept: what else was found in it must still go. A method that the
-    policy gives the column itself replaces whole cells whatever was found, nothing included; in text only
-    ``suppress`` does.
+    policy gives the column itself replaces whole cells whatever was found, nothing included: in a mixed column too,
+    whose short values may each be somebody's though only some look it. In text, and where the strings hold documents
+    whose leaves take the method one by one, only ``suppress`` does.
     """
     path, entity_type = _path(report), report.get("entity_type")
     if _found(report) is None:
         return policy.method_for(None, path)
     own = policy.column_method(path)
-    if own is not None and own["name"] != "keep" and (report["kind"] == "structured" or own["name"] == "suppress"):
+    if own is not None and own["name"] != "keep" and (_is_of_cells(report) or own["name"] == "suppress"):
         return own
     if report["kind"] != "structured" or not isinstance(entity_type, str):
         return None
@@ -93,17 +96,20 @@ def protected_column(
     policy: Policy,
     *,
     methods: Mapping[str, Mapping[str, Any]] | None = None,
+    cells: Mapping[str, Any] | None = None,
     verified: bool,
 ) -> Label:
     """Label of a column after protection by the policy: ``whole_cell_method``, or each type's own method.
 
-    ``methods`` (by entity type) says what was really done where that differs from the policy. For a structured
-    column the method of its own type is what was done to whole cells, so it speaks for all that was found in it;
-    ``UNKNOWN_LEAF`` stands for the type of a column that could not be looked at.
+    ``methods`` (by entity type) says what was really done where that differs from the policy, ``cells`` what was done
+    to whole cells. For a structured column the method of its own type is that, so it speaks for all that was found in
+    it; ``UNKNOWN_LEAF`` stands for the type of a column that could not be looked at.
     """
     done, path = methods or {}, _path(report)
     whole: Mapping[str, Any] | None = whole_cell_method(report, policy)
-    if _found(report) is None:
+    if cells is not None:
+        whole = cells
+    elif _found(report) is None:
         whole = done.get(UNKNOWN_LEAF, whole)
     elif report["kind"] == "structured":
         whole = done.get(str(report.get("entity_type")), whole)
@@ -162,6 +168,13 @@ def _found(report: Mapping[str, Any]) -> set[tuple[str, str]] | None:
         # Named by evidence without a finding, such as the name of an empty column.
         found.add((column_type, "raw"))
     return found
+
+
+def _is_of_cells(report: Mapping[str, Any]) -> bool:
+    """Whether a column is one of values rather than of text or of documents."""
+    evidence = report.get("evidence") or ()
+    documents = any(str(line).startswith(HOLDS) for line in evidence)
+    return report["kind"] == "structured" or (report["kind"] == "mixed" and not documents)
 
 
 def _path(report: Mapping[str, Any]) -> str | None:

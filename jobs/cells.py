@@ -1,9 +1,10 @@
-"""Whole cells of a batch by their plan: each method with what it must know of the rows its values stand in.
+"""Cells and texts of a batch by their plan: each method with what it must know of the rows its values stand in.
 
 The rewriting and the proof's recomputation both go through here, so that they can't come apart.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,8 @@ import pyarrow.compute as pc
 
 from clearance.errors import ProtectionError
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
+from clearance.jobs.texts import Inside, TextProtector, Types
+from clearance.jobs.workers import distinct_of
 from clearance.leaves import Rows, read_leaf
 from clearance.method_spec import MethodSpec
 from clearance.methods import Reversible
@@ -20,12 +23,28 @@ from clearance.tokenization.methods import NO_ROWS, RowContext, apply
 from clearance.values import to_text
 
 if TYPE_CHECKING:
+    from clearance.classifiers.engine import Engine
     from clearance.jobs.binding import Binding
     from clearance.tokenization.tokens import Tokenizer
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts before and after, the entity types in each, and for each value of the leaf its place here (-1 for null)."""
+
+    before: list[str]
+    after: list[str]
+    types: list[Types]
+    index: Rows
+    by_row: bool
+
+    def values(self) -> pa.Array:
+        """The leaf's values, replaced."""
+        return pa.array(self.after, pa.string()).take(pa.array(self.index, mask=self.index < 0))
+
+
 class CellMethods:
-    """The methods for whole cells of one batch of the source. ``binding``: where the plan has a subject."""
+    """The methods for cells and texts of one batch of the source. ``binding``: where the plan has a subject."""
 
     def __init__(
         self,
@@ -36,6 +55,7 @@ class CellMethods:
     ) -> None:
         if (binding is None) != (plan.subject is None):
             raise ProtectionError("a plan with a subject is carried out with its keys", hint="report this")
+        self._plan = plan
         self._batch = batch
         self._tokenizer = tokenizer
         self._binding = binding
@@ -60,7 +80,35 @@ class CellMethods:
             return self._binding.encrypt(to_text(values), owners, leaf.entity_type or "", leaf.path)
         return apply(spec, to_text(values), leaf.entity_type or "", own, self._context(leaf, spec, values))
 
+    def texts(self, leaf: LeafPlan, values: pa.Array, engine: "Engine") -> "Texts":
+        """What is found inside the values of a leaf replaced, each distinct one once (for each subject, where dates
+        move by that)."""
+        texts, places = distinct_of(to_text(values))
+        index = np.asarray(places.fill_null(-1)).astype(np.int64)
+        subjects = None
+        if self._plan.subject_at(leaf) is not None:
+            texts, index, subjects = self._by_subject(leaf, values, texts, index)
+        methods = {name: self._plan.spec(settings) for name, settings in self._plan.methods_at(leaf.path).items()}
+        protector = TextProtector(methods, Inside.of(leaf.inside), engine, self._tokenizer.at(leaf.path))
+        return Texts(texts, *protector.protect(texts, subjects), index, by_row=subjects is not None)
+
+    def _by_subject(
+        self, leaf: LeafPlan, values: pa.Array, texts: list[str], index: Rows
+    ) -> tuple[list[str], Rows, pa.Array]:
+        owners = self._beside(self._plan.subject_at(leaf), self._rows_of(leaf, values))
+        assert owners is not None
+        encoded = owners.cast(pa.string()).dictionary_encode()
+        owner = np.asarray(encoded.indices.fill_null(-1)).astype(np.int64)
+        filled = np.flatnonzero(index >= 0)
+        pairs, found = np.unique(np.stack([index, owner], axis=1)[filled], axis=0, return_inverse=True)
+        of_pair = np.full(len(index), -1, np.int64)
+        of_pair[filled] = found.reshape(-1)
+        subjects = encoded.dictionary.take(pa.array(pairs[:, 1], pa.int64(), mask=pairs[:, 1] < 0))
+        return [texts[number] for number in pairs[:, 0].tolist()], of_pair, subjects
+
     def _needs_rows(self, leaf: LeafPlan) -> bool:
+        if leaf.how == "spans":
+            return leaf.changes and self._plan.subject_at(leaf) is not None
         spec = self._specs.get(leaf.path)
         bound = self._binding is not None and isinstance(spec, Reversible)
         return spec is not None and (bound or (spec.subject_column or spec.row_key_column) is not None)
@@ -105,4 +153,4 @@ def _holds(batch: pa.RecordBatch, leaf: LeafPlan) -> Sequence[bool]:
     return found  # type: ignore[return-value]
 
 
-__all__ = ["CellMethods", "kept_records"]
+__all__ = ["CellMethods", "Texts", "kept_records"]

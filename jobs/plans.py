@@ -17,18 +17,15 @@ from clearance.jobs.fit import require_fit, require_types, subject_of
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
+from clearance.jobs.text_methods import KEEP, TOKEN, InText, Settings, fitting, unmarked
 from clearance.method_spec import MethodSpec
 from clearance.methods import METHODS, parse_method
 from clearance.paths import KEY, Step, format_path, parse_path
 
 How = Literal["cells", "spans", "null", "done", "keep"]
-Settings = Mapping[str, Any]
 _Make = Callable[..., "LeafPlan"]
 OTHER = "OTHER"
-KEEP: Settings = {"name": "keep"}
-TOKEN: Settings = {"name": "token"}
-REDACT: Settings = {"name": "redact"}
-REVERSIBLE: Settings = {"name": "reversible"}
+DONE = "done before, as its signed record says"
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 
 
@@ -70,6 +67,7 @@ class LeafPlan:
     type_after: str
     note: str = ""
     inside: tuple[InsidePlan, ...] = ()
+    unmarked: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
@@ -104,6 +102,7 @@ class LeafPlan:
             "label": self.label.to_dict(),
             **({"note": self.note} if self.note else {}),
             **({"inside": [leaf.to_dict() for leaf in self.inside]} if self.inside else {}),
+            **({"unmarked": {name: dict(method) for name, method in self.unmarked.items()}} if self.unmarked else {}),
         }
 
 
@@ -133,7 +132,7 @@ class ProtectionPlan:
         method's, and where tables join by it, for a token shows whose key made it and not of which value.
         """
         if leaf.how != "cells":
-            return False
+            return leaf.how == "spans" and leaf.changes and bool(leaf.unmarked)
         spec = self.spec(leaf.method)
         return not spec.self_evident or spec.proof == "keyed-check"
 
@@ -149,9 +148,12 @@ class ProtectionPlan:
 
     def methods_at(self, path: str) -> Mapping[str, Settings]:
         """Method of each entity type inside the text of one leaf."""
-        if path in self.overrides:
-            return dict.fromkeys(self.span_methods, self.overrides[path])
-        return self.span_methods
+        own = self.overrides.get(path)
+        return self.span_methods if own is None else {kind: fitting(own, kind) for kind in self.span_methods}
+
+    def subject_at(self, leaf: LeafPlan) -> str | None:
+        """The column whose value decides how dates inside a leaf's text move; None where none do."""
+        return next((str(method["subject"]) for method in leaf.unmarked.values() if "subject" in method), None)
 
 
 def plan_protection(
@@ -162,6 +164,7 @@ def plan_protection(
     partitions: tuple[str, ...] = (),
     protect: bool = True,
     proved: Mapping[str, Settings] | None = None,
+    proved_texts: Mapping[str, Mapping[str, Settings]] | None = None,
     subject: tuple[str, SubjectKeys, Tokens] | None = None,
 ) -> ProtectionPlan:
     """The plan for a scanned dataset; with ``protect=False`` everything is kept and only labelled.
@@ -170,23 +173,32 @@ def plan_protection(
     made with. Reversible tokens of whole columns are bound then; inside text, where no row is known, they are one-way.
 
     ``proved``: methods by path that a signed record says were applied; a method that can't tell its own output is not
-    applied again. Raises ``ProtectionError`` when a partition column would have to change (its values are directory
-    names), a leaf of the frame was not scanned, a method needs a column that is not there, would leave few values
-    open to counting, or changes a type where the policy forbids it.
+    applied again. ``proved_texts``: the same of the methods inside texts (``LeafPlan.unmarked``). Raises
+    ``ProtectionError`` when a partition column would have to change (its values are directory names), a leaf of the
+    frame was not scanned, a method needs a column that is not there, would leave few values open to counting, or
+    changes a type where the policy forbids it.
     """
     by_path = {report.path: report for report in reports}
     below = _below(by_path.values())
-    bound = subject is not None
-    methods = {name: in_text(policy.method_for(name), bound) if protect else KEEP for name in policy.entity_types}
     plans, leaves = [], list(leaves)
+    texts = InText.of(policy, leaves, bound=subject is not None)
+    methods = {name: texts.method(policy.method_for(name), name) if protect else KEEP for name in policy.entity_types}
+    overrides = {
+        path: texts.method(own.method.settings()) for path, own in policy.content.columns.items() if own.method
+    }
     for leaf in leaves:
         report = by_path.get(leaf.path)
         if report is None:
             raise ProtectionError(f"column {leaf.path} is not in the scan", hint="scan the dataset again")
-        plan = _plan_leaf(leaf, report, below.get(leaf.path, ()), policy, protect=protect, bound=bound)
+        plan = _plan_leaf(leaf, report, below.get(leaf.path, ()), policy, texts, protect=protect)
+        if plan.how == "spans" and plan.changes:
+            inside = {each.path: each.method for each in plan.inside}
+            plan = replace(plan, unmarked=unmarked(methods, overrides.get(leaf.path), inside))
+            if plan.unmarked and (proved_texts or {}).get(leaf.path) == plan.unmarked:
+                plan = replace(plan, method=KEEP, note=DONE)
         same = plan.how == "cells" and (proved or {}).get(leaf.path) == plan.method
         if same and not policy.spec(plan.method).self_evident:
-            plan = replace(plan, how="done", type_after=leaf.type, note="done before, as its signed record says")
+            plan = replace(plan, how="done", type_after=leaf.type, note=DONE)
         if plan.how == "cells":
             require_fit(plan, report, policy, leaves)
         if plan.changes and leaf.column in partitions:
@@ -203,26 +215,10 @@ def plan_protection(
         {name: protected_type(name, policy, method=methods[name], verified=True) for name in methods},
         tuple(policy.levels.names),
         partitions,
-        {path: in_text(rule.method.settings(), bound) for path, rule in policy.content.columns.items() if rule.method}
-        if protect
-        else {},
+        overrides if protect else {},
         tuple(policy.spec(leaf.method) for leaf in plans if leaf.how == "cells"),
         subject_of(plans, *subject) if subject is not None else None,
     )
-
-
-def in_text(settings: Settings, bound: bool = False) -> Settings:
-    """What a method does to a value inside a text, where nothing records what was done to which part.
-
-    What it would write looks like any value, and the next round, the proof and the next run would replace it again.
-    ``bound``: no way back that a person's key does not close.
-    """
-    if bound and settings["name"] in ("format_preserving", "reversible"):
-        return TOKEN
-    if settings["name"] == "format_preserving":
-        return REVERSIBLE
-    declared = METHODS.get(str(settings["name"]))
-    return settings if declared is None or declared.self_evident else REDACT
 
 
 def _type_after(leaf: SparkLeaf, spec: MethodSpec) -> str:
@@ -251,7 +247,7 @@ def _depth(steps: Sequence[Step]) -> int:
     return next((number for number, step in enumerate(steps) if step.kind == "form"), len(steps))
 
 
-def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, bound: bool) -> Iterator[InsidePlan]:
+def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, texts: InText) -> Iterator[InsidePlan]:
     """What is done to the leaves inside one column's strings. A method that the policy gives the column goes before
     their types' methods, and one that it gives the leaf itself before both."""
     column = policy.column_method(path)
@@ -264,7 +260,7 @@ def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, bo
             method = None if column == KEEP else column
         if method is not None:
             steps = parse_path(report.path)
-            method = in_text(method, bound)
+            method = fitting(texts.method(method), report.entity_type or OTHER)
             if steps[-1] == KEY and _collapses(method):
                 method = TOKEN
             yield InsidePlan(report.path, steps[_depth(steps) :], report.entity_type or OTHER, method)
@@ -281,9 +277,9 @@ def _plan_leaf(
     report: ColumnReport,
     below: Sequence[ColumnReport],
     policy: Policy,
+    texts: InText,
     *,
     protect: bool,
-    bound: bool,
 ) -> LeafPlan:
     facts = report.to_dict()
 
@@ -323,32 +319,33 @@ def _plan_leaf(
     untouched = leaf.type != "string" and methods == {"keep"}
     if untouched or (report.kind == "structured" and not others):
         return plan("keep", KEEP, protected_column(facts, policy, verified=True))
-    inside = tuple(_plans_inside(leaf.path, below, policy, bound))
+    inside = tuple(_plans_inside(leaf.path, below, policy, texts))
     if report.findings or inside:
         # A leaf inside may have a method of its own, so that less falls than the text's types would let fall.
-        labels = [_label_of_text(each, policy, bound) for each in (report, *below)]
-        done = plan("spans", {"name": "by entity type"}, combine(labels, policy.levels))
+        labels = [_label_of_text(each, policy, texts) for each in (report, *below)]
+        done = plan("spans", {"name": "by entity type"}, combine(labels, policy.levels), texts.note(report, policy))
         return replace(done, inside=inside)
     return plan("keep", KEEP, label_column(facts, policy))
 
 
-def _label_of_text(report: ColumnReport, policy: Policy, bound: bool) -> Label:
+def _label_of_text(report: ColumnReport, policy: Policy, texts: InText) -> Label:
     types = {finding.entity_type for finding in report.findings} | ({report.entity_type} - {None})
-    methods = {kind: in_text(policy.method_for(kind, report.path), bound) for kind in types if kind}
-    return protected_column(report.to_dict(), policy, methods=methods, verified=True)
+    methods = {kind: texts.method(policy.method_for(kind, report.path), kind) for kind in types if kind}
+    whole = whole_cell_method(report.to_dict(), policy)
+    cells = fitting(texts.method(whole), report.entity_type or OTHER) if whole is not None else None
+    return protected_column(report.to_dict(), policy, methods=methods, cells=cells, verified=True)
 
 
 def _whole_cells(leaf: SparkLeaf, report: ColumnReport, policy: Policy, method: Settings, plan: _Make) -> LeafPlan:
-    # A column that only the policy names has no type of its own, and a token needs one.
-    entity_type = report.entity_type or OTHER
     note = ""
     if leaf.steps[-1] == KEY and _collapses(method):
         # Equal keys would collapse the map's entries: keys are tokenized or kept.
         method, note = TOKEN, "a map's keys must stay distinct: tokenized instead"
-    label = protected_column(report.to_dict(), policy, methods={entity_type: method}, verified=True)
+    label = protected_column(report.to_dict(), policy, cells=method, verified=True)
     if method["name"] in ("suppress", "null"):
         if method.get("scope") == "column" and len(leaf.steps) > 1:
             note = "it lies inside another column: made null"
         return plan("null", method, label, note, unnamed=OTHER)
+    # A column that only the policy names has no type of its own, and a token needs one.
     done = plan("cells", method, label, note, unnamed=OTHER)
     return replace(done, type_after=_type_after(leaf, policy.spec(method)))

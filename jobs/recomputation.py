@@ -9,21 +9,21 @@ is shuffled or collected, and no row has to be found again. docs/decisions/0011-
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from clearance.classifiers.siphash import siphash
+from clearance.classifiers.siphash import Words, siphash
 from clearance.jobs.cells import CellMethods, kept_records
 from clearance.jobs.failures import value_free
-from clearance.jobs.plans import ProtectionPlan
+from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import readable_frame
-from clearance.jobs.settings import Tokens
+from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.workers import Batches, map_batches
-from clearance.leaves import read_leaf
+from clearance.leaves import Rows, read_leaf
 from clearance.values import octets_of, to_text
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 COUNTS = "path string, fact string, n bigint"
 Counts = Counter[tuple[str, str]]
-_SUMS = ("sum0", "sum1")
+_SUMS, _ROW_SUMS = ("sum0", "sum1"), ("rows0", "rows1")
+_PLAIN = ("string", "tinyint", "smallint", "int", "bigint", "boolean", "date")
 _WORD = 1 << 64
 
 
@@ -48,6 +49,10 @@ class Digests:
 
     def sums(self, path: str, values: pa.Array) -> dict[str, int]:
         """The sums over the non-null values, in text form; the path is part of what is digested."""
+        return _summed(_SUMS, self.words(path, values))
+
+    def words(self, path: str, values: pa.Array) -> list[Words]:
+        """What is summed: under each key the digest of every non-null value."""
         octets, offsets = octets_of(to_text(values).drop_null())
         prefix = np.frombuffer(f"{path}\0".encode(), np.uint8)
         lengths = np.diff(offsets)
@@ -59,8 +64,57 @@ class Digests:
         rest = np.ones(len(whole), np.bool_)
         rest[at] = False
         whole[rest] = octets[offsets[0] : offsets[-1]] if count else octets[:0]
-        found = (siphash(whole, starts, key) for key in self._keys)
-        return {name: int(words.sum(dtype=np.uint64)) for name, words in zip(_SUMS, found, strict=True)}
+        return [siphash(whole, starts, key) for key in self._keys]
+
+    def of_rows(self, rows: Sequence[Words]) -> dict[str, int]:
+        """The sums over digests of whole rows, each of both sums of a row's values."""
+        octets = np.ascontiguousarray(np.stack(rows, axis=1)).view(np.uint8).reshape(-1)
+        offsets = np.arange(len(rows[0]) + 1, dtype=np.int64) * 16
+        return _summed(_ROW_SUMS, [siphash(octets, offsets, key) for key in self._keys])
+
+
+class LeafSums:
+    """The sums of one batch's leaves, and of its rows: what of a row is proved stays together.
+
+    A row's digest is over its replaced values and, so that they can't change places between rows, over its plain kept
+    ones. The order of values in an array counts.
+    """
+
+    def __init__(self, plan: ProtectionPlan, digests: Digests, rows: int) -> None:
+        self._plan, self._digests = plan, digests
+        self._rows: list[Words] = [np.zeros(rows, np.uint64) for _ in _SUMS]
+        self._bound = any(plan.is_recomputed(leaf) for leaf in plan.leaves)
+
+    def add(self, leaf: LeafPlan, values: pa.Array, rows: Rows, counts: Counts) -> None:
+        """Adds what a leaf's values, each in its row, sum up to; ``values`` as they are or must be staged."""
+        proved = self._plan.is_recomputed(leaf)
+        if not proved and not (self._bound and is_plain(leaf)):
+            return
+        words = self._digests.words(leaf.path, values)
+        if proved:
+            for fact, sum_ in _summed(_SUMS, words).items():
+                counts[leaf.path, fact] += sum_
+        rows = rows[np.asarray(values.is_valid())]
+        ordered = any(step.kind == "item" for step in leaf.steps)
+        # Odd factors are one to one, so that a value in another place is another one.
+        factors = (2 * (np.arange(len(rows)) - np.searchsorted(rows, rows)) + 1).astype(np.uint64) if ordered else None
+        for sums, own in zip(self._rows, words, strict=True):
+            np.add.at(sums, rows, own if factors is None else own * factors)
+
+    def finish(self, counts: Counts) -> None:
+        """Adds the sums of the rows."""
+        if self._bound and len(self._rows[0]):
+            for fact, sum_ in self._digests.of_rows(self._rows).items():
+                counts["", fact] += sum_
+
+
+def is_plain(leaf: LeafPlan) -> bool:
+    """Whether a leaf stays as it is and reads the same from any storage."""
+    return leaf.how in ("keep", "done") and leaf.kind == "structured" and leaf.type_before == leaf.type_after in _PLAIN
+
+
+def _summed(facts: Sequence[str], words: Sequence[Words]) -> dict[str, int]:
+    return {name: int(own.sum(dtype=np.uint64)) for name, own in zip(facts, words, strict=True)}
 
 
 def counted(counts: Counts) -> pa.RecordBatch:
@@ -86,10 +140,26 @@ def collect(frame: "DataFrame") -> Counts:
 
 def same_sums(path: str, found: Mapping[tuple[str, str], int], expected: Mapping[tuple[str, str], int]) -> bool:
     """Whether a leaf's values are the same multiset on both sides."""
-    return all((found.get((path, fact), 0) - expected.get((path, fact), 0)) % _WORD == 0 for fact in _SUMS)
+    return _same(path, _SUMS, found, expected)
 
 
-def recomputed(source: "DataFrame", plan: ProtectionPlan, tokens: Tokens, digests: Digests) -> Counts | None:
+def same_rows(found: Mapping[tuple[str, str], int], expected: Mapping[tuple[str, str], int]) -> bool:
+    """Whether the rows are: the same values beside each other."""
+    return _same("", _ROW_SUMS, found, expected)
+
+
+def _same(
+    path: str,
+    facts: Sequence[str],
+    found: Mapping[tuple[str, str], int],
+    expected: Mapping[tuple[str, str], int],
+) -> bool:
+    return all((found.get((path, fact), 0) - expected.get((path, fact), 0)) % _WORD == 0 for fact in facts)
+
+
+def recomputed(
+    source: "DataFrame", plan: ProtectionPlan, tokens: Tokens, digests: Digests, detection: Detection
+) -> Counts | None:
     """What must have been staged: rows, values, nulls and sums of each leaf; None where nothing has to be recomputed.
 
     Reads the source once.
@@ -97,7 +167,8 @@ def recomputed(source: "DataFrame", plan: ProtectionPlan, tokens: Tokens, digest
     if not plan.loses_records and not any(plan.is_recomputed(leaf) for leaf in plan.leaves):
         return None
     with value_free("recomputing what was staged", hint="nothing was published; run again"):
-        return collect(map_batches(readable_frame(source), _Recomputation(plan, tokens, digests), COUNTS, "the proof"))
+        work = _Recomputation(plan, tokens, digests, detection)
+        return collect(map_batches(readable_frame(source), work, COUNTS, "the proof"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +178,7 @@ class _Recomputation:
     plan: ProtectionPlan
     tokens: Tokens
     digests: Digests
+    detection: Detection
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         counts: Counts = Counter()
@@ -117,16 +189,23 @@ class _Recomputation:
             batch = kept_records(source, self.plan)
             cells = CellMethods(self.plan, batch, tokenizer, binding)
             counts["", "rows"] += batch.num_rows
+            sums = LeafSums(self.plan, self.digests, batch.num_rows)
             for leaf in self.plan.leaves:
                 position = batch.schema.get_field_index(leaf.steps[0].name)
-                values, _ = read_leaf(cells.column(position), leaf.steps[1:])
+                values, rows = read_leaf(cells.column(position), leaf.steps[1:])
                 counts[leaf.path, "rows"] += len(values)
                 counts[leaf.path, "nulls"] += values.null_count
                 if self.plan.is_recomputed(leaf):
-                    for fact, sum_ in self.digests.sums(leaf.path, cells.apply(leaf, values)).items():
-                        counts[leaf.path, fact] += sum_
+                    values = self._made(cells, leaf, values)
+                sums.add(leaf, values, rows, counts)
+            sums.finish(counts)
         if counts:
             yield counted(counts)
+
+    def _made(self, cells: CellMethods, leaf: LeafPlan, values: pa.Array) -> pa.Array:
+        if leaf.how == "spans":
+            return cells.texts(leaf, values, self.detection.engine()).values()
+        return cells.apply(leaf, values)
 
 
 def _signed(number: int) -> int:
@@ -134,4 +213,4 @@ def _signed(number: int) -> int:
     return low - _WORD if low >= _WORD // 2 else low
 
 
-__all__ = ["COUNTS", "Counts", "Digests", "collect", "counted", "recomputed", "same_sums"]
+__all__ = ["COUNTS", "Counts", "Digests", "LeafSums", "collect", "counted", "recomputed", "same_rows", "same_sums"]

@@ -30,7 +30,7 @@ from clearance.jobs.protect_task import protect, sweep
 from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Publication, publish_as
 from clearance.jobs.rekeying import require_moved
-from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, scan
+from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, proved_texts, scan
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
 from clearance.jobs.staging import Target
@@ -209,6 +209,7 @@ def _require_same_plan(scanned: Scanned, row: "dict[str, Any] | Any", dataset: D
         desk.policy,
         partitions=dataset.partitions,
         proved=proved_methods(scanned.scan, desk),
+        proved_texts=proved_texts(scanned.scan, desk, by_policy=True),
     )
     now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}
     then = {leaf["path"]: leaf for leaf in row["columns"]}
@@ -221,7 +222,9 @@ def _require_same_plan(scanned: Scanned, row: "dict[str, Any] | Any", dataset: D
 
 
 def _require_no_other_methods(record: SignedRecord) -> None:
-    columns = sorted(path for path, leaf in record.leaves.items() if leaf["method"].get("name") in _KEYED)
+    # In texts too, where the record says that there may be some (``LeafPlan.unmarked``).
+    methods = {path: [leaf["method"], *leaf.get("unmarked", {}).values()] for path, leaf in record.leaves.items()}
+    columns = sorted(path for path, used in methods.items() if any(each.get("name") in _KEYED for each in used))
     if columns:
         raise ProtectionError(
             f"columns whose method can't be opened stay under their key: {', '.join(columns)}",

@@ -17,8 +17,7 @@ from clearance.jobs.cells import CellMethods, kept_records
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.jobs.settings import Detection, Tokens
-from clearance.jobs.texts import Inside, TextProtector
-from clearance.jobs.workers import Batches, distinct_of, in_even_batches
+from clearance.jobs.workers import Batches, in_even_batches
 from clearance.leaves import read_leaf, replace_leaves
 from clearance.paths import Step
 from clearance.values import texts_of, to_text
@@ -76,7 +75,7 @@ class _Worker:
             }
             for leaf in under:
                 if leaf.how == "spans":
-                    replacements.update(self._spans(leaf, column, marks))
+                    replacements.update(self._spans(leaf, column, cells, marks))
             replaced = replace_leaves(column, {k: v for k, v in replacements.items() if v is not None})
             for leaf in under:
                 if leaf.how in ("cells", "done", "keep"):
@@ -98,25 +97,23 @@ class _Worker:
         marks.add(rows[np.asarray(values.is_valid())], leaf.entity_type, leaf.label.level)
 
     def _spans(
-        self, leaf: LeafPlan, column: pa.Array, marks: "_RecordMarks"
+        self, leaf: LeafPlan, column: pa.Array, cells: CellMethods, marks: "_RecordMarks"
     ) -> Mapping[tuple[Step, ...], Callable[[pa.Array], pa.Array]]:
         """Protects the text of a leaf, marks its records, and returns the replacement by distinct value."""
         values, rows = read_leaf(column, leaf.steps[1:])
-        texts, indices = distinct_of(to_text(values))
-        methods = {name: self.plan.spec(settings) for name, settings in self.plan.methods_at(leaf.path).items()}
-        protector = TextProtector(methods, Inside.of(leaf.inside), self.engine, self.tokenizer.at(leaf.path))
-        protected, types = protector.protect(texts)
-        index = np.asarray(indices.fill_null(-1))
-        for entity_type in sorted(frozenset().union(*types)) if types else ():
+        texts = cells.texts(leaf, values, self.engine)
+        for entity_type in sorted(frozenset().union(*texts.types)) if texts.types else ():
             label = self.plan.span_labels.get(entity_type)
             if label is not None and not tells_something(label, self.plan.levels):
                 continue
-            holds = np.array([*(entity_type in found for found in types), False])
+            holds = np.array([*(entity_type in found for found in texts.types), False])
             level = label.level if label is not None else self.plan.levels[-1]
-            marks.add(rows[holds[index]], entity_type, level)
+            marks.add(rows[holds[texts.index]], entity_type, level)
         if not leaf.changes:
             return {}
-        lookup = dict(zip(texts, protected, strict=True))
+        if texts.by_row:
+            return {leaf.steps[1:]: lambda _: texts.values()}
+        lookup = dict(zip(texts.before, texts.after, strict=True))
 
         def replace(array: pa.Array) -> pa.Array:
             # The array may hold values under null parents that read_leaf left out: those have no use.

@@ -9,9 +9,10 @@ from clearance.errors import DatasetError
 from clearance.governance.chain import rests_on
 from clearance.governance.decisions import read_facts
 from clearance.governance.identity import dataset_identity
-from clearance.governance.labeling import after_protection
-from clearance.governance.labels import Label
+from clearance.governance.labeling import after_protection, reasons
+from clearance.governance.labels import Label, combine
 from clearance.governance.observation import Observation, changed
+from clearance.governance.policy import Policy
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
@@ -25,6 +26,7 @@ from clearance.jobs.reviewed import decisions_on, with_decisions
 from clearance.jobs.sampling import scan_sample
 from clearance.jobs.scan import Scan, scan_dataset
 from clearance.jobs.schema import require_record_columns
+from clearance.jobs.text_methods import lowered_by
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -184,6 +186,10 @@ def _labels(found: Scan, made: Sequence[ColumnReport], touched: Collection[str],
     version, made when it was proved, can.
     """
     labels = records.column_labels(made, desk.policy)
+    texts = proved_texts(found, desk)
+    for report in found.columns:
+        if report.path in texts and report.path not in touched:
+            labels[report.path] = _label_of_proved_text(report, texts[report.path], desk.policy)
     for leaf in _proved_leaves(found, desk):
         path, entity_type, method = leaf["path"], leaf["entity_type"], leaf["method"]
         if path in touched or path not in labels:
@@ -215,6 +221,32 @@ def proved_methods(found: Scan, desk: Desk) -> dict[str, Mapping[str, Any]]:
     """
     leaves = _proved_leaves(found, desk)
     return {leaf["path"]: leaf["method"] for leaf in leaves if leaf["how"] in ("cells", "done")}
+
+
+def proved_texts(found: Scan, desk: Desk, *, by_policy: bool = False) -> dict[str, Mapping[str, Any]]:
+    """The methods that left what looks like any value inside a column's texts, by path, where a signed record says so.
+
+    Only as long as the detectors are those that looked then: others may find what was never replaced. ``by_policy``:
+    and as long as the policy is, for another may replace what this one kept.
+    """
+    record = desk.registry.latest("protections", dataset=found.dataset)
+    if record is None or record["engine_digest"] != found.engine_digest:
+        return {}
+    if by_policy and record["policy_digest"] != desk.policy.digest:
+        return {}
+    return {leaf["path"]: leaf["unmarked"] for leaf in _proved_leaves(found, desk) if leaf.get("unmarked")}
+
+
+def _label_of_proved_text(report: ColumnReport, methods: Mapping[str, Any], policy: Policy) -> Label:
+    """Label of a text whose surrogates and shifted dates are found in it as if they were values."""
+    told = []
+    for reason in reasons(report.to_dict(), policy):
+        done = lowered_by(methods, reason.entity_type) if reason.form == "raw" else None
+        label = reason.label
+        if done is not None:
+            label = after_protection(label, entity_type=reason.entity_type, method=done, policy=policy, verified=True)
+        told.append(label)
+    return combine(told, policy.levels)
 
 
 def _as_proved(report: ColumnReport, leaf: Mapping[str, Any] | None) -> ColumnReport:

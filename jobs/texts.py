@@ -15,10 +15,10 @@ from clearance.classifiers.places import Place
 from clearance.jobs.plans import InsidePlan
 from clearance.jobs.workers import find_in_texts
 from clearance.method_spec import MethodSpec
-from clearance.methods import Redact, parse_method
+from clearance.methods import DateShift, Redact, Surrogate, parse_method
 from clearance.paths import VALUE, Step
-from clearance.tokenization.methods import apply, redaction
-from clearance.tokenization.text import replace_spans
+from clearance.tokenization.methods import NO_ROWS, RowContext, apply, redaction
+from clearance.tokenization.text import forgiving, rewrite_spans, written_places
 
 if TYPE_CHECKING:
     from clearance.classifiers.engine import Engine
@@ -69,6 +69,28 @@ class Inside:
 _UNDECIDED = Inside()
 
 
+class _Memory:
+    """Of one text under way: what it was, whose row it is in, and what was written into it that looks like a value."""
+
+    def __init__(self, raw: str, row: RowContext) -> None:
+        self.raw, self.row = raw, row
+        self.written: frozenset[str] = frozenset()
+
+    def without_written(self, text: str, spans: Sequence["Span"]) -> Sequence["Span"]:
+        """The spans that are not all of what was written."""
+        places = written_places(text, self.written)
+        return [span for span in spans if not any(low <= span.start and span.end <= high for low, high in places)]
+
+    def kept(self, method: MethodSpec, value: str, entity_type: str) -> str:
+        """What stands for a leaf: the value, or the constant where the source holds what was made up."""
+        if not isinstance(method, DateShift | Surrogate):
+            return value
+        if isinstance(method, Surrogate) and value.casefold() in self.raw.casefold():
+            return redaction(entity_type)
+        self.written |= {value}
+        return value
+
+
 class TextProtector:
     """Replaces what is found in texts by its type's method, and the leaves inside them by the plan's."""
 
@@ -80,18 +102,19 @@ class TextProtector:
         self._engine = engine
         self._tokenizer = tokenizer
 
-    def protect(self, texts: Sequence[str]) -> tuple[list[str], list[Types]]:
+    def protect(self, texts: Sequence[str], subjects: pa.Array | None = None) -> tuple[list[str], list[Types]]:
         """Each text protected, and the entity types it still holds in protected or kept form.
 
-        Detected again after each replacement, until nothing more is found or ``ROUNDS`` are over; then the cell is
-        redacted as a whole.
+        ``subjects``: whose row each text is in, where dates are shifted by that. Detected again after each replacement,
+        until nothing more is found or ``ROUNDS`` are over; then the cell is redacted as a whole.
         """
         result, types = list(texts), [frozenset[str]()] * len(texts)
         open_ = list(range(len(texts)))
+        memories = self._memories(texts, subjects)
         for round_ in range(ROUNDS + 1):
             before = [result[i] for i in open_]
             still = []
-            for i, text, kinds in zip(open_, *self.once(before), strict=True):
+            for i, text, kinds in zip(open_, *self._round(before, [memories[i] for i in open_]), strict=True):
                 types[i] = types[i] | kinds
                 if text == result[i]:
                     continue
@@ -103,26 +126,40 @@ class TextProtector:
         return result, types
 
     def once(self, texts: Sequence[str]) -> tuple[list[str], list[Types]]:
-        """One round of ``protect``; a protected text stays as it is."""
-        return self._once(texts, [self._inside] * len(texts), MAX_NESTING)
+        """One round of ``protect``; a protected text stays as it is, but for surrogates and shifted dates."""
+        return self._round(texts, self._memories(texts, None))
 
-    def _once(self, texts: Sequence[str], inside: Sequence[Inside], nesting: int) -> tuple[list[str], list[Types]]:
+    def _memories(self, texts: Sequence[str], subjects: pa.Array | None) -> list[_Memory]:
+        rows = (
+            [NO_ROWS] * len(texts)
+            if subjects is None
+            else [RowContext(subjects.slice(i, 1)) for i in range(len(texts))]
+        )
+        return [_Memory(text, row) for text, row in zip(texts, rows, strict=True)]
+
+    def _round(self, texts: Sequence[str], memories: Sequence[_Memory]) -> tuple[list[str], list[Types]]:
+        return self._once(texts, [self._inside] * len(texts), memories, MAX_NESTING)
+
+    def _once(
+        self, texts: Sequence[str], inside: Sequence[Inside], memories: Sequence[_Memory], nesting: int
+    ) -> tuple[list[str], list[Types]]:
         documents = {i: document for i, text in enumerate(texts) if nesting and (document := read_document(text))}
         result, types = list(texts), [frozenset[str]()] * len(texts)
-        for i, places, kinds in self._in_documents(documents, inside, nesting):
+        for i, places, kinds in self._in_documents(documents, inside, memories, nesting):
             types[i] = kinds
             if places:
                 result[i] = replaced(result[i], places)
-        for i, spans in enumerate(find_in_texts(result, self._engine, self._tokenizer)):
+        for i, found in enumerate(find_in_texts(result, self._engine, self._tokenizer)):
+            spans = memories[i].without_written(result[i], found) if memories[i].written else found
             held = {kind for _, _, kind in self._tokenizer.verified_spans(result[i])}
             types[i] = types[i] | held | {span.entity_type for span in spans}
             if spans:
                 document = read_document(result[i]) if i in documents else None
-                result[i] = self._replace(result[i], spans, document, inside[i])
+                result[i] = self._replace(result[i], spans, document, inside[i], memories[i])
         return result, types
 
     def _in_documents(
-        self, documents: Mapping[int, Document], inside: Sequence[Inside], nesting: int
+        self, documents: Mapping[int, Document], inside: Sequence[Inside], memories: Sequence[_Memory], nesting: int
     ) -> Iterable[tuple[int, list[tuple[Place, str]], Types]]:
         """For each document its places that get another value, and the types found in any of its places."""
         changes: dict[int, list[tuple[Place, str]]] = {i: [] for i in documents}
@@ -138,41 +175,75 @@ class TextProtector:
                     open_.append((i, place, node))
                 else:
                     decided.setdefault(node.decided, []).append((i, place))
-        for (entity_type, method), places in decided.items():
-            values = self._apply(method, entity_type, [place.text or "" for _, place in places])
-            for (i, place), value in zip(places, values, strict=True):
+        for (entity_type, method), all_places in decided.items():
+            places = [(i, place) for i, place in all_places if place.text not in memories[i].written]
+            rows = [memories[i].row.subjects for i, _ in places]
+            values = self._apply(method, entity_type, [place.text or "" for _, place in places], rows)
+            for (i, place), made in zip(places, values, strict=True):
                 types[i].add(entity_type)
+                value = memories[i].kept(method, made, entity_type)
                 if value != place.text:
                     changes[i].append((place, value))
         if open_:
             texts = [place.text or "" for _, place, _ in open_]
-            found = self._once(texts, [node for _, _, node in open_], nesting - 1)
+            nested = [memories[i] for i, _, _ in open_]
+            found = self._once(texts, [node for _, _, node in open_], nested, nesting - 1)
             for (i, place, _), value, kinds in zip(open_, *found, strict=True):
                 types[i] |= kinds
                 if value != place.text:
                     changes[i].append((place, value))
+        for i in documents:
+            _spell(memories[i], changes[i])
         return [(i, changes[i], frozenset(types[i])) for i in documents]
 
-    def _apply(self, method: MethodSpec, entity_type: str, values: list[str]) -> list[str]:
-        # A gap would change what the document says.
-        method = Redact() if method.name in ("suppress", "null") else method
-        texts: list[str] = apply(method, pa.array(values, pa.string()), entity_type, self._tokenizer).to_pylist()
+    def _apply(
+        self, method: MethodSpec, entity_type: str, values: list[str], subjects: Sequence[pa.Array | None]
+    ) -> list[str]:
+        # A gap would change what the document says; so would a date of nobody known.
+        known = [each for each in subjects if each is not None]
+        nobodys = method.subject_column is not None and len(known) != len(values)
+        method = Redact() if method.name in ("suppress", "null") or nobodys else forgiving(method)
+        rows = RowContext(pa.concat_arrays(known)) if method.subject_column is not None and known else NO_ROWS
+        column = pa.array(values, pa.string())
+        texts: list[str] = apply(method, column, entity_type, self._tokenizer, rows).to_pylist() if values else []
         return texts
 
-    def _replace(self, text: str, spans: Sequence["Span"], document: Document | None, inside: Inside) -> str:
+    def _replace(
+        self, text: str, spans: Sequence["Span"], document: Document | None, inside: Inside, memory: _Memory
+    ) -> str:
         pieces = [(span.start, span.end, span.entity_type) for span in spans]
         if document is not None:
             kept = [place for place in document.places if place.steps and inside.at(place.steps).is_kept]
             pieces = [p for p in pieces if not any(place.start <= p[0] and p[1] <= place.end for place in kept)]
             by_place = _by_place(text, document.places, pieces) if document.form in ("json", "xml") else None
             if by_place is not None:
-                return replaced(text, [(place, self._in_place(text, place, own)) for place, own in by_place])
-        return replace_spans(text, pieces, self._methods, self._tokenizer)
+                changes = [(place, self._in_place(text, place, own, memory)) for place, own in by_place]
+                _spell(memory, changes)
+                return replaced(text, changes)
+        return self._rewrite(text, pieces, memory)
 
-    def _in_place(self, text: str, place: Place, pieces: Sequence[_Piece]) -> str:
+    def _rewrite(self, text: str, pieces: Sequence[_Piece], memory: _Memory) -> str:
+        new, memory.written = rewrite_spans(
+            text,
+            pieces,
+            self._methods,
+            self._tokenizer,
+            row=memory.row,
+            written=memory.written,
+            raw=memory.raw,
+        )
+        return new
+
+    def _in_place(self, text: str, place: Place, pieces: Sequence[_Piece], memory: _Memory) -> str:
         source = text[place.start : place.end]
         value, own = _read_with(source, place, [(s - place.start, e - place.start, kind) for s, e, kind in pieces])
-        return replace_spans(value, own, self._methods, self._tokenizer)
+        return self._rewrite(value, own, memory)
+
+
+def _spell(memory: _Memory, changes: Iterable[tuple[Place, str]]) -> None:
+    """What was written may stand in the document in another spelling: ``&amp;`` for an ampersand."""
+    for place, value in changes if memory.written else ():
+        memory.written |= {place.notation.write(each) for each in memory.written if each in value}
 
 
 def _by_place(text: str, places: Sequence[Place], pieces: Iterable[_Piece]) -> list[tuple[Place, list[_Piece]]] | None:

@@ -372,7 +372,7 @@ def test_only_internal_types_of_the_default_are_kept() -> None:
         ("UK_NHS", "restricted", "user.health_and_medical.record_id", "UK GDPR", "token"),
         ("SG_NRIC_FIN", "restricted", "user.government_id.national_identification_number", "PDPA", "token"),
         ("NRP", "restricted", "user.demographic.race_ethnicity", "GDPR", "redact"),
-        ("DATE_OF_BIRTH", "confidential", "user.demographic.date_of_birth", "GDPR", "redact"),
+        ("DATE_OF_BIRTH", "confidential", "user.demographic.date_of_birth", "GDPR", "generalize"),
         ("PASSWORD", "restricted", "user.authorization.password", "CCPA", "redact"),
         ("CREDENTIAL", "restricted", "system.authentication", None, "redact"),
         ("AGE", "internal", "user.demographic.age_range", "GDPR", "keep"),

@@ -1,6 +1,10 @@
 """The worker's side of protection and of its proof, batch by batch: what Spark runs, without Spark."""
 
+import json
+import re
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 
 import pyarrow as pa
 import pytest
@@ -8,7 +12,7 @@ import pytest
 from clearance.governance.labels import Label
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.proof import _Checker
-from clearance.jobs.recomputation import Digests, _Recomputation, same_sums
+from clearance.jobs.recomputation import Digests, _Recomputation, same_rows, same_sums
 from clearance.jobs.rewrite import Rewriter
 from clearance.jobs.settings import Detection, Tokens
 from clearance.methods import parse_method
@@ -67,15 +71,13 @@ def counts_of(batches) -> Counter:
 def proof_of(staged: list[pa.RecordBatch], source: pa.RecordBatch, made: ProtectionPlan, tokens: Tokens):
     digests = Digests.new()
     found = counts_of(_Checker(made, Detection(ner=None), tokens, digests)(staged))
-    return found, counts_of(_Recomputation(made, tokens, digests)([source]))
+    return found, counts_of(_Recomputation(made, tokens, digests, Detection(ner=None))([source]))
 
 
 def test_rows_stay_beside_what_they_need(tokens):
     source = batch()
     (staged,) = Rewriter(plan(), Detection(ner=None), tokens)([source])
     old, new = source.to_pylist(), staged.to_pylist()
-    from datetime import date
-
     moved: dict[str, set] = {}
     for before, after in zip(old, new, strict=True):
         assert (before["visits"] is None) == (after["visits"] is None)
@@ -127,3 +129,67 @@ def test_records_go_as_a_whole_and_are_counted(tokens):
     found, expected = proof_of([staged], source, made, tokens)
     assert found["", "rows"] == expected["", "rows"] == 7
     assert all(same_sums(path, found, expected) for path in METHODS)
+
+
+@pytest.mark.parametrize("column", ["mail", "name", "visits"])
+def test_values_that_changed_places_are_seen(tokens, column):
+    """The same values in the same numbers, but in each other's rows, or in another order within one."""
+    source = batch()
+    (staged,) = Rewriter(plan(), Detection(ner=None), tokens)([source])
+    rows = staged.to_pylist()
+    if column == "visits":
+        rows[0]["visits"].reverse()
+    else:
+        rows[0][column], rows[1][column] = rows[1][column], rows[0][column]
+    damaged = pa.RecordBatch.from_pylist(rows, schema=staged.schema)
+    found, expected = proof_of([damaged], source, plan(), tokens)
+    assert all(same_sums(path, found, expected) for path in METHODS)
+    assert not same_rows(found, expected)
+    assert same_rows(*proof_of([staged.slice(5), staged.slice(0, 5)], source, plan(), tokens))
+
+
+def test_a_lone_protected_column_stays_beside_the_kept_ones(tokens):
+    made = ProtectionPlan(
+        (leaf("who.id", None, {"name": "keep"}, "keep"), leaf("mail", "EMAIL_ADDRESS", {"name": "token"})),
+        {}, {}, LEVELS,
+    )  # fmt: skip
+    source = batch().select(["who", "mail"])
+    (staged,) = Rewriter(made, Detection(ner=None), tokens)([source])
+    rows = staged.to_pylist()
+    rows[0]["mail"], rows[1]["mail"] = rows[1]["mail"], rows[0]["mail"]
+    damaged = pa.RecordBatch.from_pylist(rows, schema=staged.schema)
+    assert same_rows(*proof_of([staged], source, made, tokens))
+    assert not same_rows(*proof_of([damaged], source, made, tokens))
+
+
+NOTE = (
+    "call 212-555-0147 on 2024-02-28 or 2024-03-13, mail {}",
+    '{{"note": "mail {} by 2024-03-01", "tel": "212-555-0147"}}',
+)
+
+
+def test_surrogates_and_shifted_dates_in_text_by_the_row_it_is_in(tokens):
+    mail, shift = {"name": "surrogate"}, {**SHIFT, "max_days": 300}
+    types = {
+        "EMAIL_ADDRESS": parse_method(mail).settings(),
+        "PHONE_NUMBER": parse_method(mail).settings(),
+        "DATE_TIME": parse_method(shift).settings(),
+    }
+    text = replace(leaf("note", None, {"name": "keep"}, "spans"), method={"name": "by entity type"}, unmarked=types)
+    made = ProtectionPlan((leaf("who.id", None, {"name": "keep"}, "keep"), text), types, {}, LEVELS)
+    rows = [{"who": {"id": f"p{i % 3}"}, "note": NOTE[i // 6].format(f"u{i % 2}@mail.com")} for i in range(12)]
+    source = pa.RecordBatch.from_pylist([*rows, {"who": {"id": None}, "note": NOTE[0].format("u9@mail.com")}])
+    (staged,) = Rewriter(made, Detection(ner=None), tokens)([source])
+    notes = [row["note"] for row in staged.to_pylist()]
+    days = [re.findall(r"\d{4}-\d{2}-\d{2}", note) for note in notes]
+    assert all(len({*days[i]} - {"2024-02-28", "2024-03-01"}) == (2 if i < 6 else 1) for i in range(12))
+    # By subject: rows of one person move together, others otherwise; a row of nobody shows no date.
+    assert days[0] == days[3] != days[1] and days[6] == days[9] != days[7] and not days[12]
+    assert all((date.fromisoformat(b) - date.fromisoformat(a)).days == 14 for a, b in days[:6])
+    assert len({note[-20:] for note in notes[:6]}) == 2 and "mail.com" not in "".join(notes)
+    assert all(set(json.loads(note)) == {"note", "tel"} for note in notes[6:12])
+    found, expected = proof_of([staged.slice(5), staged.slice(0, 5)], source, made, tokens)
+    assert same_sums("note", found, expected) and same_rows(found, expected) and not found["note", "failed"]
+    (again,) = Rewriter(replace(made, leaves=(made.leaves[0], replace(text, method={"name": "keep"}))),
+                        Detection(ner=None), tokens)([staged.select(["who", "note"])])  # fmt: skip
+    assert again["note"].equals(staged["note"])

@@ -109,7 +109,7 @@ def test_what_a_signed_record_says_is_not_done_again(tmp_path):
     assert other.leaves[0].how == "cells"
 
 
-def test_in_text_nothing_is_written_that_could_not_be_told_again(tmp_path):
+def test_in_text_an_encrypted_number_is_a_reversible_token_and_a_surrogate_is_on_record(tmp_path):
     rules = policy(
         tmp_path,
         "entity_types:\n"
@@ -117,7 +117,7 @@ def test_in_text_nothing_is_written_that_could_not_be_told_again(tmp_path):
         "  PERSON: {level: confidential, method: surrogate}\n",
     )
     methods = plan(rules, ID).span_methods
-    assert (methods["CREDIT_CARD"]["name"], methods["PERSON"]["name"]) == ("reversible", "redact")
+    assert (methods["CREDIT_CARD"]["name"], methods["PERSON"]["name"]) == ("reversible", "surrogate")
 
 
 @pytest.mark.parametrize(("path", "drops"), [("a", "column"), ("s.a", "")])

@@ -1,5 +1,7 @@
 """Plans: what is done to each leaf follows from its report and the policy."""
 
+from dataclasses import replace
+
 import pytest
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
@@ -115,6 +117,7 @@ def test_no_plan(tmp_path):
 def test_a_leaf_inside_strings_has_a_place_in_its_columns_plan(tmp_path):
     below = [report("p{json}.ssn", "US_SSN"), report("p{json}.n", None), report("p{json}.map{key}", "EMAIL_ADDRESS")]
     column = report("p", None, "US_SSN", "EMAIL_ADDRESS", kind="mixed")
+    column = replace(column, evidence=("values hold JSON",))
 
     def planned(text: str = ""):
         policy = tmp_path / "p.yaml"
@@ -135,3 +138,73 @@ def test_a_leaf_inside_strings_has_a_place_in_its_columns_plan(tmp_path):
     assert inside["p{json}.ssn"] == "keep" and plan.label.level == "restricted"
     plan, inside = planned("  p: {method: keep}\n")
     assert inside == {} and plan.label.level == "restricted"
+
+
+IN_TEXT = """version: 1
+name: x
+extends: default
+columns:
+  own: {method: {name: surrogate, malformed: redact}}
+  salary: {method: {name: noise, distribution: uniform, amount: 5, row_key: id, lower: 0, upper: 99, malformed: redact}}
+entity_types:
+  PERSON: {level: confidential, method: surrogate}
+  US_SSN: {level: restricted, method: format_preserving}
+  DATE_TIME: {level: internal, method: {name: date_shift, max_days: 30, subject: who}}
+  AGE: {level: internal, method: {name: generalize, kind: bins, width: 10}}
+"""
+
+
+def text_plan(tmp_path, *leaves, path="note", **options):
+    (tmp_path / "p.yaml").write_text(IN_TEXT)
+    told = report(path, None, "PERSON", "US_SSN", "DATE_TIME", "AGE", kind="text")
+    others = [report(each.path, None) for each in leaves]
+    policy = load_policy(tmp_path / "p.yaml")
+    return plan_protection([leaf(path), *leaves], [told, *others], policy, **options)
+
+
+def test_in_text_each_method_is_carried_out_or_the_plan_says_what_is_done_instead(tmp_path):
+    plan = text_plan(tmp_path, leaf("who"))
+    used = {kind: plan.methods_at("note")[kind]["name"] for kind in ("PERSON", "US_SSN", "DATE_TIME", "AGE")}
+    assert used == {"PERSON": "surrogate", "US_SSN": "reversible", "DATE_TIME": "date_shift", "AGE": "generalize"}
+    assert plan.leaves[0].note == "in text US_SSN: reversible, not format_preserving"
+    # What can't be told by its look is on record, and made again for the proof.
+    assert sorted(plan.leaves[0].to_dict()["unmarked"]) == ["DATE_TIME", "PERSON"]
+    assert plan.is_recomputed(plan.leaves[0]) and plan.subject_at(plan.leaves[0]) == "who"
+    assert plan.leaves[0].label.level == "internal"
+
+
+def test_a_text_of_nobody_or_with_numbers_gets_constants_and_says_so(tmp_path):
+    plan = text_plan(tmp_path, path="salary")
+    assert {method["name"] for method in plan.methods_at("salary").values()} == {"redact"}
+    assert plan.leaves[0].note == "in text AGE, DATE_TIME, PERSON, US_SSN: redact, not noise"
+    plan = text_plan(tmp_path)
+    assert plan.methods_at("note")["DATE_TIME"]["name"] == "redact" and plan.subject_at(plan.leaves[0]) is None
+    assert "DATE_TIME: redact, not date_shift" in plan.leaves[0].note
+
+
+def test_a_columns_own_surrogates_are_for_types_that_have_some(tmp_path):
+    plan = text_plan(tmp_path, path="own")
+    assert plan.methods_at("own")["PERSON"]["name"] == "surrogate"
+    assert plan.methods_at("own")["US_SSN"]["name"] == "redact"
+    assert list(plan.leaves[0].unmarked) == ["*"]
+
+
+def test_a_text_that_was_done_by_the_same_methods_is_not_done_again(tmp_path):
+    first = text_plan(tmp_path, leaf("who")).leaves[0]
+    again = text_plan(tmp_path, leaf("who"), proved_texts={"note": first.unmarked}).leaves[0]
+    assert (again.changes, again.label, again.unmarked) == (False, first.label, first.unmarked)
+    other = text_plan(tmp_path, leaf("who"), proved_texts={"note": {"PERSON": {"name": "surrogate"}}}).leaves[0]
+    assert other.changes
+
+
+def test_a_mixed_column_with_a_method_of_its_own_is_replaced_whole(tmp_path):
+    policy = tmp_path / "p.yaml"
+    policy.write_text("version: 1\nname: x\nextends: default\ncolumns:\n  code: {method: token}\n")
+    mixed = report("code", None, "US_SSN", "EMAIL_ADDRESS", kind="mixed")
+    plan = plan_of(leaf("code"), mixed, load_policy(policy))
+    assert (plan.how, plan.method["name"], plan.entity_type) == ("cells", "token", "OTHER")
+    assert plan.label.level == "internal" and "GDPR" in plan.label.regimes
+    # Documents keep their shape: their leaves take the method one by one.
+    documents = replace(mixed, evidence=("values hold JSON",))
+    assert plan_of(leaf("code"), documents, load_policy(policy)).how == "spans"
+    assert plan_of(leaf("code"), mixed).how == "spans"

@@ -169,4 +169,4 @@ def test_a_dataset_on_record_is_explained_without_a_scan(tmp_path: Path) -> None
     told = policy_views.of_dataset(str(data), load_policy(), registry)
     assert (told["label"]["level"], told["protected"]["level"]) == ("restricted", "internal")
     assert [one["combination"] for one in told["combinations"]] == ["birth-date-place-gender"]
-    assert [column["methods"] for column in told["columns"]] == [["redact"], ["token"], ["keep"]]
+    assert [column["methods"] for column in told["columns"]] == [["generalize"], ["token"], ["keep"]]

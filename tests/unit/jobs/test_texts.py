@@ -14,7 +14,7 @@ from clearance.classifiers.engine import Engine, load_engine
 from clearance.jobs.plans import InsidePlan
 from clearance.jobs.texts import Inside, TextProtector
 from clearance.method_spec import MethodSpec
-from clearance.methods import Keep, Mask, Redact, Token
+from clearance.methods import Keep, Mask, Redact, Surrogate, Token
 from clearance.paths import parse_path
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.tokens import Tokenizer
@@ -35,7 +35,7 @@ def tokenizer() -> Tokenizer:
 
 def _inside(**decided: tuple[str, MethodSpec]) -> Inside:
     plans = [
-        InsidePlan(path, parse_path(path)[1:], kind, {"name": method.name}) for path, (kind, method) in decided.items()
+        InsidePlan(path, parse_path(path)[1:], kind, method.settings()) for path, (kind, method) in decided.items()
     ]
     return Inside.of(plans)
 
@@ -156,3 +156,27 @@ def test_any_json_is_json_afterwards_without_secrets_and_otherwise_equal(
     protected, _ = _protect(engine, tokenizer, text)
     assert _without_secrets(json.loads(protected)) == _without_secrets(document)
     assert not re.search(r"ana@example|4111", protected)
+
+
+def test_surrogates_in_documents_stay_what_they_are(engine: Engine, tokenizer: Tokenizer) -> None:
+    made_up: dict[str, MethodSpec] = {
+        kind: Surrogate(locale="fr_FR") for kind in ("EMAIL_ADDRESS", "PERSON", "STREET_ADDRESS")
+    }
+    inside = _inside(**{"c{json}.who": ("PERSON", Surrogate(locale="fr_FR"))})
+    document = {"who": 'Jane "J" Doe', "note": "line\nana@mail.com, or bob@mail.com", "n": 1}
+    texts = [
+        json.dumps(document),
+        "mail ana@mail.com & bob@mail.com \N{GRINNING FACE} e\u0301",
+        "/find?q=ana%40mail.com&n=1",
+        '<p who="x"><m>ana@mail.com &amp; bob@mail.com</m></p>',
+    ]
+    protector = TextProtector(made_up, inside, engine, tokenizer)
+    protected, _ = protector.protect(texts)
+    told = json.loads(protected[0])
+    ana, bob = re.findall(r"\S+@example\.\w+", told["note"])
+    assert told["note"] == f"line\n{ana}, or {bob}" and told["n"] == 1 and "Doe" not in told["who"]
+    # The same in every place, each written as the place asks.
+    assert protected[1] == f"mail {ana} & {bob} \N{GRINNING FACE} e\u0301"
+    assert ElementTree.fromstring(protected[3])[0].text == f"{ana} & {bob}"
+    assert dict(parse_qsl(protected[2].partition("?")[2]))["n"] == "1" and "mail.com" not in protected[2]
+    assert "[TEXT]" not in protected
