@@ -1,10 +1,10 @@
 """CPU time of a cold `clearance check` against the imports that no such command can do without.
 
 Prints the median of each arm and their ratio; arms take turns, so that a busy machine slows both. What stands
-after `--` is the command to time; without it the registry's part alone is: the label of one dataset among
-many, that the audit stands for it, and its observation compared to the data.
+after `--` is the command to time; without it a check of one dataset among many that a registry holds is, or with
+--registry-only its part alone: the label, that the audit stands for it, and its observation compared to the data.
 
-    python benchmarks/check_startup.py
+    python benchmarks/check_startup.py --datasets 10000 --limit 4
     python benchmarks/check_startup.py --limit 3 -- clearance check orders --solution support-bot
 """
 
@@ -17,7 +17,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from registry_fill import fill
+
 BASE = [sys.executable, "-c", "from pydantic import BaseModel; import deltalake, click, yaml"]
+SOLUTION = """
+solutions:
+- {name: bot, owner: me, hosting: private, clearance: restricted, usage: [analytics],
+   regimes: [GDPR, CCPA, HIPAA, PCI DSS, COPPA, PDPA]}
+"""
 REGISTRY = """
 import sys
 from clearance.governance.identity import dataset_identity
@@ -38,46 +45,27 @@ def cpu_seconds(command: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def make_registry(home: Path, datasets: int) -> Path:
-    """A registry with that many labelled datasets, and one real one among them."""
-    from clearance.governance.audit import Audit
-    from clearance.governance.identity import dataset_identity
-    from clearance.governance.observation import observe
-    from clearance.governance.registry import Registry
-
-    data = home / "orders.csv"
-    data.write_text("a,b\n1,2\n")
-    key, seen = dataset_identity(str(data)).key, observe(str(data)).to_dict()
-    label = {"level": "restricted", "categories": ["user.contact.email"], "regimes": ["GDPR"], "subjects": []}
-    registry = Registry(home / "registry-home")
-    for number in range(datasets):
-        row = {
-            "dataset": key if number == datasets // 2 else f"file:///data/{number}",
-            "version": seen["version"],
-            "kind": "source",
-            "label": label,
-            "columns": {f"column_{i}": label for i in range(20)},
-            "policy_digest": "0" * 64,
-            "observation": seen,
-        }
-        with Audit(registry).filing("label", [("labels", row)], run_id=f"run-{number}", dataset=row["dataset"]):
-            pass
-    return data
-
-
 def main() -> None:
     """Run both arms in turns and print the figures as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--datasets", type=int, default=100)
+    parser.add_argument("--datasets", type=int, default=1000)
+    parser.add_argument("--columns", type=int, default=20)
+    parser.add_argument("--registry-only", action="store_true", help="time the registry's part alone")
     parser.add_argument("--limit", type=float, help="exit 1 above this ratio")
     parser.add_argument("command", nargs="*", help="the command to time, after --")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         command = options.command
         if not command:
-            data = make_registry(Path(folder), options.datasets)
-            command = [sys.executable, "-c", REGISTRY, str(data), f"{folder}/registry-home"]
+            data, home = Path(folder) / "orders.csv", f"{folder}/home"
+            data.write_text("a,b\n1,2\n")
+            fill(Path(home), data, options.datasets, options.columns)
+            command = [sys.executable, "-c", REGISTRY, str(data), home]
+            if not options.registry_only:
+                (Path(folder) / "solutions.yaml").write_text(SOLUTION)
+                rest = ["--solutions", f"{folder}/solutions.yaml", "--home", home]
+                command = [sys.executable, "-m", "clearance.jobs.cli", "check", str(data), "--solution", "bot", *rest]
         arms: dict[str, list[float]] = {"base": [], "command": []}
         cpu_seconds(BASE)
         cpu_seconds(command)

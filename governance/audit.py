@@ -9,7 +9,7 @@ outcome after; when the intent can't be written, the deed must not happen.
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -185,7 +185,10 @@ class Audit:
         read at all.
         """
         settled = len(self._registry.rows("audit", ["index"]))
-        tables = {name: self._registry.rows(name) for name in (*CHAINED, *RESTED_ON)}
+        tables: dict[str, Iterable[Row]] = {name: self._registry.rows(name) for name in CHAINED}
+        for name in RESTED_ON:
+            table = self._registry.open(name)
+            tables[name] = () if table is None else self._registry.stream(table, TABLES[name])
         # Read after the rows: what was written meanwhile has its announcement here.
         rows = sorted(self._registry.rows("audit"), key=lambda row: int(row["index"]))
         report = check_entries(rows, [anchor for anchor in anchors if anchor is not None])

@@ -63,11 +63,16 @@ def row_digest(table: str, row: Mapping[str, Any]) -> str:
 
 def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
     """SHA-256 (hex) over rows of one table and run, whatever their order. Run, ``seq`` and ``at`` don't count."""
-    lines = []
-    for row in rows:
-        plain = {k: v for k, v in row.items() if k not in _FILLED_IN and k != "run_id" and v is not None}
-        # Through JSON once, so that tuples and keys that are numbers read as they come back.
-        lines.append(json.dumps(json.loads(json.dumps(plain, default=str)), sort_keys=True))
+    # Through JSON once, so that tuples and keys that are numbers read as they come back.
+    return _lines_digest([_line(json.loads(json.dumps(dict(row), default=str))) for row in rows])
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    plain = {k: v for k, v in row.items() if k not in _FILLED_IN and k != "run_id" and v is not None}
+    return json.dumps(plain, default=str, sort_keys=True)
+
+
+def _lines_digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
@@ -125,14 +130,14 @@ def _digest(entry: Mapping[str, Any]) -> str:
 
 def check_rows(
     entries: Sequence[Mapping[str, Any]],
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    tables: Mapping[str, Iterable[Mapping[str, Any]]],
     settled: int | None = None,
 ) -> list[str]:
     """What is wrong with the registry's rows, all of them, by table: written past the audit, repeated, changed, gone.
 
     ``entries`` are those of a chain that holds; the first ``settled`` of them (all) are older than the rows, so that
-    what they stand for must be there. The rows of a run that was killed before its label are no problem:
-    its intent is open, and nothing goes on from them.
+    what they stand for must be there. Rows of ``RESTED_ON`` may be iterators: they are not held. The rows of a run
+    that was killed before its label are no problem: its intent is open, and nothing goes on from them.
     """
     may, _, unfinished = _records(entries)
     _, must, _ = _records(entries[:settled])
@@ -175,18 +180,30 @@ def _records(entries: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str], 
 
 def _rested_on(
     table: str,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
     covered: Mapping[tuple[str, str], Mapping[str, str]],
     may: set[str],
     unfinished: set[str],
     counted: Counter[str],
 ) -> list[str]:
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {key: [] for key, told in covered.items() if table in told}
+    # Lines of each run's rows until they come to what its label rests on: the rows of a run lie together.
+    groups: dict[tuple[str, str], list[str]] = {key: [] for key, told in covered.items() if table in told}
+    settled: set[tuple[str, str]] = set()
+    last: tuple[str, str] | None = None
     problems = []
+
+    def settle(key: tuple[str, str] | None) -> None:
+        if key in groups and _lines_digest(groups[key]) == covered[key][table]:
+            groups[key] = []
+            settled.add(key)
+
     for row in rows:
         key = (str(row["dataset"]), str(row["run_id"]))
+        if key != last:
+            settle(last)
+            last = key
         if key in groups:
-            groups[key].append(row)
+            groups[key].append(_line(row))
             continue
         digest = row_digest(table, row) if table == "datasets" else ""
         counted[digest] += 1
@@ -194,8 +211,9 @@ def _rested_on(
             problems.append(f"{_where(table, row)}: there more than once")
         elif digest not in may and key[1] not in unfinished:
             problems.append(f"{_where(table, row)}: written past the audit, or changed")
-    for key, found in groups.items():
-        if rows_digest(found) != covered[key][table]:
+    settle(last)
+    for key, lines in groups.items():
+        if lines if key in settled else _lines_digest(lines) != covered[key][table]:
             problems.append(f"{table} of {key[0]} in run {key[1]}: not what the label rests on")
     return problems
 

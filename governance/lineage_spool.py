@@ -38,6 +38,10 @@ class OpenRun:
         """The run has ended and said so."""
         with suppress(FileNotFoundError):
             self._path.unlink()
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of it, and let it stay."""
         with suppress(OSError):
             os.close(self._descriptor)
 
@@ -175,6 +179,14 @@ class LineageSpool:
     def is_open(self, run_id: str) -> bool:
         """Whether a run has started here and not yet ended, alive or not."""
         return (self.folder / "open" / f"{run_id}.json").exists()
+
+    def count_dead(self) -> int:
+        """How many runs' processes are gone; nothing is changed."""
+        found = 0
+        for _, mark in self.dead_runs():
+            found += 1
+            mark.leave()
+        return found
 
     def dead_runs(self) -> Iterator[tuple[Event, OpenRun]]:
         """START events of runs whose process is gone. Close each once its end is written."""

@@ -9,7 +9,8 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ Equal = str | int | bool | Sequence[str]
 _OWN_RETRIES = 5
 _PATIENCE_S = 60.0
 _MAX_PAUSE_S = 0.5
+# Every so many commits their small files are joined: a look-up costs as much as there are files.
+_TIDY_EVERY = 100
+# Joined files of this size are left alone, so that the work does not grow with what is on record.
+_JOINED_OCTETS = 32 << 20
 
 
 def clearance_home() -> str:
@@ -42,9 +47,19 @@ class Registry:
     def __init__(self, home: str | Path | None = None, *, storage_options: Mapping[str, str] | None = None) -> None:
         self.home = str(home or clearance_home()).rstrip("/") or "/"
         self._options = dict(storage_options or {}) or None
+        self._read: dict[Any, Any] | None = None
 
     def __repr__(self) -> str:
         return f"Registry({self.home!r})"
+
+    @contextmanager
+    def at_one_time(self) -> Iterator[None]:
+        """What is read inside, again and again, is read once and as it was then. A write ends that."""
+        outer, self._read = self._read, {} if self._read is None else self._read
+        try:
+            yield
+        finally:
+            self._read = outer
 
     @property
     def remote(self) -> bool:
@@ -97,6 +112,8 @@ class Registry:
         """Commit rows on top of the table as it was opened. For :meth:`append` and the audit only."""
         from deltalake import CommitProperties, write_deltalake
 
+        if self._read is not None:
+            self._read.clear()
         seq = int(table.version()) + 1
         data = _rows.encode(spec, [{"seq": seq, **row} for row in rows])
         # Written by an older Clearance (a column is missing) or a newer one (we miss a column).
@@ -111,7 +128,12 @@ class Registry:
             )
         except Exception as error:  # deltalake raises bare OSError, ValueError and DeltaError alike
             raise self._unwritable(spec.name) from error
-        return int(table.version())
+        version = int(table.version())
+        if version % _TIDY_EVERY == 0:
+            # What was written is written: where this fails the next hundredth commit tries again.
+            with suppress(RegistryError):
+                self.compact(spec.name)
+        return version
 
     def open(self, table: str, *, create: bool = False) -> Any:
         """The ``DeltaTable``, or None where there is none. ``create=True`` makes it, empty."""
@@ -126,10 +148,7 @@ class Registry:
         except TableNotFoundError:
             pass
         except Exception as error:  # as above
-            raise RegistryError(
-                f"The registry table {table} at {self.home} can't be read.",
-                hint="Check permissions; if it is damaged, move it away and scan the datasets again.",
-            ) from error
+            raise self._unreadable(table) from error
         if not create:
             return None
         try:
@@ -162,8 +181,22 @@ class Registry:
         ``columns`` narrows what is read. JSON columns come back parsed, times as aware datetimes in UTC.
         """
         spec = _known(table)
-        opened = self.open(table)
-        return [] if opened is None else self.scan(opened, spec, columns, **equals)
+        wanted = None if columns is None else (*columns,)
+        told = (table, wanted, *sorted((k, v if isinstance(v, str | int) else (*v,)) for k, v in equals.items()))
+        if self._read is not None and told in self._read:
+            return [dict(row) for row in self._read[told]]
+        opened = self._opened(table)
+        found = [] if opened is None else self.scan(opened, spec, wanted, **equals)
+        if self._read is not None:
+            self._read[told] = [dict(row) for row in found]
+        return found
+
+    def _opened(self, table: str) -> Any:
+        if self._read is None:
+            return self.open(table)
+        if table not in self._read:
+            self._read[table] = self.open(table)
+        return self._read[table]
 
     def scan(self, table: Any, spec: Table, columns: Iterable[str] | None = None, **equals: Equal) -> list[Row]:
         """:meth:`rows` of a table that is open already, at the version it was opened at."""
@@ -176,10 +209,7 @@ class Registry:
             found = table.scan(columns=needed, predicate=_rows.predicate(equals)).read_all()
             decoded = _rows.decode(spec, found)
         except Exception as error:  # as above; a decoding error means a damaged row
-            raise RegistryError(
-                f"The registry table {spec.name} at {self.home} can't be read.",
-                hint="Check permissions; if it is damaged, move it away and scan the datasets again.",
-            ) from error
+            raise self._unreadable(spec.name) from error
         decoded.sort(key=lambda row: (row["seq"], row["at"]))
         # A column that came with a later version of Clearance is empty in older rows.
         return [{name: row.get(name) for name in wanted} for row in decoded]
@@ -206,6 +236,23 @@ class Registry:
         opened = ((name, self.open(name)) for name in TABLES)
         return {name: int(table.count()) for name, table in opened if table is not None}
 
+    def files(self, table: str) -> int:
+        """How many data files a table has; 0 where there is none."""
+        opened = self.open(table)
+        return 0 if opened is None else int(opened.get_add_actions().num_rows)
+
+    def stream(self, table: Any, spec: Table) -> Iterator[Row]:
+        """All rows of a table that is open already, as they lie there, without what is empty; never all at once."""
+        from arro3.core import Table as ArrowTable
+
+        there = [field.name for field in table.schema().fields if field.name in spec.columns]
+        try:
+            for batch in table.scan(columns=there):
+                for row in _rows.decode(spec, ArrowTable.from_batches([batch])):
+                    yield {name: value for name, value in row.items() if value is not None}
+        except Exception as error:  # as above
+            raise self._unreadable(spec.name) from error
+
     def compact(self, table: str) -> int:
         """Join a table's small files, a run's worth each, into few; return how many went away.
 
@@ -215,9 +262,15 @@ class Registry:
         if opened is None:
             return 0
         try:
-            return int(opened.optimize.compact()["numFilesRemoved"])
+            return int(opened.optimize.compact(target_size=_JOINED_OCTETS)["numFilesRemoved"])
         except Exception as error:  # as above
             raise self._unwritable(table) from error
+
+    def _unreadable(self, table: str) -> RegistryError:
+        return RegistryError(
+            f"The registry table {table} at {self.home} can't be read.",
+            hint="Check permissions; if it is damaged, move it away and scan the datasets again.",
+        )
 
     def _unwritable(self, table: str) -> RegistryError:
         return RegistryError(

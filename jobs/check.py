@@ -107,10 +107,11 @@ def check(
     what the data is beyond it objects. What can't be told is undecidable, and blocks.
     """
     identity = dataset if isinstance(dataset, DatasetIdentity) else dataset_identity(dataset)
-    found = standing(registry, identity)
-    return judge(
-        identity, found, solution, policy, registry, facts=facts, manifest=manifest, waivers=waivers, record=record
-    )
+    with registry.at_one_time():
+        found = standing(registry, identity)
+        return judge(
+            identity, found, solution, policy, registry, facts=facts, manifest=manifest, waivers=waivers, record=record
+        )
 
 
 @dataclass(frozen=True, slots=True)

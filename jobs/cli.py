@@ -33,7 +33,7 @@ COMMANDS = {
     "lineage": "Show where data comes from and goes to; label what other jobs wrote.",
     "solution": "Show solutions: what their models learned from, what they read, what they may read.",
     "audit": "Show, verify, export and anchor the audit trail.",
-    "registry": "Show what is on record.",
+    "registry": "Show what is on record, mend it, export and import it.",
     "keys": "Show, make, rotate and destroy keys (never their contents).",
     "erase": "Delete people's keys: their reversible tokens open for nobody any more.",
 }

@@ -1,5 +1,6 @@
 """``clearance registry``."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from clearance.jobs.commands.output import emit, level, table
 
 @click.group("registry")
 def command() -> None:
-    """Show what is on record."""
+    """Show what is on record, mend what killed runs left, move it elsewhere."""
 
 
 @command.command("show")
@@ -54,6 +55,87 @@ def show(dataset: str | None, home: str | None, output: str) -> int:
     }
     emit(told, output, _print_one)
     return 0
+
+
+@command.command("doctor")
+@click.option("--mend", is_flag=True, help="End what is half-written as what it came to, and join small files.")
+@click.option(
+    "--hours",
+    type=click.IntRange(min=0),
+    default=24,
+    metavar="N",
+    show_default=True,
+    help="What began less than so many hours ago elsewhere may still be under way.",
+)
+@options.home
+@options.output
+def doctor(mend: bool, hours: int, home: str | None, output: str) -> int:
+    """Find half-written runs, and mend them.
+
+    Exits 0 when the registry is whole, else 5: something is left to mend, or the audit does not hold, which nothing
+    mends.
+    """
+    from datetime import timedelta
+
+    from clearance.governance import mending
+    from clearance.governance.registry import Registry
+
+    registry, patience = Registry(home), timedelta(hours=hours)
+    health = mending.examine(registry, patience=patience)
+    # A record that does not hold is not written on.
+    mended = mend and not health.problems and not health.whole
+    if mended:
+        mending.mend(registry, health)
+    emit({"home": registry.home, "mended": mended, **health.to_dict()}, output, _print_health)
+    return 0 if not health.problems and (health.whole or mended) else 5
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@options.home
+@options.output
+def export(file: Path, home: str | None, output: str) -> int:
+    """Write the whole registry to a new FILE of JSON lines; compressed where its name ends with .gz."""
+    from clearance.governance.registry import Registry
+    from clearance.governance.transfer import export_registry
+
+    emit({"file": str(file), "rows": export_registry(Registry(home), file)}, output, _print_moved)
+    return 0
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@options.home
+@options.output
+def import_(file: Path, home: str | None, output: str) -> int:
+    """Write an exported registry to a home that has none, and verify it."""
+    from clearance.governance.registry import Registry
+    from clearance.governance.transfer import import_registry
+
+    emit({"file": str(file), "rows": import_registry(Registry(home), file)}, output, _print_moved)
+    return 0
+
+
+def _print_moved(told: Any) -> None:
+    click.echo(f"{told['file']}: " + ", ".join(f"{rows:,} {name}" for name, rows in told["rows"].items()))
+
+
+def _print_health(told: Any) -> None:
+    verb = "mended" if told["mended"] else "found"
+    for row in told["runs"]:
+        click.echo(f"{verb}: run {row['run_id']} ({row['job']}) never ended")
+    for deed in told["deeds"]:
+        click.echo(f"{verb}: {deed['action']} of run {deed['run_id']} has no outcome: {deed['result']}")
+    if told["lineage"]:
+        click.echo(f"{verb}: {told['lineage']} runs without their last lineage event")
+    for name in told["scattered"]:
+        click.echo(f"{verb}: the table {name} is in many small files")
+    for problem in told["problems"]:
+        click.echo(f"{click.style('the audit does not hold', fg='red')}: {problem}")
+    if not any(told[name] for name in ("runs", "deeds", "lineage", "scattered", "problems")):
+        click.echo(f"{told['home']}: the registry is whole")
+    elif not told["mended"] and not told["problems"]:
+        click.echo("clearance registry doctor --mend ends them")
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

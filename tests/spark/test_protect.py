@@ -177,6 +177,11 @@ def test_other_readers_can_open_the_target(world):
 
     table = DeltaTable(str(world.path / "out" / "target"))
     assert set(table.protocol().reader_features or []) <= {"columnMapping"}
+    # The labels are there for who reads without Spark.
+    assert table.metadata().configuration["clearance.level"] == "confidential"
+    fields = {field.name: field.metadata for field in table.schema().fields}
+    assert fields["email"]["clearance.level"] == "internal"
+    assert fields["email"]["clearance.method"] == "token"
 
 
 def test_nothing_staged_is_left(world):

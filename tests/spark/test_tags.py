@@ -1,6 +1,9 @@
 """Tags: a label goes into an existing table's properties, and nothing else about the table changes."""
 
+import duckdb
+import polars
 import pytest
+from deltalake import DeltaTable
 
 from clearance.errors import DatasetError
 from clearance.governance.standing import standing
@@ -54,6 +57,12 @@ def test_tagging_changes_nothing_else(name, spark, desk, people, tmp_path):
     # A tag is no change of the data: the label still speaks for it.
     assert standing(desk.registry, reference.identity).state == "current"
     if name == "plain":
+        opened = DeltaTable(path)
+        assert opened.metadata().configuration["clearance.level"] == "confidential"
+        assert sorted(polars.read_delta(str(path)).rows()) == before
+        with duckdb.connect() as db:
+            db.register("t", opened.to_pyarrow_dataset())
+            assert sorted(db.execute("SELECT * FROM t").fetchall()) == before
         assert [e.get("result") for e in desk.audit.entries(action="tag")] == [None, "done"]
         spark.sql(f"INSERT INTO {table} VALUES (99, 'new@mail.com')")
         assert standing(desk.registry, reference.identity).state == "changed"

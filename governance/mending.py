@@ -1,0 +1,147 @@
+"""Half-written runs: found, and ended as what they came to. Nothing that was written is changed or taken away.
+
+A process that is killed leaves a run that never ended, a deed that was announced and has no outcome, and lineage
+without its last event. A deed whose rows are all there was done; any other one failed. What may still be under way is
+left alone: a run whose process lives on this machine, and whatever began less than ``patience`` ago.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from clearance.governance.audit import Audit
+from clearance.governance.chain import CHAINED, row_digest
+from clearance.governance.lineage import fail_dead_runs
+from clearance.governance.lineage_spool import LineageSpool
+from clearance.governance.registry import Registry, Row
+from clearance.governance.tables import TABLES
+
+PATIENCE = timedelta(hours=24)
+ENDED = "the process ended before the run did"
+#: A table of more small files than this is worth joining; writers do so by themselves every hundred commits.
+_FILES = 110
+_CHECKED = (*CHAINED, "datasets", "verdicts")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is half-written, and what no mending changes. ``deeds``: intents without an outcome, ``done`` of them those
+    whose rows are all there. ``scattered``: tables in many small files. ``problems``: what the audit says.
+    """
+
+    runs: tuple[Row, ...] = field(repr=False)
+    deeds: tuple[Row, ...] = field(repr=False)
+    done: frozenset[str]
+    lineage: int
+    scattered: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is nothing to mend."""
+        return not (self.runs or self.deeds or self.lineage or self.scattered)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "runs": [{name: row[name] for name in ("run_id", "job", "dataset")} for row in self.runs],
+            "deeds": [
+                {
+                    **{name: entry.get(name) for name in ("id", "action", "run_id", "dataset")},
+                    "result": "done" if entry["id"] in self.done else "failed",
+                }
+                for entry in self.deeds
+            ],
+            "lineage": self.lineage,
+            "scattered": list(self.scattered),
+            "problems": list(self.problems),
+        }
+
+
+def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool = True) -> Health:
+    """Looks for what killed processes left. ``verify``: recompute the audit's chain, too; reads everything.
+
+    Raises RegistryError for a registry that can't be read.
+    """
+    now = datetime.now(UTC)
+    running: dict[str, Row] = {}
+    for row in registry.rows("runs", ["run_id", "job", "status", "dataset", "parent", "at", "facts", "policy_digest"]):
+        if row["status"] == "running":
+            running[row["run_id"]] = row
+        else:
+            running.pop(row["run_id"], None)
+    alive = {run for run, row in running.items() if not _is_dead(row, now, patience)}
+    dead = tuple(row for run, row in running.items() if run not in alive)
+    waiting: dict[str, Row] = {}
+    for entry in Audit(registry).entries():
+        if entry["kind"] == "intent":
+            waiting[entry["id"]] = entry
+        else:
+            waiting.pop(entry["id"], None)
+    over = {row["run_id"] for row in dead}
+    deeds = [
+        entry
+        for entry in waiting.values()
+        if entry["run_id"] in over or (entry["run_id"] not in alive and _is_old(entry["at"], now, patience))
+    ]
+    return Health(
+        dead,
+        tuple(deeds),
+        _done(registry, deeds),
+        LineageSpool.for_home(registry.home).count_dead(),
+        tuple(name for name in TABLES if registry.files(name) > _FILES),
+        Audit(registry).verify().problems if verify else (),
+    )
+
+
+def mend(registry: Registry, health: Health) -> None:
+    """Ends what is half-written, and joins small files. Raises RegistryError, AuditError or LineageError."""
+    audit = Audit(registry)
+    for entry in health.deeds:
+        done = entry["id"] in health.done
+        records = entry.get("records", ()) if done else ()
+        audit.outcome(entry["id"], "done" if done else "failed", facts={"mended": ENDED}, records=records)
+    for row in health.runs:
+        told = {name: row[name] for name in ("job", "dataset", "parent", "policy_digest")}
+        ended = {**told, "status": "failed", "error": ENDED, "ended": datetime.now(UTC)}
+        registry.append("runs", [ended], run_id=row["run_id"])
+    fail_dead_runs(LineageSpool.for_home(registry.home))
+    for name in health.scattered:
+        registry.compact(name)
+
+
+def _is_dead(row: Mapping[str, Any], now: datetime, patience: timedelta) -> bool:
+    facts = row["facts"] or {}
+    if facts.get("host") == socket.gethostname() and isinstance(pid := facts.get("pid"), int):
+        return not _lives(pid)
+    return bool(now - row["at"] > patience)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_old(at: str, now: datetime, patience: timedelta) -> bool:
+    return now - datetime.fromisoformat(at) > patience
+
+
+def _done(registry: Registry, deeds: list[Row]) -> frozenset[str]:
+    """The deeds that announced rows which are all there."""
+    there: set[str] = set()
+    for table in _CHECKED:
+        runs = sorted({e["run_id"] for e in deeds if any(d.startswith(f"{table}:") for d in e.get("records", ()))})
+        if runs:
+            there |= {row_digest(table, row) for row in registry.rows(table, None, run_id=runs)}
+    return frozenset(e["id"] for e in deeds if e.get("records") and set(e["records"]) <= there)
+
+
+__all__ = ["ENDED", "PATIENCE", "Health", "examine", "mend"]
