@@ -52,7 +52,8 @@ def write(folder: Path, rows: int) -> int:
     for start in range(0, rows, BLOCK):
         million, first = divmod(start, 1_000_000)
         part: pa.Table = arrow_table(min(BLOCK, rows - start), seed=7 + million, start=first).select(COLUMNS)
-        pq.write_table(part, folder / f"{start:09}.parquet", row_group_size=ROW_GROUP)
+        # Spark cuts no smaller than a row group: so small that 200 partitions can have some each.
+        pq.write_table(part, folder / f"{start:09}.parquet", row_group_size=min(ROW_GROUP, max(rows // 400, 1)))
     return sum(file.stat().st_size for file in folder.iterdir())
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from clearance.classifiers.column_score import Candidate, Column, best_candidate, model
 from clearance.classifiers.findings import ColumnReport, Finding, Interval, Kind
 from clearance.classifiers.names import name_evidence
-from clearance.classifiers.profile import LeafProfile
+from clearance.classifiers.profile import UNVERIFIED, LeafProfile
 from clearance.classifiers.quasi_identifiers import with_role
 from clearance.classifiers.surroundings import ALONE, Surroundings
 from clearance.classifiers.type_counts import SHAPE_ROWS, TypeCounts
@@ -37,6 +37,9 @@ TEXT_SHARE = 0.2
 SHAPES_SHOWN = 5
 
 
+_DISABLED = "tokens of a disabled key, which can't be verified"
+
+
 def finish(profile: LeafProfile, *, name: str, dtype: str, around: Surroundings = ALONE) -> ColumnReport:
     """The report of one leaf. ``name`` is the column path that is reported, ``dtype`` the type as the schema names it,
     ``around`` its comment and what the names beside it are about.
@@ -58,6 +61,11 @@ def _verdict(column: Column) -> ColumnReport:
         found = _findings(tokens, filled, "token") + _findings(_telling_rest(profile, raw), filled)
         return _report(column, "structured", entity_type, found, evidence=("verified tokens",))
     token_findings = _findings(tokens, filled, "token")
+    unverified = {kind: c.whole for kind, c in raw.items() if c.detectors[UNVERIFIED]}
+    if unverified and 2 * sum(unverified.values()) >= filled:
+        entity_type = max(unverified, key=lambda kind: (unverified[kind], kind))
+        found = _findings(_inside(raw), filled) + token_findings
+        return _report(column, "structured", entity_type, found, evidence=(_DISABLED,))
     chosen = best_candidate(column)
     if chosen is not None and chosen.probability >= model().decision:
         others = {kind: c for kind, c in _telling_rest(profile, raw).items() if kind != chosen.entity_type}
@@ -66,16 +74,20 @@ def _verdict(column: Column) -> ColumnReport:
         return _report(column, "structured", chosen.entity_type, found, chosen)
     if profile.traits["texty"] + profile.traits["long"] >= TEXT_SHARE * filled:
         found = _findings(_inside(raw), filled) + token_findings
-        return _report(column, "text", None, found, evidence=("values read like text",))
+        return _report(column, "text", None, found, evidence=("values read like text", *_told(unverified)))
     found = _findings(_mixed(profile, raw, _doubted(chosen, column)), filled, shapes=True) + token_findings
     if found:
-        return _report(column, "mixed", None, found, evidence=("several things in one column",))
+        return _report(column, "mixed", None, found, evidence=("several things in one column", *_told(unverified)))
     return _report(column, "structured", None, ())
+
+
+def _told(unverified: Mapping[str, int]) -> tuple[str, ...]:
+    return (_DISABLED,) if unverified else ()
 
 
 def _telling_rest(profile: LeafProfile, raw: Mapping[str, TypeCounts]) -> dict[str, TypeCounts]:
     """What else is in a structured column that must not go unnoticed."""
-    return {kind: c for kind, c in raw.items() if c.rows and _is_telling(profile, kind)}
+    return {kind: c for kind, c in raw.items() if c.rows and (c.detectors[UNVERIFIED] or _is_telling(profile, kind))}
 
 
 def _is_telling(profile: LeafProfile, kind: str) -> bool:
@@ -119,7 +131,11 @@ def _mixed(profile: LeafProfile, raw: Mapping[str, TypeCounts], doubted: str | N
                 enough = max(counts.embedded / MIXED_SHARE, counts.whole / NUMERIC_SHARE) >= filled
         if kind == doubted:
             enough = False
-        if counts.texty or (counts.rows and kind not in model().never_alone and (enough or _is_telling(profile, kind))):
+        if (
+            counts.texty
+            or counts.detectors[UNVERIFIED]
+            or (counts.rows and kind not in model().never_alone and (enough or _is_telling(profile, kind)))
+        ):
             kept[kind] = counts
     return kept
 

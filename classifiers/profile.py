@@ -28,6 +28,8 @@ from clearance.classifiers.traits import traits
 from clearance.classifiers.type_counts import SHAPE_ROWS, TypeCounts
 from clearance.values import texts_of
 
+#: The detector of tokens whose key is disabled.
+UNVERIFIED = "UnverifiedToken"
 #: ``verified(values) -> types``: upper-case entity type where the whole value is a verified token, else null.
 Verified = Callable[[pa.Array], pa.Array]
 
@@ -142,6 +144,17 @@ class LeafProfile:
             if raw or inside:
                 tally.add(text, raw, inside, number, reads)
         tally.close()
+
+    def add_unverified(self, entity_type: str, rows: int, *, whole: bool) -> None:
+        """``rows`` of what was fed before hold, or are, tokens of a disabled key: raw, for nobody can check them."""
+        counts = self.counts.setdefault(("raw", entity_type), TypeCounts())
+        counts.rows += rows
+        counts.whole += rows * whole
+        counts.embedded += rows * (not whole)
+        counts.texty += rows * (not whole)
+        counts.scored += rows
+        counts.score += rows * 10_000
+        counts.detectors[UNVERIFIED] += rows
 
     @property
     def distinct(self) -> int:

@@ -1,7 +1,7 @@
 """Crosswalk as a job: which token of one domain or key is which of another, as a table of its own, by grant.
 
-It links what was unlinkable, so it is as restricted as anything can be. Only reversible tokens can be mapped: they are
-opened and made again, in the workers. A one-way token can't: only the source's values give both.
+It links what was unlinkable, so it is as restricted as anything can be. Reversible tokens are opened and made again, in
+the workers. One-way tokens can't be: the values that they were made from give both, when their source is named.
 """
 
 from collections.abc import Collection, Iterator
@@ -14,12 +14,14 @@ from clearance.errors import UsageError
 from clearance.governance.labels import Label, combine
 from clearance.jobs import records
 from clearance.jobs.asking import Asking, asking
+from clearance.jobs.crosswalk_source import COLUMNS, PAIRS, FromValues, from_source, pairs_of, require_theirs
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.opened import counted, leaves_to_open, require_openable
 from clearance.jobs.opening import OPEN, SHOWN, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Publication, publish_as
+from clearance.jobs.scan_task import require_unchanged
 from clearance.jobs.schema import readable_frame
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed_record import SignedRecord
@@ -30,9 +32,6 @@ from clearance.values import to_text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-COLUMNS = ("entity_type", "token_from", "token_to")
-_SCHEMA = ", ".join(f"{name} string" for name in COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,7 @@ class _Mapping:
             for leaf in self.leaves:
                 column = batch.column(batch.schema.get_field_index(leaf.steps[0].name))
                 pairs |= opener.pairs(leaf, to_text(read_leaf(column, leaf.steps[1:])[0]))
-            rows = [dict(zip(COLUMNS, pair, strict=True)) for pair in sorted(pairs)]
-            yield pa.RecordBatch.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in COLUMNS]))
+            yield pairs_of(pairs)
 
 
 def written_with(desk: Desk, to_domain: str | None, to_key: str | None) -> Tokens:
@@ -106,10 +104,12 @@ def crosswalk(
     to_key: str | None = None,
     columns: Collection[str] = (),
     types: Collection[str] = (),
+    source: Reference | Dataset | None = None,
 ) -> Crosswalk:
     """Writes a table (``entity_type``, ``token_from``, ``token_to``) of the reversible tokens in a dataset's columns.
 
-    Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
+    ``source``: what the dataset was protected from, unchanged since; the tokens of its whole columns are mapped then,
+    one-way ones too. Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
     """
     target.check_writable()
     to = written_with(desk, to_domain, to_key)
@@ -118,28 +118,45 @@ def crosswalk(
     target.require_ours(spark)
     where, named = dataset.reference.key, sorted(columns)
     with asking(desk, "crosswalk", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
-        # Without its record a column encrypted in its format is no token, and is not mapped.
-        leaves = leaves_to_open(dataset, desk, SignedRecord(), columns, types)
-        counts = counted(dataset, leaves, desk.readers())
-        require_openable(counts)
-        opened = foreseen(counts, (OPEN,))
-        leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
-        ask.allow({path: frozenset(kinds) for path, kinds in opened.items()}, counts["", SHOWN, ""], opened)
+        if source is None:
+            work, opened = _from_tokens(dataset, desk, to, columns, types, ask)
+            values = dataset
+        else:
+            values = open_dataset(spark, source) if isinstance(source, Reference) else source
+            work, opened = from_source(dataset, values, desk, to, columns, types, ask)
         staged = target.staged(ask.run.run_id)
         expected = target.version(spark)
         with ask.deed("crosswalk", opened, target.key) as told:
             try:
-                work = _Mapping(leaves, desk.readers(), to)
-                pairs = map_batches(readable_frame(dataset.frame), work, _SCHEMA, "mapping tokens")
+                pairs = map_batches(readable_frame(values.frame), work, PAIRS, "mapping tokens")
                 staged.write(pairs.distinct(), (), dataset.reference.text)
                 rows = staged.read(spark).count()
+                if isinstance(work, FromValues):
+                    require_theirs(staged.read(spark), dataset, work)
+                    require_unchanged(values)
                 publication = _publication(desk, dataset, target, opened, rows)
-                ask.run.inputs = [records.source_of(dataset)]
+                ask.run.inputs = [
+                    records.source_of(each)
+                    for each in {dataset.reference.key: dataset, values.reference.key: values}.values()
+                ]
                 version = publish_as(spark, staged, publication, desk, ask.run, expected, told)
             finally:
                 staged.remove(spark)
         ask.run.facts = {"rows": rows, "to_domain": to.domain, "to_key": to.key.kid, "grant": ask.grant}
         return _told(dataset, target, version, publication, ask)
+
+
+def _from_tokens(
+    dataset: Dataset, desk: Desk, to: Tokens, columns: Collection[str], types: Collection[str], ask: Asking
+) -> tuple[_Mapping, dict[str, dict[str, int]]]:
+    # Without its record a column encrypted in its format is no token, and is not mapped.
+    leaves = leaves_to_open(dataset, desk, SignedRecord(), columns, types)
+    counts = counted(dataset, leaves, desk.readers())
+    require_openable(counts)
+    opened = foreseen(counts, (OPEN,))
+    leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
+    ask.allow({path: frozenset(kinds) for path, kinds in opened.items()}, counts["", SHOWN, ""], opened)
+    return _Mapping(leaves, desk.readers(), to), opened
 
 
 def _told(dataset: Dataset, target: Target, version: str, made: Publication, ask: Asking) -> Crosswalk:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from clearance.errors import ClearanceError
 from clearance.governance.audit import Audit
 from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
@@ -43,6 +44,38 @@ def datasets_of(registry: Registry, kid: str) -> list[dict[str, Any]]:
             lost = {c["path"] for c in row["columns"] or () if (c.get("method") or {}).get("name") in _IRREVERSIBLE}
             found.append({"dataset": dataset, "irreversible": sorted(lost)})
     return found
+
+
+def subject_keys_of(registry: Registry, kid: str) -> list[dict[str, Any]]:
+    """The tables of persons' keys on record, and how many keys in each a key of the ring wraps.
+
+    Without it those persons' tokens open for nobody, in the datasets that were protected with the table, whichever key
+    wrote the tokens. ``keys`` is None for a table that can't be read from here.
+    """
+    tables: dict[str, set[str]] = {}
+    for entry in Audit(registry).entries():
+        if entry["kind"] == "intent" and entry["action"] == "subject-keys":
+            tables.setdefault(str(entry["facts"]["keys"]), set()).add(str(entry.get("dataset") or ""))
+    sources: dict[str, set[str]] = {}
+    for row in registry.rows("protections"):
+        if (row.get("statement") or {}).get("subject"):
+            sources.setdefault(row["source"], set()).add(row["dataset"])
+    found = []
+    for path, datasets in sorted(tables.items()):
+        keys = _wrapped_by(path, kid)
+        if keys != 0:
+            protected = sorted({copy for source in datasets for copy in sources.get(source, ())})
+            found.append({"table": path, "keys": keys, "datasets": protected})
+    return found
+
+
+def _wrapped_by(path: str, kid: str) -> int | None:
+    from clearance.jobs.subject_keys import SubjectKeys
+
+    try:
+        return SubjectKeys(path).count(kid)
+    except ClearanceError:
+        return None
 
 
 def key_ids(row: Mapping[str, Any]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clearance.classifiers.chat import Speaker, speakers
 from clearance.classifiers.findings import ColumnReport
@@ -24,11 +25,14 @@ from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame, surround
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.workers import Batches, in_even_batches, map_batches, worker_engine
 from clearance.paths import Step
+from clearance.tokenization.token_format import PREFIX
+from clearance.values import texts_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from clearance.governance.observation import Observation
+    from clearance.tokenization.tokens import Tokenizer
 
 _SILENT = Speaker("")  # what a leaf holds that nobody says
 _UNSEEN = "a {} can't be looked at"
@@ -105,11 +109,22 @@ class _Profiler:
                         tokenizer.verified_spans if tokenizer is not None else None,
                         role,
                     )
+                    if tokenizer is not None and tokenizer.has_resting:
+                        _count_resting(profiles[path], values, tokenizer)
         if rows:
             digest = self.detection.engine().digest.encode()
             yield _batch(
                 [(_ROWS, rows, digest)] + [(path, 0, profile.to_bytes()) for path, profile in profiles.items()]
             )
+
+
+def _count_resting(profile: LeafProfile, values: pa.Array, tokenizer: "Tokenizer") -> None:
+    """Tells a profile of tokens whose key is disabled: what holds one must not pass for a value that says nothing."""
+    likely = pc.fill_null(pc.match_substring(values, PREFIX, ignore_case=True), False)
+    counted = pc.value_counts(values.filter(likely))
+    for text, rows in zip(texts_of(counted.field("values")), counted.field("counts").to_pylist(), strict=True):
+        for entity_type, whole in tokenizer.resting_types(text or "").items():
+            profile.add_unverified(entity_type, rows, whole=whole)
 
 
 def _batch(entries: Sequence[tuple[str, int, bytes]]) -> pa.RecordBatch:

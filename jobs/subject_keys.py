@@ -124,9 +124,10 @@ class SubjectKeys:
         found = _index(self.path, int(self._table().version()))
         return {subject: found[subject] for subject in subjects if subject in found}
 
-    def count(self) -> int:
-        """How many subjects have a key."""
-        return int(self._rows(self._table()).num_rows)
+    def count(self, kid: str | None = None) -> int:
+        """How many subjects have a key; with ``kid`` one that this key of the ring wraps."""
+        rows = self._rows(self._table())
+        return int(rows.num_rows if kid is None else pc.sum(pc.equal(rows.column("kid"), kid)).as_py() or 0)
 
     def having(self, subjects: Iterable[str]) -> list[str]:
         """Those of these subjects that have a key."""

@@ -203,6 +203,21 @@ class Tokenizer:
                 types.append(found.keys.entity_type)
         return spread(pa.array(types, pa.string()).take(pa.array(which, mask=which < 0)), places)
 
+    @property
+    def has_resting(self) -> bool:
+        """Whether there are disabled keys, whose tokens can't be checked."""
+        return bool(self._keyring.resting)
+
+    def resting_types(self, text: str) -> dict[str, bool]:
+        """Entity types of what looks like tokens of disabled keys in a text; true where it is the whole of it."""
+        found: dict[str, bool] = {}
+        for match in CANDIDATE.finditer(text) if PREFIX in text.lower() else ():
+            entity_type = type_of(match["type"].lower())
+            if entity_type is not None and match["kid"].lower() in self._keyring.resting:
+                whole = match[0] == text.strip()
+                found[entity_type] = found.get(entity_type, False) or whole
+        return found
+
     def verified_spans(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, entity type) of this domain's tokens in a text, in order, offsets in code points.
 

@@ -175,16 +175,18 @@ def destroy(
 ) -> int:
     """Destroy the key KID: the first call disables it and sets a date, a second one after it removes it for good.
 
-    Tells which datasets on record it wrote, and which of their columns nobody can reverse without it.
+    Tells which datasets on record it wrote, which of their columns nobody can reverse without it, and which tables of
+    persons' keys it wraps.
     """
     from datetime import UTC, datetime
 
     from clearance.governance.registry import Registry
-    from clearance.jobs.keyring import datasets_of
+    from clearance.jobs.keyring import datasets_of, subject_keys_of
     from clearance.tokenization import lifecycle
 
     delay = _delay(after)
-    affected = datasets_of(Registry(home), kid)
+    registry = Registry(home)
+    affected, persons = datasets_of(registry, kid), subject_keys_of(registry, kid)
     return _change(
         "destroy",
         _provider(key_file, keys),
@@ -192,9 +194,10 @@ def destroy(
         output,
         reason,
         lambda k, _: lifecycle.destroy(k, kid, now=datetime.now(UTC), after=delay),
-        more={"datasets": affected},
+        more={"datasets": affected, "subject_keys": persons},
         kid=kid,
         datasets=len(affected),
+        subject_keys=len(persons),
     )
 
 
@@ -303,6 +306,10 @@ def _print(told: Any) -> None:
         lost = ", ".join(entry["irreversible"])
         means = f"never reversible again: {lost}" if lost else "tokens can't be recomputed or joined by new data"
         click.echo(f"  {entry['dataset']}  {means}")
+    for entry in told.get("subject_keys", ()):
+        count = "keys, nobody here can count them," if entry["keys"] is None else f"{entry['keys']} persons' keys"
+        copies = f", so never again their tokens in {', '.join(entry['datasets'])}" if entry["datasets"] else ""
+        click.echo(f"  {entry['table']}  {count} can't be unwrapped without it{copies}")
 
 
 def _delay(text: str) -> "timedelta":

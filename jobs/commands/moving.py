@@ -32,6 +32,11 @@ shared = options.stacked(
 @where
 @click.option("--columns", metavar="PATHS", default="", help="Columns to map, comma-separated. [default: all]")
 @click.option("--types", metavar="TYPES", default="", help="Map tokens of these entity types alone, comma-separated.")
+@click.option(
+    "--source",
+    metavar="SOURCE",
+    help="What DATASET was protected from, for one-way tokens. Reading options are this one's then.",
+)
 @click.option("--purpose", required=True, help="What it is for, as a grant of the policy names it.")
 @click.option("--reason", required=True, help="Why now: a case or ticket, no personal data. It goes into the audit.")
 @shared
@@ -42,26 +47,33 @@ def crosswalk(
     to_key: str | None,
     columns: str,
     types: str,
+    source: str | None,
     purpose: str,
     reason: str,
     output: str,
     log_format: str,
     **given: Any,
 ) -> int:
-    """Write a table that maps the reversible tokens of DATASET to those of another domain or key.
+    """Write a table that maps the tokens of DATASET to those of another domain or key.
 
     It links what was unlinkable: only for whom a grant allows the operation `crosswalk`, on record, and labelled with
-    the highest level. One-way tokens can't be mapped: only the source's values give both.
+    the highest level. Reversible tokens are opened and made again. One-way tokens can't be opened: --source names the
+    data, unchanged since, whose values give both.
     """
     from clearance.jobs.crosswalk_task import crosswalk as work
     from clearance.jobs.crosswalk_task import written_with
+    from clearance.jobs.datasets import Reference
     from clearance.jobs.session import get_session
     from clearance.jobs.staging import Target
 
-    desk, target, reference = options.desk(given), Target(to), options.reference(dataset, given)
+    desk, target = options.desk(given), Target(to)
+    reference = Reference(dataset) if source else options.reference(dataset, given)
+    values = options.reference(source, given) if source else None
     target.check_writable()
     written_with(desk, to_domain, to_key)
-    reference.check()
+    for each in (reference, values):
+        if each is not None:
+            each.check()
     progress = Progress(log_format)
     progress.say("starting Spark")
     spark = get_session()
@@ -77,6 +89,7 @@ def crosswalk(
         to_key=to_key,
         columns=options.names(columns),
         types=options.names(types),
+        source=values,
     )
     progress.say("published", dataset=to, version=done.version)
     emit(done.to_dict(), output, lambda told: click.echo(f"{told['dataset']}  {told['rows']:,} tokens mapped"))

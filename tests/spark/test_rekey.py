@@ -6,7 +6,8 @@ import pytest
 
 from clearance.errors import ProofError, ProtectionError, RefusedError
 from clearance.governance.actors import current_actor
-from clearance.jobs import rekey_task
+from clearance.jobs import crosswalk_source, rekey_task
+from clearance.jobs.crosswalk_task import crosswalk
 from clearance.jobs.datasets import Reference, open_dataset
 from clearance.jobs.desk import open_desk
 from clearance.jobs.detokenize_task import detokenize
@@ -39,7 +40,7 @@ reversal:
     entity_types: [EMAIL_ADDRESS, US_SSN]
     max_rows: 12
     valid_until: 2099-01-01
-    operations: [rekey, detokenize]
+    operations: [rekey, detokenize, crosswalk]
 """
 
 
@@ -129,6 +130,28 @@ def test_a_dataset_moves_to_the_key_that_writes_and_what_can_not_is_named(spark,
     assert moved == cells(spark, tmp_path / "b")
 
     # One-way tokens move where the source is there, and as it was.
+    # One-way tokens of both keys, from the values; another source gives none.
+    way = {"source": Reference(plain), "to_key": new_kid, "columns": ["email"], **WHY}
+    with pytest.raises(ProtectionError, match="not made from"):
+        crosswalk(spark, Reference(h.text), Target(str(tmp_path / "map")), desk, **{**way, "source": Reference(source)})
+    mapped = crosswalk(spark, Reference(h.text), Target(str(tmp_path / "map")), desk, **way)
+    pairs = {tuple(row) for row in spark.read.format("delta").load(str(tmp_path / "map")).collect()}
+    new = desk.tokens().open()
+    assert pairs == {
+        ("EMAIL_ADDRESS", old[key]["email"], new.token(row["email"], "EMAIL_ADDRESS")) for key, row in rows.items()
+    }
+    assert mapped.rows == 12 and mapped.label["level"] == "restricted"
+    with pytest.raises(ProofError, match="does not give the tokens"):
+        crosswalk_source.require_theirs(
+            spark.createDataFrame([("EMAIL_ADDRESS", "tk1h_x", "y")], crosswalk_source.PAIRS),
+            open_dataset(spark, Reference(h.text)),
+            crosswalk_source.FromValues(
+                crosswalk_source.token_leaves(
+                    signed_record(desk, open_dataset(spark, Reference(h.text))), desk, (), ()
+                ),
+                desk.tokens(),
+            ),
+        )
     with pytest.raises(ProtectionError, match="was not made from"):
         rekey(spark, Reference(h.text), desk, source=Reference(source), **WHY)
     with pytest.raises(ProtectionError, match=r"would not give what is on record: email"):

@@ -10,6 +10,7 @@ from clearance.governance.audit import Audit
 from clearance.governance.registry import Registry
 from clearance.jobs.cli import run
 from clearance.jobs.keyring import datasets_of
+from clearance.jobs.subject_keys import SubjectKeys
 from clearance.tokenization.keys import open_keys
 
 RUN = "0190aaaa-0000-7000-8000-000000000000"
@@ -158,3 +159,31 @@ def test_a_plan_names_its_keys_from_its_own_folder(tmp_path: Path) -> None:
     plan.write_text(f"{rest}keys: k.json\nkey_file: k.json\n")
     with pytest.raises(PolicyError, match="not by both"):
         load_plan(plan)
+
+
+def test_destruction_names_the_persons_whose_keys_it_wraps(
+    keys: Any, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (first,) = keys("create", "--format", "json")["keys"]
+    old, table = first["kid"], SubjectKeys.at(str(tmp_path / "secrets" / "persons"))
+    table.create()
+    table.ensure(open_keys(str(tmp_path / "keys.json")).load(), "default", ["tk1h_a", "tk1h_b"])
+    keys("rotate", "--reason", "x", "--format", "json")
+    new = open_keys(str(tmp_path / "keys.json")).load()
+    table.ensure(new, "default", ["tk1h_c"])
+    registry = Registry(str(home))
+    for path in (table.path, str(tmp_path / "gone")):
+        facts = {"keys": path, "subjects": 2, "domain": "default"}
+        Audit(registry).outcome(
+            Audit(registry).intent("subject-keys", run_id=RUN, dataset="file:///s", facts=facts), "done"
+        )
+    bound = {**protection("file:///a", new.primary, email="reversible"), "statement": {"subject": {"column": "id"}}}
+    registry.append("protections", [bound], run_id=RUN)
+    told = keys("destroy", old, "--reason", "over", "--format", "json")
+    assert told["datasets"] == []
+    assert told["subject_keys"] == [
+        {"table": str(tmp_path / "gone"), "keys": None, "datasets": ["file:///a"]},
+        {"table": table.path, "keys": 2, "datasets": ["file:///a"]},
+    ]
+    assert run(["keys", "enable", old, "--reason", "no"]) == run(["keys", "destroy", old, "--reason", "yes"]) == 0
+    assert f"{table.path}  2 persons' keys can't be unwrapped without it" in capsys.readouterr().out
