@@ -26,6 +26,7 @@ from clearance.jobs.signed_record import signed_record
 from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.tokenization.canonical import texts_of
+from clearance.tokenization.subjects import AnyPerson
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -139,17 +140,30 @@ def open_values(
     reason: str,
     types: Collection[str] = (),
     column: tuple[Dataset, str] | None = None,
+    subject_keys: SubjectKeys | None = None,
 ) -> list[str]:
     """The values inside tokens, one each; with ``column`` (dataset and path) they are cells of that column.
 
+    ``subject_keys``: opens tokens that are bound to persons, by trying everyone's key in the table.
     Raises like ``detokenize``: one that can't be opened, or may not be, and none is.
     """
-    return _opened(list(values), desk, purpose, reason, types, column, whole=True)
+    return _opened(list(values), desk, purpose, reason, types, column, subject_keys, whole=True)
 
 
-def open_text(text: str, desk: Desk, *, purpose: str, reason: str, types: Collection[str] = ()) -> str:
-    """A text with values in the places of its reversible tokens; each counts as a row. Raises like ``detokenize``."""
-    return _opened([text], desk, purpose, reason, types, None, whole=False)[0]
+def open_text(
+    text: str,
+    desk: Desk,
+    *,
+    purpose: str,
+    reason: str,
+    types: Collection[str] = (),
+    subject_keys: SubjectKeys | None = None,
+) -> str:
+    """A text with values in the places of its reversible tokens; each counts as a row. Raises like ``detokenize``.
+
+    ``subject_keys``: as in ``open_values``; tokens of erased persons stay.
+    """
+    return _opened([text], desk, purpose, reason, types, None, subject_keys, whole=False)[0]
 
 
 def _opened(
@@ -159,6 +173,7 @@ def _opened(
     reason: str,
     types: Collection[str],
     column: tuple[Dataset, str] | None,
+    subject_keys: SubjectKeys | None,
     *,
     whole: bool,
 ) -> list[str]:
@@ -168,7 +183,12 @@ def _opened(
         leaf = OpenLeaf(path, (), frozenset(types) or None)
         if column:
             leaf = leaves_to_open(column[0], desk, signed_record(desk, column[0]), [path], types)[0]
-        opener, counts = Opener([tokens.open() for tokens in desk.readers()]), Counter[tuple[str, str, str]]()
+        anyone = None
+        if subject_keys is not None:
+            domains = [tokens.domain for tokens in desk.readers()]
+            anyone = AnyPerson(desk.tokens().key.open(), subject_keys.everyone(), domains)
+        opener = Opener([tokens.open() for tokens in desk.readers()], anyone=anyone)
+        counts = Counter[tuple[str, str, str]]()
         cells = pa.array([text.encode("utf-8", "surrogateescape") for text in texts], pa.binary()).view(pa.string())
         shown = opener.count(leaf, cells, counts)
         require_openable(counts, what="this")

@@ -28,6 +28,7 @@ from clearance.tokenization.token_format import ONE_WAY, PREFIX, REVERSIBLE
 from clearance.values import is_readable, to_text
 
 if TYPE_CHECKING:
+    from clearance.tokenization.subjects import AnyPerson
     from clearance.tokenization.tokens import Tokenizer
 
 COUNTS = "path string, fact string, entity_type string, n bigint"
@@ -129,7 +130,8 @@ class Opening:
 class Opener:
     """Counts and opens with the tokenizers of one process; ``to`` makes the tokens that replace the old ones.
 
-    ``again``: each reader does, with the key that it writes with now. ``binding`` opens what is bound to persons.
+    ``again``: each reader does, with the key that it writes with now. ``binding`` opens what is bound to persons,
+    ``anyone`` what is bound to one that no row names.
     """
 
     def __init__(
@@ -139,8 +141,10 @@ class Opener:
         *,
         again: bool = False,
         binding: Binding | None = None,
+        anyone: "AnyPerson | None" = None,
     ) -> None:
         self._readers = readers
+        self._anyone = anyone
         self._binding = binding
         self._writers = readers if again else None if to is None else [to] * len(readers)
 
@@ -158,7 +162,9 @@ class Opener:
                 own = pc.fill_null(pc.equal(kinds, kind), False)
                 found = pc.sum(pc.and_(own, opened.is_valid())).as_py() or 0
                 counts[leaf.path, OPEN, kind] += found
-                counts[leaf.path, BOUND if owners is None else ERASED, kind] += pc.sum(own).as_py() - found
+                counts[leaf.path, BOUND if owners is None and self._anyone is None else ERASED, kind] += (
+                    pc.sum(own).as_py() - found
+                )
             rest = pc.if_else(kinds.is_valid(), pa.scalar(None, values.type), values)
             shows: npt.NDArray[np.bool_] = self._count(leaf, rest, counts) | np.asarray(opened.is_valid())
             return shows
@@ -190,7 +196,7 @@ class Opener:
                 if leaf.wants(token.entity_type):
                     fact = STRANGE if token.reader is None else OPEN if token.kind == REVERSIBLE else FINAL
                     if fact == OPEN and self._opened(text[token.start : token.end], token.reader or 0) is None:
-                        fact = BOUND
+                        fact = BOUND if self._anyone is None else ERASED
                     counts[leaf.path, fact, token.entity_type] += int(weights[number])
                     shows[number] |= fact == OPEN
         found: npt.NDArray[np.bool_] = shows[places]
@@ -210,7 +216,9 @@ class Opener:
 
         Raises ``ProtectionError`` for what counting did not show.
         """
-        if owners is not None and (seals := self._sealed(leaf, values, owners)) is not None:
+        if (owners is not None or self._anyone is not None) and (
+            seals := self._sealed(leaf, values, owners)
+        ) is not None:
             opened, kinds = seals
             rest = self._changed(leaf, pc.if_else(kinds.is_valid(), pa.scalar(None, values.type), values))
             return pc.if_else(kinds.is_valid(), pc.coalesce(opened, values.cast(pa.string())), rest)
@@ -272,12 +280,18 @@ class Opener:
             if leaf.types is not None:
                 sealed = pc.and_(sealed, pc.is_in(types, pa.array(sorted(leaf.types), pa.string())))
             kinds = pc.if_else(sealed, types, kinds)
-            if self._binding is not None and owners is not None:
+            if self._anyone is not None:
+                opened = pc.if_else(sealed, self._anyone.reverse(values, reader), opened)
+            elif self._binding is not None and owners is not None:
                 opened = pc.if_else(sealed, self._binding.reverse(values, owners, reader.domain), opened)
         return (opened, kinds) if kinds.null_count < len(kinds) else None
 
     def _opened(self, written: str, reader: int) -> str | None:
-        return texts_of(self._readers[reader].reverse(pa.array([written], pa.string())))[0]
+        token = pa.array([written], pa.string())
+        opened = self._readers[reader].reverse(token)
+        if self._anyone is not None and opened.null_count:
+            opened = self._anyone.reverse(token, self._readers[reader])
+        return texts_of(opened)[0]
 
     def _value(self, written: str, reader: int) -> str:
         value = self._opened(written, reader)
@@ -291,6 +305,8 @@ class Opener:
                 return None
             if self._writers is not None:
                 return self._again(token.entity_type, written, token.reader)
+            if self._anyone is not None:
+                return self._opened(written, token.reader)
             return self._value(written, token.reader)
 
         return changed_tokens(text, self._readers, change, spelled=self._writers is None)

@@ -124,6 +124,10 @@ class SubjectKeys:
         found = _index(self.path, int(self._table().version()))
         return {subject: found[subject] for subject in subjects if subject in found}
 
+    def everyone(self) -> Mapping[str, Wrapped]:
+        """The wrapped keys of all subjects, as the table is now."""
+        return _index(self.path, int(self._table().version()))
+
     def count(self, kid: str | None = None) -> int:
         """How many subjects have a key; with ``kid`` one that this key of the ring wraps."""
         rows = self._rows(self._table())

@@ -10,6 +10,7 @@ Misuse to avoid: a one-way token of the same value can still be guessed by whoev
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NoReturn
 
 import pyarrow as pa
@@ -79,6 +80,58 @@ class SubjectKey:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a SubjectKey can't be pickled or copied")
+
+
+class AnyPerson:
+    """Opens bound tokens of which nobody says whose they are: by trying the key of every person there is.
+
+    SIV tells a wrong key from the right one. What it costs grows with persons times tokens: for a few tokens at a time.
+    ``domains``: those that the subject columns may be of. Holds keys: can't be pickled.
+    """
+
+    def __init__(self, ring: KeyRing, people: Mapping[str, Wrapped], domains: Iterable[str]) -> None:
+        self._ring = ring
+        self._people = people
+        self._domains = tuple(domains)
+        self._found: dict[tuple[str, str, bytes], bytes | None] = {}
+
+    def reverse(self, tokens: pa.Array, tokenizer: Tokenizer) -> pa.Array:
+        """The values inside bound tokens of a tokenizer's domain; null for all else, and where no key opens one."""
+        sealed = tokenizer.reverse_sealed(tokens, SUBJECT_RULE).to_pylist()
+        types = tokenizer.verified_types(tokens).to_pylist()
+        asked = [
+            None if seal is None else (tokenizer.domain, kind, seal) for seal, kind in zip(sealed, types, strict=True)
+        ]
+        self._look({each for each in asked if each is not None} - self._found.keys())
+        return pa.array([None if each is None else self._found[each] for each in asked], pa.binary()).view(pa.string())
+
+    def _look(self, wanted: set[tuple[str, str, bytes]]) -> None:
+        left = set(wanted)
+        wrappers = {
+            (domain, kid): _wrapper(self._ring, domain, kid)
+            for kid in {kid for kid, _ in self._people.values()} & self._ring.kids
+            for domain in self._domains
+        }
+        for subject, (kid, octets) in self._people.items() if left else ():
+            key = None
+            for domain in self._domains:
+                if key is None and (domain, kid) in wrappers:
+                    with suppress(KeyUnavailableError):
+                        key = _unwrapped(wrappers[domain, kid], subject, octets)
+            for each in list(left) if key is not None else ():
+                opened = key.open(each[2], each[0], each[1]) if key is not None else None
+                if opened is not None:
+                    self._found[each] = opened
+                    left.discard(each)
+            if not left:
+                break
+        self._found.update(dict.fromkeys(left))
+
+    def __repr__(self) -> str:
+        return "<AnyPerson>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("an AnyPerson can't be pickled or copied")
 
 
 #: Gives the wrapped keys of those of these subjects that have one.

@@ -61,23 +61,24 @@ def command(
     chosen, wanted = options.names(columns), options.names(types)
     asked: dict[str, Any] = {"purpose": purpose, "reason": reason, "types": wanted}
     desk.tokens()
+    named, keys = subject_keys or os.environ.get("CLEARANCE_SUBJECT_KEYS"), None
+    if named:
+        from clearance.jobs.subject_keys import named_table
+
+        keys = named_table(named, home=desk.registry.home)
     if text is not None:
         from clearance.jobs.detokenize_task import open_text
 
-        click.echo(open_text(_read(), desk, **asked), nl=False)
+        click.echo(open_text(_read(), desk, subject_keys=keys, **asked), nl=False)
         return 0
     if value is not None and dataset is None:
         from clearance.jobs.detokenize_task import open_values
 
-        _show(open_values(_read().splitlines(), desk, **asked), output)
+        _show(open_values(_read().splitlines(), desk, subject_keys=keys, **asked), output)
         return 0
-    from clearance.jobs.subject_keys import named_table
-
     progress = Progress(log_format)
     reference = options.reference(dataset or "", given)
     reference.check()
-    named = subject_keys or os.environ.get("CLEARANCE_SUBJECT_KEYS")
-    keys = named_table(named, home=desk.registry.home) if named else None
     progress.say("starting Spark")
     from clearance.jobs.datasets import open_dataset
     from clearance.jobs.detokenize_task import detokenize, open_values
@@ -93,7 +94,7 @@ def command(
         opened = open_dataset(spark, reference)
         if len(chosen) != 1:
             raise UsageError("values of a dataset are cells of one column", hint="name it with --columns")
-        _show(open_values(values, desk, column=(opened, chosen[0]), **asked), output)
+        _show(open_values(values, desk, column=(opened, chosen[0]), subject_keys=keys, **asked), output)
         return 0
     progress.say("opening", dataset=dataset)
     done = detokenize(spark, reference, target, desk, columns=chosen, subject_keys=keys, **asked)

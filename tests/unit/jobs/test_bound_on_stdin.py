@@ -1,0 +1,88 @@
+"""Tokens bound to persons, from values and inside texts that are of no row: everyone's key is tried, by grant."""
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from clearance.errors import ProtectionError, RefusedError
+from clearance.governance.actors import current_actor
+from clearance.jobs.desk import Desk, open_desk
+from clearance.jobs.detokenize_task import open_text, open_values
+from clearance.jobs.erase import erase
+from clearance.jobs.settings import Detection
+from clearance.jobs.subject_keys import SubjectKeys
+from clearance.tokenization.keys import FileKeyProvider
+from clearance.tokenization.subjects import AnyPerson, SubjectTokenizer
+
+GRANT = """version: 1
+name: t
+extends: default
+domains:
+  people: {{entity_types: [CUSTOMER_ID]}}
+reversal:
+  desk:
+    who: [{who}]
+    purposes: [service]
+    datasets: [stdin]
+    entity_types: [PHONE_NUMBER, EMAIL_ADDRESS]
+    max_rows: 3
+    valid_until: 2099-01-01
+"""
+WHY: dict[str, Any] = {"purpose": "service", "reason": "case 77"}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> tuple[Desk, SubjectKeys, list[str]]:
+    FileKeyProvider(tmp_path / "keys.json").create()
+    (tmp_path / "p.yaml").write_text(GRANT.format(who=current_actor().name))
+    desk = open_desk(
+        home=tmp_path / "home",
+        policy=tmp_path / "p.yaml",
+        detection=Detection(ner=None),
+        key_file=tmp_path / "keys.json",
+    )
+    tokens, ring = desk.tokens(), desk.tokens().key.open()
+    # The subject column has a domain of its own, as a policy may say.
+    people = tokens.within("people").open().tokenize(pa.array(["C-1", "C-2"]), "CUSTOMER_ID")
+    keys = SubjectKeys.at(str(tmp_path / "secrets" / "keys"))
+    keys.create()
+    keys.ensure(ring, "people", people.to_pylist())
+    bound = SubjectTokenizer(ring, tokens.within("default").open(), keys.wrapped, keys_domain="people")
+    made = bound.encrypt(pa.array(["+1 212 555 0100", 'say "0101"']), people, "PHONE_NUMBER").to_pylist()
+    return desk, keys, made
+
+
+def test_bound_tokens_open_from_values_and_in_text_with_the_table_alone(
+    world: tuple[Desk, SubjectKeys, list[str]],
+) -> None:
+    desk, keys, (ann, bob) = world
+    free = desk.readers()[0].open().reversible_token("a@b.org", "EMAIL_ADDRESS")
+    assert open_values([ann, bob.upper(), free], desk, subject_keys=keys, **WHY) == [
+        "+1 212 555 0100", 'say "0101"', "a@b.org"]  # fmt: skip
+    text = f'\N{GRINNING FACE} {{"tel": "{bob}"}}'
+    assert open_text(f"call {ann}, or {free}.", desk, subject_keys=keys, **WHY) == "call +1 212 555 0100, or a@b.org."
+    assert open_text(text[2:], desk, subject_keys=keys, **WHY) == '{"tel": "say \\"0101\\""}'
+    for ask in (lambda: open_values([ann], desk, **WHY), lambda: open_text(f"x {ann}", desk, **WHY)):
+        with pytest.raises(ProtectionError, match="bound to persons"):
+            ask()
+    with pytest.raises(RefusedError):
+        open_values([ann, bob, ann, bob], desk, subject_keys=keys, **WHY)
+
+
+def test_the_tokens_of_an_erased_person_stay(world: tuple[Desk, SubjectKeys, list[str]]) -> None:
+    desk, keys, (ann, bob) = world
+    (token,) = desk.tokens().within("people").open().tokenize(pa.array(["C-1"]), "CUSTOMER_ID").to_pylist()
+    erase(keys, [token], "CUSTOMER_ID", replace(desk, domain="people"), reason="request 4711")
+    assert open_text(f"{ann} and {bob}", desk, subject_keys=keys, **WHY) == f'{ann} and say "0101"'
+    with pytest.raises(ProtectionError, match="not in the table"):
+        open_values([ann], desk, subject_keys=keys, **WHY)
+    with pytest.raises(ProtectionError, match="1 of 2 values"):
+        open_values([ann, bob], desk, subject_keys=keys, **WHY)
+    anyone = AnyPerson(desk.tokens().key.open(), keys.everyone(), ["people"])
+    assert repr(anyone) == "<AnyPerson>"
+    with pytest.raises(TypeError):
+        pickle.dumps(anyone)
