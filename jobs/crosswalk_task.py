@@ -118,6 +118,7 @@ def crosswalk(
     target.require_ours(spark)
     where, named = dataset.reference.key, sorted(columns)
     with asking(desk, "crosswalk", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
+        work: _Mapping | FromValues
         if source is None:
             work, opened = _from_tokens(dataset, desk, to, columns, types, ask)
             values = dataset
