@@ -169,18 +169,26 @@ class Engine:
         for row, spans in self._recognition.spans(texts, worth.recognized).items():
             found[row] += spans
         for index, rows in worth.declared.items():
-            detector = self._own[index]
+            find = self._own[index].spans
             for row in rows:
-                found[row] += detector.spans(texts[row])
+                spans = find(texts[row])
+                if spans:
+                    found[row] += spans
         return found
 
     def _counting(self, hits: list[Span]) -> list[Span]:
         """Distinct hits above the threshold, in the order that all callers see."""
         if len(hits) == 1:
             return hits if hits[0].score >= self.threshold else []
-        kept = sorted([span for span in hits if span.score >= self.threshold])
-        # Equal ones are neighbours now; hashing them all takes twice as long.
-        return [span for place, span in enumerate(kept) if not place or span != kept[place - 1]]
+        threshold = self.threshold
+        kept: list[Span] = []
+        last: Span | None = None
+        # Equal ones are neighbours; hashing them all takes twice as long.
+        for span in sorted(hits):
+            if span.score >= threshold and span != last:
+                kept.append(span)
+                last = span
+        return kept
 
 
 def _version(package: str) -> str | None:

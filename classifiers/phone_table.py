@@ -46,13 +46,19 @@ class PrefixTable:
         self.folded_lengths = _with_any_for_zero(self.lengths)
         self._any: list[int] = self.lengths.tolist()
         self._by_region = [(region, lengths.tolist()) for region, lengths in zip(regions, by_region, strict=True)]
+        self._known: dict[tuple[int, int], list[Region]] = {}
 
-    def regions(self, digits: str) -> list[Region]:
+    def regions(self, digits: str) -> Sequence[Region]:
         """The regions that may accept ``digits`` (ASCII; at least ``PREFIX_DIGITS``, at most ``LONGEST``)."""
         length, prefix = len(digits), int(digits[:PREFIX_DIGITS])
         if not self._any[prefix] >> length & 1:
-            return []
-        return [region for region, lengths in self._by_region if lengths[prefix] >> length & 1]
+            return ()
+        # Few of all prefixes begin a number; those that do come again and again.
+        found = self._known.get((prefix, length))
+        if found is None:
+            found = [region for region, lengths in self._by_region if lengths[prefix] >> length & 1]
+            self._known[prefix, length] = found
+        return found
 
 
 class _Walk:

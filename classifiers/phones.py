@@ -138,9 +138,9 @@ class PhoneFinder:
         """Whether some region takes the whole of a plain candidate: what others find is inside of it then."""
         return (
             LEAST_DIGITS <= len(digits) <= _UNCUT_DIGITS
-            and not _is_date(text, candidate, start)
-            and next(self._accepting(digits, plus="+" in candidate), None) is not None
             and _stands_alone(text, candidate, start)
+            and not _is_date(text, candidate, start)
+            and self._is_accepted(digits, plus="+" in candidate)
         )
 
     def _regions_to_ask(self, text: str, candidate: str, digits: str, start: int) -> Sequence[Region]:
@@ -157,6 +157,14 @@ class PhoneFinder:
                 for region in self._accepting(part.translate(_WITHOUT_PUNCTUATION), plus="+" in part)
             )
         )
+
+    def _is_accepted(self, digits: str, *, plus: bool) -> bool:
+        if self._table is None or plus or len(digits) > LONGEST:
+            return next(self._accepting(digits, plus=plus), None) is not None
+        for region in self._table.regions(digits):  # noqa: SIM110 - asked for every number
+            if region.accepts(digits):
+                return True
+        return False
 
     def _accepting(self, digits: str, *, plus: bool) -> Iterator[Region]:
         """The regions that accept the digits."""

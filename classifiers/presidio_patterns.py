@@ -43,6 +43,8 @@ class Pattern:
     score: float
 
 
+#: Row -> hits in its text.
+Hits = dict[int, list[Span]]
 #: Index of a pattern, and an expression over folded bytes that matches wherever the pattern does.
 Gates = list[tuple[int, str]]
 
@@ -72,24 +74,27 @@ class PatternRunner:
         """Whether a match of pattern ``index`` may have that score without a context word."""
         return self.patterns[index].score >= threshold or self._validate is not None
 
-    def hits(self, texts: Sequence[str], rows: Iterable[int], index: int) -> Iterable[tuple[int, Span]]:
-        """(row, span) of one pattern in the texts ``rows``, in their order; :func:`without_contained` is yet to come.
+    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+        """Adds the hits of one pattern in the texts ``rows``, by row; :func:`without_contained` is yet to come.
 
         Raises TimeoutError when the pattern runs out of time.
         """
         pattern = self.patterns[index]
         needed = _NEEDED.get(pattern.source)
+        find, least = pattern.compiled.finditer, pattern.score
+        entity_type, name = self.entity_type, self.name
         for row in rows:
             text = texts[row]
             if needed is not None and needed.search(text) is None:
                 continue
-            for start, end in self._places(text, pattern):
-                score = self._score(text[start:end], pattern.score)
+            for match in find(text) if len(text) <= _UNTIMED else find(text, timeout=TIMEOUT):
+                score = self._score(match.group(), least)
                 if score > 0:
-                    yield row, Span(start, end, self.entity_type, score, self.name)
-
-    def _places(self, text: str, pattern: Pattern) -> Iterable[tuple[int, int]]:
-        return [match.span() for match in _matches(text, pattern)]
+                    span = Span(*match.span(), entity_type, score, name)
+                    if row in found:
+                        found[row].append(span)
+                    else:
+                        found[row] = [span]
 
     def _score(self, match: str, score: float) -> float:
         if not match:
@@ -108,8 +113,15 @@ class EmailRunner(PatternRunner):
         """At sign, labels, a dot: less than the pattern asks, and one event for each address."""
         return [(0, r"@[0-9A-Za-z_\xff][0-9A-Za-z_\xff\x2d]*\x2e[0-9A-Za-z_\xff]")]
 
-    def _places(self, text: str, pattern: Pattern) -> Iterable[tuple[int, int]]:
-        return email_places(text)
+    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+        """Adds the hits of its only pattern."""
+        least = self.patterns[index].score
+        for row in rows:
+            text = texts[row]
+            for start, end in email_places(text):
+                score = self._score(text[start:end], least)
+                if score > 0:
+                    found.setdefault(row, []).append(Span(start, end, self.entity_type, score, self.name))
 
 
 class UrlRunner(PatternRunner):
@@ -119,27 +131,31 @@ class UrlRunner(PatternRunner):
         """What all patterns have in common: a listed domain behind a dot."""
         return [(0, rf"[0-9A-Za-z\x2e\x2d]\x2e(?:{'|'.join(LISTED_DOMAINS)})")]
 
-    def hits(self, texts: Sequence[str], rows: Iterable[int], index: int) -> Iterable[tuple[int, Span]]:
-        """Hits of all four patterns."""
-        scores = [(pattern.name, pattern.score) for pattern in self.patterns]
+    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+        """Adds the hits of all four patterns."""
+        scores = {pattern.name: (place, pattern.score) for place, pattern in enumerate(self.patterns)}
+        entity_type, name = self.entity_type, self.name
         for row in rows:
-            places = url_places(texts[row])
-            for name, score in scores:
-                for start, end in places.get(name, ()):
-                    yield row, Span(start, end, self.entity_type, score, self.name)
+            by_pattern = url_places(texts[row])
+            if not by_pattern:
+                continue
+            spans = found.setdefault(row, [])
+            for pattern in sorted(by_pattern, key=scores.__getitem__) if len(by_pattern) > 1 else by_pattern:
+                score = scores[pattern][1]
+                spans += [Span(start, end, entity_type, score, name) for start, end in by_pattern[pattern]]
 
 
 class IbanRunner(PatternRunner):
     """Presidio's IBAN recognizer: what follows the number may look like a part of it, so shorter forms are tried."""
 
-    def hits(self, texts: Sequence[str], rows: Iterable[int], index: int) -> Iterable[tuple[int, Span]]:
-        """The longest form of each match that passes the check."""
+    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+        """Adds the longest form of each match that passes the check."""
         pattern = self.patterns[index]
         for row in rows:
             for match in _matches(texts[row], pattern):
                 span = self._longest_valid(texts[row], match, pattern.score)
                 if span is not None:
-                    yield row, span
+                    found.setdefault(row, []).append(span)
 
     def _longest_valid(self, text: str, match: regex.Match[str], score: float) -> Span | None:
         if self._validate is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,11 +55,8 @@ def quiet_presidio() -> None:
         logger.addHandler(_watch)
 
 
-class _Found(NamedTuple):
-    """Hits of one recognizer in one text, and the words that lift their scores where they stand before them."""
-
-    context: tuple[str, ...]
-    spans: Sequence[Span]
+#: Hits of one recognizer in one text, and the words that lift their scores where they stand before them.
+_Found = tuple[tuple[str, ...], Sequence[Span]]
 
 
 class _Lowered(dict[int, str]):
@@ -84,13 +81,13 @@ class _Called:
         self.useful: tuple[int, ...] = (0,)
         self.context = tuple(word.lower() for word in recognizer.context or ())
 
-    def found(
-        self, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
-    ) -> Iterator[tuple[int, _Found]]:
-        """(row, hits); it has no patterns to choose from."""
+    def add_hits(
+        self, found: dict[int, list[_Found]], texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+    ) -> None:
+        """Adds to ``found``, by row; it has no patterns to choose from."""
         for row in rows[0]:
-            for found in self._in_text(texts[row]):
-                yield row, found
+            for some in self._in_text(texts[row]):
+                found.setdefault(row, []).append(some)
 
     def _in_text(self, text: str) -> Iterator[_Found]:
         timeouts = _watch.timeouts
@@ -101,7 +98,7 @@ class _Called:
         for result in results:
             done = (result.recognition_metadata or {}).get(enhanced)
             span = Span(result.start, result.end, result.entity_type, round(float(result.score), 4), self.name)
-            yield _Found(() if done else self.context, [span])
+            yield () if done else self.context, [span]
 
 
 class _Phones(_Called):
@@ -117,11 +114,17 @@ class _Phones(_Called):
         data = np.frombuffer(buffer.data, np.uint8)
         return self.finder.candidate_rows(data, buffer.ends, ascii_digits=buffer.is_ascii)
 
-    def _in_text(self, text: str) -> Iterator[_Found]:
+    def add_hits(
+        self, found: dict[int, list[_Found]], texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+    ) -> None:
+        """Adds to ``found``, by row."""
         entity_type = self.recognizer.supported_entities[0]
-        spans = [Span(start, end, entity_type, self._score, self.name) for start, end in self.finder.spans(text)]
-        if spans:
-            yield _Found(self.context, spans)
+        score, name = self._score, self.name
+        for row in rows[0]:
+            places = self.finder.spans(texts[row])
+            if places:
+                spans = [Span(start, end, entity_type, score, name) for start, end in places]
+                found.setdefault(row, []).append((self.context, spans))
 
 
 class _Patterns:
@@ -140,18 +143,18 @@ class _Patterns:
         """Whether a match of a pattern counts only in a text that has a letter."""
         return index not in self.strong and all(any(map(str.isalpha, word)) for word in self.context)
 
-    def found(
-        self, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
-    ) -> Iterator[tuple[int, _Found]]:
-        """(row, hits) of the patterns ``rows``, each in the texts given for it, that may count."""
-        found: dict[int, list[Span]] = {}
+    def add_hits(
+        self, found: dict[int, list[_Found]], texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+    ) -> None:
+        """Adds hits to ``found``, by row: of the patterns ``rows``, each in the texts given for it."""
+        hits: dict[int, list[Span]] = {}
         for index, some in rows.items():
             if index not in self.strong:
                 some = [row for row in some if _mentions(lower[row], self.context)]
-            for row, span in self.runner.hits(texts, some, index):
-                found.setdefault(row, []).append(span)
-        for row, spans in found.items():
-            yield row, _Found(self.context, without_contained(spans))
+            self.runner.add_hits(hits, texts, some, index)
+        context = self.context
+        for row, spans in hits.items():
+            found.setdefault(row, []).append((context, spans if len(spans) == 1 else without_contained(spans)))
 
 
 class Recognition:
@@ -217,8 +220,7 @@ class Recognition:
         found: dict[int, list[_Found]] = {}
         try:
             for number, by_pattern in asked.items():
-                for row, hits in self._sources[number].found(texts, by_pattern, lower):
-                    found.setdefault(row, []).append(hits)
+                self._sources[number].add_hits(found, texts, by_pattern, lower)
         except TimeoutError:
             raise DetectionError(
                 f"a pattern ran out of time on one of {len(texts)} texts",
@@ -229,16 +231,20 @@ class Recognition:
     def _finished(self, text: str, lower: _Lowered, row: int, found: Sequence[_Found]) -> Sequence[Span]:
         """Context words, threshold, and hits inside others of their type."""
         surroundings: Surroundings | None = None
+        threshold = self.threshold
         counting: dict[str, list[Span]] = {}
         for context, spans in found:
             if context and not _are_certain(spans) and _mentions(lower[row], context):
                 surroundings = surroundings or Surroundings(text, self._words)
                 spans = [_in_context(span, context, surroundings) for span in spans]
-            spans = [span for span in spans if span.score >= self.threshold]
+            spans = [span for span in spans if span.score >= threshold]
             if len(found) == 1:
                 return without_contained(spans)
-            if spans:
-                counting.setdefault(spans[0].entity_type, []).extend(spans)
+            for span in spans:
+                if span.entity_type in counting:
+                    counting[span.entity_type].append(span)
+                else:
+                    counting[span.entity_type] = [span]
         return [span for spans in counting.values() for span in without_contained(spans)]
 
 

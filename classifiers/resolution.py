@@ -66,11 +66,8 @@ class PairRules:
     merges: tuple[str, ...]
     #: The rules of nonsense that may hold for a hit that is all of its text: nothing stands before or behind it.
     nonsense_alone: tuple[NonsenseRule, ...]
-
-    @property
-    def plain(self) -> bool:
-        """Whether a hit above the threshold counts whatever it says and wherever it stands."""
-        return not (self.nonsense or self.hot or self.exclusion or self.allow)
+    #: Whether a hit above the threshold counts whatever it says and wherever it stands.
+    plain: bool
 
 
 class Resolution:
@@ -121,15 +118,19 @@ class Resolution:
         precedence = _first(rules.precedence, names)
         threshold = _first(rules.thresholds, names)
         nonsense = tuple(rule for of, rule in self._nonsense if meant(of))
+        hot = tuple(rule for of, rule in self._hot if meant(of))
+        exclusion = tuple(rule for of, rule in self._exclusion if meant(of))
+        allow = tuple(values for of, values in self._allow if meant(of))
         return PairRules(
             DEFAULT_PRECEDENCE if precedence is None else precedence,
             self.threshold if threshold is None else threshold,
             nonsense,
-            tuple(rule for of, rule in self._hot if meant(of)),
-            tuple(rule for of, rule in self._exclusion if meant(of)),
-            tuple(values for of, values in self._allow if meant(of)),
+            hot,
+            exclusion,
+            allow,
             tuple(name for name, merge in rules.merge.items() if merge and meant(merge.of)),
             tuple(rule for rule in nonsense if _may_stand_alone(rule)),
+            not (nonsense or hot or exclusion or allow),
         )
 
 

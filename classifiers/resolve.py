@@ -69,22 +69,29 @@ def _weighed(text: str, hits: Iterable[Span], rules: Resolution) -> list[Span]:
     kept: list[Span] = []
     #: By a list or a word: someone said that this is no finding.
     excluded: list[Span] = []
+    length = len(text)
     for hit in hits:
-        pair = rules.of(hit.entity_type, hit.detector)
-        span = hit if pair.plain else _scored(text, hit, pair)
-        if span.score <= 0:
-            excluded.append(hit)
+        start, end, entity_type, score, detector = span = hit
+        pair = rules.of(entity_type, detector)
+        if pair.plain:
+            if score >= pair.threshold:
+                kept.append(hit)
             continue
+        alone = not start and end == length
+        # No word is near a hit that is all of its text.
+        if not alone and (pair.hot or pair.exclusion):
+            span = _scored(text, hit, pair)
+            if span.score <= 0:
+                excluded.append(hit)
+                continue
         if span.score < pair.threshold:
             continue
-        if not pair.plain:
-            alone = not span.start and span.end == len(text)
-            nonsense = pair.nonsense_alone if alone else pair.nonsense
-            if nonsense and any(_is_nonsense(text, span, rule) for rule in nonsense):
-                continue
-            if pair.allow and any(values.holds(text[span.start : span.end]) for values in pair.allow):
-                excluded.append(span)
-                continue
+        nonsense = pair.nonsense_alone if alone else pair.nonsense
+        if nonsense and _is_any_nonsense(text, span, nonsense):
+            continue
+        if pair.allow and any(values.holds(text[start:end]) for values in pair.allow):
+            excluded.append(span)
+            continue
         kept.append(span)
     if excluded:
         kept = [span for span in kept if not any(_loses_inside(span, other, rules) for other in excluded)]
@@ -109,10 +116,14 @@ def _scored(text: str, span: Span, pair: PairRules) -> Span:
     return span if score == span.score else span._replace(score=round(score, 4))
 
 
-def _is_nonsense(text: str, span: Span, rule: NonsenseRule) -> bool:
-    start, end = span.start, span.end
-    if span.score >= rule.below:
-        return False
+def _is_any_nonsense(text: str, span: Span, rules: Iterable[NonsenseRule]) -> bool:
+    for rule in rules:  # noqa: SIM110 - asked for nearly every hit: a generator inside any() takes twice as long
+        if span.score < rule.below and _is_nonsense(text, span.start, span.end, rule):
+            return True
+    return False
+
+
+def _is_nonsense(text: str, start: int, end: int, rule: NonsenseRule) -> bool:
     # Where nothing stands before or behind a hit, as in a column of such values, most rules are settled at once.
     if rule.before is not None:
         before = text[max(0, start - _BEFORE) : start]

@@ -6,7 +6,6 @@ whole again. What they come to depends on what each is and on how much of the va
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -30,7 +29,19 @@ class _Kind(NamedTuple):
     extent: _Extent
 
 
-_Kinds = tuple[_Kind, ...]
+#: The hits in one value, as plain tuples: one is made for every value, and most are known already.
+_Kinds = tuple[tuple[str, float, str, _Extent], ...]
+
+
+class _Alike:
+    """Values with the same hits. ``winner`` is what they come to, None where that depends on the value."""
+
+    __slots__ = ("forms", "winner")
+
+    def __init__(self, winner: _Kind | None) -> None:
+        self.winner = winner
+        #: (reads like text, shape of the value if a hit is the whole of it) -> rows.
+        self.forms: dict[tuple[bool, str | None], int] = {}
 
 
 class Tally:
@@ -39,9 +50,7 @@ class Tally:
     def __init__(self, counts: Counts, rules: Resolution) -> None:
         self._counts = counts
         self._rules = rules
-        #: (hits, reads like text, shape of the value if a hit is the whole of it) -> rows.
-        self._alike: Counter[tuple[_Kinds, bool, str | None]] = Counter()
-        self._winners: dict[_Kinds, _Kind | None] = {}
+        self._alike: dict[_Kinds, _Alike] = {}
 
     def add(
         self, text: str, raw: Sequence[Span], tokens: Sequence[tuple[int, int, str]], number: int, texty: bool
@@ -53,41 +62,43 @@ class Tally:
         if not raw:
             return
         kinds = _kinds(text, raw)
-        winner = self._winner(kinds) if not tokens and (text[0].isalnum() or text[-1].isalnum()) else None
-        if winner is not None:
-            self._alike[kinds, texty, shape(text.strip())] += number
+        alike = self._alike.get(kinds)
+        if alike is None:
+            alike = self._alike[kinds] = _Alike(self._winner(kinds))
+        if alike.winner is not None and not tokens and (text[0].isalnum() or text[-1].isalnum()):
+            form = texty, shape(text.strip())
+            alike.forms[form] = alike.forms.get(form, 0) + number
         else:
             kept = settled(text, raw, self._rules, tokens=tokens)
-            form = shape(text.strip()) if any(kind.extent for kind in kinds) else None
+            whole = shape(text.strip()) if any(extent for _, _, _, extent in kinds) else None
             inside = [_Kind(span.entity_type, span.score, span.detector, 0) for span in kept]
-            self._count(kinds, inside, number, texty, form)
+            self._count(kinds, inside, number, texty, whole)
 
     def close(self) -> None:
         """Count what was held back because it is alike."""
-        for (kinds, texty, form), number in self._alike.items():
-            winner = self._winners[kinds]
-            self._count(kinds, [winner] if winner is not None else [], number, texty, form)
+        for kinds, alike in self._alike.items():
+            winner = [alike.winner] if alike.winner is not None else []
+            for (texty, form), number in alike.forms.items():
+                self._count(kinds, winner, number, texty, form)
         self._alike.clear()
 
     def _winner(self, kinds: _Kinds) -> _Kind | None:
         """The hit that :func:`settled` leaves alone, as one that ranks first covers the whole; None if none does."""
-        if kinds not in self._winners:
-            ranked = sorted(
-                kinds,
-                key=lambda kind: (
-                    -self._rules.of(kind.entity_type, kind.detector).precedence,
-                    -(kind.extent == 2),
-                    -kind.score,
-                    kind.entity_type,
-                    kind.detector,
-                ),
-            )
-            self._winners[kinds] = ranked[0] if ranked[0].extent == 2 else None
-        return self._winners[kinds]
+        first = min(
+            map(_Kind._make, kinds),
+            key=lambda kind: (
+                -self._rules.of(kind.entity_type, kind.detector).precedence,
+                -(kind.extent == 2),
+                -kind.score,
+                kind.entity_type,
+                kind.detector,
+            ),
+        )
+        return first if first.extent == 2 else None
 
     def _count(self, kinds: _Kinds, kept: Iterable[_Kind], number: int, texty: bool, form: str | None) -> None:
         whole: dict[str, _Kind] = {}
-        for kind in kinds:
+        for kind in map(_Kind._make, kinds):
             best = whole.get(kind.entity_type)
             if kind.extent and (best is None or kind.score > best.score):
                 whole[kind.entity_type] = kind
@@ -136,7 +147,7 @@ def _kinds(text: str, raw: Sequence[Span]) -> _Kinds:
     half = 5 * len(text.strip())
     return tuple(
         [
-            _Kind(
+            (
                 kind,
                 score,
                 detector,

@@ -227,7 +227,8 @@ def has_street(text: str) -> bool:
 def _begins_a_name(word: str) -> bool:
     """With a capital, or in a script that has none (Korean names are written in one word)."""
     first = word[0]
-    return first.isupper() or (first.lower() == first.upper() and not "\uac00" <= first <= "\ud7a3")
+    without_case = first.isalpha() and first.lower() == first.upper()
+    return first.isupper() or (without_case and not "\uac00" <= first <= "\ud7a3")
 
 
 def _is_name(words: list[str]) -> bool:

@@ -30,6 +30,8 @@ Batches = Iterable[pa.RecordBatch]
 LARGE_ROWS, LARGE_OCTETS = 1 << 15, 1 << 24
 #: Larger ones are cut, if they have more than one row.
 HUGE_OCTETS = 1 << 26
+#: Objects made and not yet gone, and younger collections, before the collector looks: hits are no cycles.
+_COLLECT_AFTER = (100_000, 50, 1_000)
 
 
 def map_batches(
@@ -97,6 +99,7 @@ def worker_engine(detection: "Detection") -> "Engine":
     engine = detection.engine()
     if not gc.get_freeze_count():
         gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
     return engine
 
 
