@@ -90,7 +90,8 @@ class PatternRunner:
             for match in find(text) if len(text) <= _UNTIMED else find(text, timeout=TIMEOUT):
                 score = self._score(match.group(), least)
                 if score > 0:
-                    span = Span(*match.span(), entity_type, score, name)
+                    start, end = match.span()
+                    span = Span(start, end, entity_type, score, name)
                     if row in found:
                         found[row].append(span)
                     else:
