@@ -1,12 +1,12 @@
 """Requests, approvals and rejections of a dataset's state: who may decide what, and which of them hold.
 
-Three people: the author asks, the approver decides, the publisher carries it out. Each is known by a signature of the
-own key or by a verified token of the CI system (:class:`Signer`), and no two of them are one. A decision is of one
-state of the dataset, and every look at it checks again who signed what.
+Three people: the author asks, the approver decides, the publisher carries it to where it is used. Each is known by a
+signature of the own key or by a verified token of the CI system (:class:`Signer`), and no two of them are one. A
+decision is of one state of the dataset, and every look at it checks again who signed what.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -42,12 +42,18 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What is on record of a dataset: the open or last request, the last decision, and the last approval."""
+    """What is on record of a dataset: the open or last request, the last decision, and the last approval.
+
+    ``published``: what was carried here from elsewhere, oldest first, each as an approval of its state here, with the
+    request that it answered (``asked``). ``asked``: requests by their id.
+    """
 
     request: Mapping[str, Any] | None = None
     decision: Mapping[str, Any] | None = None
     approval: Mapping[str, Any] | None = None
     void: tuple[str, ...] = ()
+    published: tuple[Mapping[str, Any], ...] = ()
+    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def separation(
@@ -94,31 +100,86 @@ def statement_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "expires": expires.astimezone(UTC).isoformat() if isinstance(expires, datetime) else None}
 
 
-def decided(rows: Sequence[Mapping[str, Any]], people: Mapping[str, Person], subjects: Mapping[str, str]) -> Decided:
+def decided(
+    rows: Sequence[Mapping[str, Any]],
+    people: Mapping[str, Person],
+    subjects: Mapping[str, str],
+    elsewhere: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> Decided:
     """What holds of the rows of a dataset, in the audit's order. ``subjects``: names by token subject, of the policy.
 
-    A step by someone who is not enrolled any more, or whose signature is not of what the row says, is void.
+    ``elsewhere``: the rows of the datasets that this one was carried from (:func:`origins`). A step by someone who is
+    not enrolled any more, or whose signature is not of what the row says, is void; and so is what rests on it.
     """
     requests: dict[str, Mapping[str, Any]] = {}
-    found, void = Decided(), []
+    found = Decided()
+    void: list[str] = []
+    published: list[Mapping[str, Any]] = []
     for row in rows:
         step: Step = row["step"]
+        if step == "publish":
+            standing, why = _carried(row, people, subjects, elsewhere or {})
+            if standing is None:
+                void.append(f"the publication by {row['by'].get('name')} {why}")
+                continue
+            published.append(standing)
+            void.clear()
+            found = replace(found, decision=standing, approval=standing)
+            continue
         why = unsound(row, people, subjects, statement_of(row), APPROVAL)
         request = requests.get(str(row.get("request"))) if step != "request" else row
         if not why and request is None:
             why = "decides on no request that is on record"
         if not why and request is not row and row["state"] != (request or {}).get("state"):
             why = "is of another state than its request"
-        why = why or separation(step, row["by"]["name"], request, name_of(found.approval), {})
+        why = why or separation(step, row["by"]["name"], request, None, {})
         if why:
             void.append(f"the {step} of {row['by'].get('name')} {why}")
             continue
         if step == "request":
             requests[str(row["request"])] = row
-            found = Decided(row, found.decision, found.approval)
+            found = replace(found, request=row)
         elif step in ("approve", "reject"):
-            found = Decided(found.request, row, row if step == "approve" else found.approval)
-    return Decided(found.request, found.decision, found.approval, tuple(void))
+            found = replace(found, decision=row, approval=row if step == "approve" else found.approval)
+            if step == "approve":
+                # What was void before it is settled by it: a key that is revoked must not block for ever.
+                void.clear()
+    return replace(found, void=tuple(void), published=tuple(published), asked=requests)
+
+
+def origins(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The datasets whose approvals the publications among these rows rest on."""
+    return frozenset(str(row["state"].get("origin")) for row in rows if row["step"] == "publish")
+
+
+def _carried(
+    row: Mapping[str, Any],
+    people: Mapping[str, Person],
+    subjects: Mapping[str, str],
+    elsewhere: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> tuple[Mapping[str, Any] | None, str]:
+    """The approval that a publication carried here, as one of the state here; None and why where it carried none."""
+    if why := unsound(row, people, subjects, statement_of(row), APPROVAL):
+        return None, why
+    own = [each for each in elsewhere.get(str(row["state"].get("origin")), ()) if each["step"] != "publish"]
+    there = decided([each for each in own if each.get("request") == row.get("request")], people, subjects)
+    if there.approval is None or there.request is None:
+        return None, "rests on no approval that is on record"
+    if why := separation("publish", row["by"]["name"], there.request, name_of(there.approval), {}):
+        return None, why
+    approved, now = state_in(there.approval), state_in(row)
+    if approved.digest != row["state"].get("approved") or not is_copy(now, approved):
+        return None, "is of another state than was approved"
+    granted = there.approval
+    if (row.get("expires"), row["state"]["allows"]) != (granted.get("expires"), granted["state"]["allows"]):
+        return None, "says more than its approval"
+    carried = {"dataset": row["dataset"], "state": row["state"], "at": row.get("at"), "asked": there.request}
+    return {**granted, **carried}, ""
+
+
+def is_copy(now: DatasetState, of: DatasetState) -> bool:
+    """Whether a state is what another one is at another place. How often things were found is not carried along."""
+    return replace(of, dataset=now.dataset, version=now.version, shares=now.shares, lowered=now.lowered) == now
 
 
 def unsound(
@@ -182,8 +243,10 @@ __all__ = [
     "Signer",
     "Step",
     "decided",
+    "is_copy",
     "name_of",
     "objections",
+    "origins",
     "publisher_of",
     "separation",
     "state_in",

@@ -33,9 +33,12 @@ class Content:
         return {"sha256": self.digest, "by": self.by, "files": self.files}
 
 
-def content_of(location: str) -> Content:
-    """The content at a local path or a URI as it is now. Raises ``DatasetError`` where nothing can be read."""
-    entries = sorted(_delta(location) if is_delta(location) else _files(location))
+def content_of(location: str, version: int | None = None) -> Content:
+    """The content at a local path or a URI as it is now, or of a Delta table as it was at ``version``.
+
+    Raises ``DatasetError`` where nothing can be read.
+    """
+    entries = sorted(_delta(location, version) if is_delta(location) else _files(location))
     local = "://" not in location
     told: list[list[Any]] = []
     for name, size, partition in entries:
@@ -44,12 +47,12 @@ def content_of(location: str) -> Content:
     return Content(canonical.digest(told), "bytes" if local else "names", len(told))
 
 
-def _delta(location: str) -> Iterator[tuple[str, int, str]]:
+def _delta(location: str, version: int | None) -> Iterator[tuple[str, int, str]]:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
-        table = DeltaTable(location)
+        table = DeltaTable(location, version=version)
         actions = table.get_add_actions(flatten=False)
         partitions = actions.column("partition").to_pylist() if "partition" in actions.column_names else None
         rows = zip(actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist(), strict=True)

@@ -117,12 +117,17 @@ class Derivation:
     """The labels of all datasets that a set of hops reaches. Made once, then :meth:`run`."""
 
     def __init__(
-        self, hops: Iterable[Hop], known: Mapping[str, Known], proofs: Mapping[str, Proof], policy: Policy
+        self,
+        hops: Iterable[Hop],
+        known: Mapping[str, Known],
+        proofs: Mapping[str, Proof],
+        policy: Policy,
+        settled: frozenset[str] = frozenset(),
     ) -> None:
         """``proofs`` are of datasets whose data are still what was signed: whatever others say that they wrote there,
-        it is not in them.
+        it is not in them. ``settled``: copies of a version that their source is past; what it is now is not in them.
         """
-        self._policy, self._known, self._proofs = policy, known, proofs
+        self._policy, self._known, self._proofs, self._settled = policy, known, proofs, settled
         self._hops: dict[str, list[Hop]] = {}
         for hop in merged(hops):
             if hop.output not in proofs:
@@ -277,6 +282,8 @@ class Derivation:
         """What its hops bring at the present state of their inputs: to columns by name, and to all of them."""
         columns: dict[str, list[Label]] = {}
         rest: list[Label] = []
+        if output in self._settled:
+            return {}, self._nothing
         for path, origins in self._flows.get(output, ()):
             labels = [self._origin(one) for one in origins]
             (columns.setdefault(path, []) if path else rest).extend(labels)

@@ -8,7 +8,7 @@ What is left out is not known, and a rule that needs it says no.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from clearance.errors import PolicyError
+from clearance.errors import ClearanceError, PolicyError
+from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.solutions import Names, Text
@@ -82,7 +83,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A valid manifest. ``dataset`` is the reference it speaks of, ``team`` who is what in it."""
+    """A valid manifest. ``dataset`` is the reference it speaks of, ``team`` who is what in it.
+
+    ``places`` says where the dataset lies in each environment, by the standard's ``servers``.
+    """
 
     dataset: str
     domain: str | None
@@ -92,6 +96,7 @@ class Manifest:
     content: Mapping[str, Any]
     source: str
     marks: Marks
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -99,14 +104,23 @@ class Manifest:
         text = json.dumps(self.content, sort_keys=True, ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def facts(self) -> dict[str, Any]:
-        """What a check may rely on, by the names of ``Facts``. Left out: not declared; an empty list: none."""
+    def environment_of(self, key: str) -> str | None:
+        """The environment of the copy with this key. Where places are declared, one that is none of them has none."""
+        if not self.places:
+            return self.declared.environment
+        return next((name for name, place in self.places.items() if dataset_identity(place).key == key), None)
+
+    def facts(self, key: str) -> dict[str, Any]:
+        """What a check of the dataset with this key may rely on, by the names of ``Facts``.
+
+        Left out: not declared; an empty list: none.
+        """
         own, provenance = self.declared, self.declared.provenance
         told = {
             "purposes": own.purposes,
             "restricted_uses": own.restricted_uses,
             "regions": own.residency,
-            "environment": own.environment,
+            "environment": self.environment_of(key),
             "source": provenance.source if provenance else None,
             "reputation": provenance.reputation if provenance else None,
             "legal_basis": own.legal_basis,
@@ -165,7 +179,8 @@ def load_manifest(path: str | Path, policy: Policy) -> Manifest:
             raise PolicyError(f"{column.where}: {column.path} is declared twice", hint="declare each column once")
         _known(column.declared, policy, marks, entry, base)
         columns[column.path] = column
-    return Manifest(dataset, data.get("domain"), declared, columns, _team(data, marks), data, str(path), marks)
+    team, places = _team(data, marks), _places(data, declared, marks)
+    return Manifest(dataset, data.get("domain"), declared, columns, team, data, str(path), marks, places)
 
 
 def _check_standard(data: Mapping[str, Any], marks: Marks) -> None:
@@ -228,13 +243,13 @@ def _known(
         "subjects": SUBJECTS | taxonomy.subjects,
         "classification": frozenset(policy.levels.names),
     }
-    for field, names in allowed.items():
-        value = getattr(own, field, None)
+    for key, names in allowed.items():
+        value = getattr(own, key, None)
         told = [value] if isinstance(value, str) else sorted(value or ())
         for name in told:
             if name not in names:
-                place = where(marks, _location(entry, base, field))
-                raise PolicyError(f"{place}: {PREFIX}{field}: unknown name '{name}'", hint=suggest(name, names))
+                place = where(marks, _location(entry, base, key))
+                raise PolicyError(f"{place}: {PREFIX}{key}: unknown name '{name}'", hint=suggest(name, names))
 
 
 def _team(data: Mapping[str, Any], marks: Marks) -> dict[str, tuple[str, ...]]:
@@ -251,4 +266,33 @@ def _team(data: Mapping[str, Any], marks: Marks) -> dict[str, tuple[str, ...]]:
                 f"{where(marks, ('team',))}: {name} is {' and '.join(roles)}",
                 hint="author, approver and publisher are different people",
             )
+    return found
+
+
+def _places(data: Mapping[str, Any], declared: Declared, marks: Marks) -> dict[str, str]:
+    """Where the dataset lies in each environment. A server without one, or without a place of data, is not ours."""
+    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    for number, server in enumerate(data.get("servers") or []):
+        name, place = server.get("environment"), server.get("path") or server.get("location")
+        if name is None or place is None:
+            continue
+        spot = where(marks, ("servers", number))
+        if declared.environment is not None:
+            told = where(marks, _location(data, (), "environment"))
+            raise PolicyError(
+                f"{told}: {PREFIX}environment and the servers ({spot}) both say where the dataset belongs",
+                hint=f"leave {PREFIX}environment out: each copy belongs where its server says",
+            )
+        if name in found:
+            raise PolicyError(f"{spot}: the environment {name} is there twice", hint="one place for each environment")
+        try:
+            key = dataset_identity(str(place)).key
+        except ClearanceError as error:
+            raise PolicyError(f"{spot}: {error.message}", hint=error.hint) from None
+        if key in keys:
+            raise PolicyError(
+                f"{spot}: {name} and {keys[key]} are the same place", hint="a place of its own for each environment"
+            )
+        found[str(name)], keys[key] = str(place), str(name)
     return found

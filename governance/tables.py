@@ -64,7 +64,7 @@ _ALL = (
         {
             "dataset": "str",
             "version": "str",
-            "kind": "str",  # source | protected | restored
+            "kind": "str",  # source | protected | restored | promoted
             "label": "json",
             "columns": "json",
             "policy_digest": "str",
@@ -142,7 +142,7 @@ _ALL = (
         {"role": "str", "by": "str", "envelope": "json"},
         "name",
     ),
-    # Requests, approvals and rejections of a dataset's state; see approvals.py.
+    # Requests, approvals, rejections and publications of a dataset's state; see approvals.py.
     _table(
         "approvals",
         {"dataset": "str", "step": "str", "state": "json", "by": "json"},  # request | approve | reject | publish

@@ -16,7 +16,6 @@ from clearance.governance.approvals import (
     Decided,
     Signer,
     Step,
-    decided,
     name_of,
     separation,
     state_in,
@@ -25,7 +24,7 @@ from clearance.governance.approvals import (
 from clearance.governance.audit import Audit
 from clearance.governance.envelopes import seal
 from clearance.governance.escalation import BOUND, DatasetState
-from clearance.governance.identities import Key, people
+from clearance.governance.identities import Key
 from clearance.governance.identity import DatasetIdentity
 from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
@@ -34,8 +33,7 @@ from clearance.governance.runs import new_run_id
 from clearance.governance.standing import standing
 from clearance.jobs.asking import check_reason
 from clearance.jobs.check import dataset_state, see
-from clearance.jobs.reviewed import subjects
-from clearance.jobs.states import against
+from clearance.jobs.states import against, steps_of
 
 Known = tuple[Signer, Key | None]
 
@@ -64,13 +62,12 @@ class Matter:
 
     def decided(self) -> Decided:
         """What is on record of it. Raises ``RefusedError`` when the audit does not stand for it."""
-        rows, problem = Audit(self.registry).counted("approvals", self.identity.key)
+        found, problem = steps_of(self.identity.key, self.policy, self.registry)
         if problem:
             raise RefusedError(
                 f"the record of approvals can't be relied on: {problem}", hint="see `clearance audit verify`"
             )
-        known = people(self.registry, self.policy.content.identities.administrators)
-        return decided(rows, known, subjects(self.policy))
+        return found
 
 
 def request(

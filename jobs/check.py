@@ -141,7 +141,7 @@ def see(
 ) -> Seen:
     """What is known of a dataset before anyone asks for whom."""
     row = found.label or {}
-    declared = _facts(row.get("facts") or {}, manifest.facts() if manifest else {})
+    declared = _facts(row.get("facts") or {}, manifest.facts(key) if manifest else {})
     declared = _facts(declared, facts or {})
     spoken = speak(found, policy, registry)
     beyond: list[Conflict] = []

@@ -22,6 +22,8 @@ COMMANDS = {
     "approve": "Approve what was asked for, as another person than who asked.",
     "reject": "Reject what was asked for: the dataset is blocked until another request is approved.",
     "review": "Look at findings record by record, and decide on them.",
+    "promote": "Carry an approved dataset to its place in another environment, by one commit.",
+    "rollback": "Bring back what was published there before, with its label and its approval.",
     "approvals": "Say what is on record of a dataset's approval, and what stands against it.",
     "identity": "Make and enrol the keys of the people who ask, approve and publish.",
     "run": "Do all of it for many datasets and solutions.",

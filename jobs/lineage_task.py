@@ -77,9 +77,22 @@ def derivation(policy: Policy, registry: Registry) -> Derivation:
     names = {name for hop in hops for name in (hop.output, *hop.inputs)} - {NOWHERE}
     names |= set(protections) | {row["source"] for row in protections.values()}
     known = {name: known_of(rows[name], policy, registry) for name in sorted(names) if name in rows}
-    return Derivation(
-        [*hops, *map(_protection, protections.values())], known, _proofs(protections, policy, registry), policy
-    )
+    settled = frozenset(name for name in known if _settled(rows[name], rows, known))
+    proofs = _proofs(protections, policy, registry)
+    return Derivation([*hops, *map(_protection, protections.values())], known, proofs, policy, settled)
+
+
+def _settled(row: Row, rows: Mapping[str, Row], known: Mapping[str, Known]) -> bool:
+    """Whether a dataset is what was promoted, of a version that its source is past: its own label speaks for it then.
+
+    While the source is still that version, what is learned of it counts for the copy, too.
+    """
+    origin = (row.get("looked") or {}).get("promoted") if row["kind"] == "promoted" else None
+    if origin is None or known[row["dataset"]].unknown:
+        return False
+    source = origin["dataset"]
+    same = source in known and not known[source].unknown and rows[source]["version"] == origin["version"]
+    return not same
 
 
 def known_of(row: Row, policy: Policy, registry: Registry) -> Known:

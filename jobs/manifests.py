@@ -56,7 +56,7 @@ def compare(manifest: Manifest, policy: Policy, registry: Registry, dataset: str
 
 def require_same(manifest: Manifest, dataset: str) -> None:
     """Raises ``UsageError`` when the manifest declares another dataset than this one."""
-    own = {dataset_identity(name).key for name in (manifest.dataset, _beside(manifest))}
+    own = {dataset_identity(name).key for name in (manifest.dataset, _beside(manifest), *manifest.places.values())}
     if dataset_identity(dataset).key not in own:
         raise UsageError(
             f"{manifest.source} declares {manifest.dataset}, not {dataset}",

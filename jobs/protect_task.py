@@ -1,6 +1,5 @@
 """Protection as a job: scan, plan, stage, prove, announce, publish in one step, and leave the record."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from clearance.jobs.published import observe_published, published_schema, requir
 from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, proved_texts, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
-from clearance.jobs.staging import RUN_PROPERTY, STAGING, Staged, Target, publish
+from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, publish, sweep
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.jobs.tags import column_properties, table_properties
 from clearance.paths import sql_name
@@ -311,19 +310,3 @@ def _reason(kind: str, how: str, method: Mapping[str, Any], policy: Policy) -> d
 
 def _told(method: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" if key != "name" else str(value) for key, value in method.items())
-
-
-def sweep(desk: Desk, target: Target) -> None:
-    """Ends what killed runs left: their FAIL events, and what they had staged beside this target.
-
-    Only runs of this home are known to be dead; what others stage there is left alone.
-    """
-    buried = desk.bury_the_dead()
-    local = target.local_path
-    staging = local.parent / STAGING if local is not None else None
-    if staging is None or not staging.is_dir():
-        return
-    for folder in staging.iterdir():
-        ours = folder.name in buried or desk.registry.rows("runs", run_id=folder.name)
-        if folder.is_dir() and ours and not desk.spool.is_open(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)

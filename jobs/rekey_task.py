@@ -26,14 +26,14 @@ from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require
 from clearance.jobs.opening import FINAL, OPEN, SHOWN, Counts, OpenLeaf, foreseen
 from clearance.jobs.plans import plan_protection
 from clearance.jobs.proof import SIGNED, canonical
-from clearance.jobs.protect_task import protect, sweep
+from clearance.jobs.protect_task import protect
 from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Publication, publish_as
 from clearance.jobs.rekeying import require_moved
 from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, proved_texts, scan
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
-from clearance.jobs.staging import Target
+from clearance.jobs.staging import Target, sweep
 from clearance.version import __version__
 
 if TYPE_CHECKING:

@@ -23,6 +23,8 @@ from clearance.paths import sql_name
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from clearance.jobs.desk import Desk
+
 STAGING = ".clearance-staging"
 SIDECAR = "_clearance.json"
 RUN_PROPERTY = "clearance.run"
@@ -297,4 +299,20 @@ def _with_metadata(frame: "DataFrame", column_metadata: Mapping[str, Mapping[str
     )
 
 
-__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "publish"]
+def sweep(desk: "Desk", target: Target) -> None:
+    """Ends what killed runs left: their FAIL events, and what they had staged beside this target.
+
+    Only runs of this home are known to be dead; what others stage there is left alone.
+    """
+    buried = desk.bury_the_dead()
+    local = target.local_path
+    staging = local.parent / STAGING if local is not None else None
+    if staging is None or not staging.is_dir():
+        return
+    for folder in staging.iterdir():
+        ours = folder.name in buried or desk.registry.rows("runs", run_id=folder.name)
+        if folder.is_dir() and ours and not desk.spool.is_open(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "publish", "sweep"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearance.governance import canonical
-from clearance.governance.approvals import decided, objections
+from clearance.governance.approvals import Decided, decided, objections, origins
 from clearance.governance.audit import Audit
 from clearance.governance.conflicts import Conflict
 from clearance.governance.escalation import DatasetState, not_approved
@@ -69,12 +69,24 @@ def against(state: DatasetState, policy: Policy, registry: Registry) -> list[Con
     """What the record of approvals has against a dataset as it is now. See ``approvals.objections``."""
     from datetime import UTC, datetime
 
-    rows, problem = Audit(registry).counted("approvals", state.dataset)
+    found, problem = steps_of(state.dataset, policy, registry)
     if problem:
         return [not_approved("approval-void", {"why": problem}, "see `clearance audit verify`, then ask again")]
-    known = people(registry, policy.content.identities.administrators) if rows else {}
-    found = decided(rows, known, subjects(policy))
     return objections(found, state, policy.levels, datetime.now(UTC), required=policy.rules.approval)
 
 
-__all__ = ["against", "is_asked", "state_of"]
+def steps_of(dataset: str, policy: Policy, registry: Registry) -> tuple[Decided, str]:
+    """What holds of the steps that were taken for a dataset, and why none of them may be used (empty: they may)."""
+    audit = Audit(registry)
+    rows, problem = audit.counted("approvals", dataset)
+    if problem or not rows:
+        return Decided(), problem
+    elsewhere = {}
+    for origin in origins(rows):
+        # One that can't be relied on carries nothing: the publication says then that it rests on no approval.
+        elsewhere[origin] = audit.counted("approvals", origin)[0]
+    known = people(registry, policy.content.identities.administrators)
+    return decided(rows, known, subjects(policy), elsewhere), ""
+
+
+__all__ = ["against", "is_asked", "state_of", "steps_of"]

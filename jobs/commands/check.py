@@ -85,7 +85,7 @@ def command(
         earlier = read_baseline(baseline)
     registry = Registry(home)
     owner = _manifest(manifest, datasets, rules)
-    waivers = _waivers(waived, rules)
+    waivers = waivers_in(waived, rules)
     results = [
         check(dataset, profile, rules, registry, facts=declared, manifest=owner, waivers=waivers)
         for dataset in datasets
@@ -115,7 +115,8 @@ def command(
     return code
 
 
-def _waivers(path: str | None, policy: "Policy") -> "tuple[Given, ...]":
+def waivers_in(path: str | None, policy: "Policy") -> "tuple[Given, ...]":
+    """The waivers of a file, as of today; none without one."""
     if path is None:
         return ()
     from datetime import UTC, datetime

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clearance.governance.approvals import Signer
     from clearance.governance.identities import Key
     from clearance.jobs.approvals import Matter
+    from clearance.jobs.desk import Desk
 
 identity_key = click.option(
     "--identity-key",
@@ -50,6 +51,34 @@ def matter_of(dataset: str, given: Mapping[str, Any]) -> "Matter":
     )
 
 
+def at_place(what: "Matter", environment: str | None) -> "Matter":
+    """The same of the copy in an environment of the manifest. Raises ``UsageError`` where it names none."""
+    from dataclasses import replace
+
+    from clearance.errors import UsageError
+    from clearance.governance.identity import dataset_identity
+
+    if environment is None:
+        return what
+    places = what.manifest.places if what.manifest is not None else {}
+    if environment not in places:
+        raise UsageError(
+            f"no place in the environment {environment} is declared",
+            hint=f"give a manifest with it under `servers`; it has: {', '.join(places) or 'none'}",
+        )
+    return replace(what, identity=dataset_identity(places[environment]))
+
+
+def desk_of(what: "Matter", given: Mapping[str, Any]) -> "Desk":
+    """A desk of the same policy and registry, for what leaves runs and lineage."""
+    from clearance.governance.lineage import ParentRun
+    from clearance.jobs.check import policy_path
+    from clearance.jobs.desk import Desk
+
+    chosen = policy_path(given["policy"])
+    return Desk(what.policy, str(chosen or "default"), what.registry, parent=ParentRun.from_environment())
+
+
 def who_acts(what: "Matter", given: Mapping[str, Any]) -> "Callable[[], tuple[Signer, Key | None]]":
     """Who acts, found out when it is asked: a refusal is put on record then."""
     from clearance.jobs.approvals import policy_folder
@@ -70,4 +99,4 @@ def print_step(told: Mapping[str, Any]) -> None:
         click.echo(f"to be published by {told['publisher']}; may change without another approval: {allows}")
 
 
-__all__ = ["acting", "identity_key", "manifest", "matter", "matter_of", "print_step", "who_acts"]
+__all__ = ["acting", "at_place", "desk_of", "identity_key", "manifest", "matter", "matter_of", "print_step", "who_acts"]

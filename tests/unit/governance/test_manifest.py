@@ -70,13 +70,13 @@ def test_what_is_declared_is_a_fact(tmp_path: Path) -> None:
     data = set_property(data, "provenance", {"source": "CRM export", "reputation": "trusted"})
     data = set_property(data, "obsoleteFrom", date(2031, 1, 31))
     data = set_property(set_property(data, "ageGroups", ["adults"]), "restrictedUses", [])
-    found = read(tmp_path, data).facts()
+    found = read(tmp_path, data).facts("file:///data/orders")
     assert found == {
         "purposes": ["functional.service"], "regions": ["eu"], "source": "CRM export", "reputation": "trusted",
         "obsolete_from": "2031-01-31", "age_groups": ["adults"], "restricted_uses": [],
     }  # fmt: skip
     assert read_facts(found).obsolete_from == "2031-01-31"
-    assert read(tmp_path, content()).facts() == {}
+    assert read(tmp_path, content()).facts("file:///data/orders") == {}
 
 
 def broken(change: Any) -> dict[str, Any]:
