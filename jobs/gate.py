@@ -24,6 +24,7 @@ from clearance.governance.standing import standing
 from clearance.governance.waivers import Given, with_waivers
 from clearance.jobs.approvals import Matter
 from clearance.jobs.check import Checked, Seen, dataset_state, see
+from clearance.jobs.reviewed import decisions_on
 from clearance.jobs.signed import verify
 
 
@@ -197,6 +198,13 @@ def _proved(asked: Passage, row: Row, known: str | None) -> tuple[str | None, st
     """The content that was proved, and the key that signed it. Raises ``ProofError``."""
     matter = asked.matter
     if row["kind"] == "source":
+        decided = decisions_on(matter.identity.key, matter.policy, matter.registry)[0]
+        if ends := [held.column for held in decided.held.values() if held.lowers and held.expires is not None]:
+            # A copy is labelled once: there the finding would stay accepted for ever.
+            raise RefusedError(
+                f"findings in {', '.join(sorted(ends))} are accepted until a day, and a copy knows no such day",
+                hint="protect these columns, and promote what is protected",
+            )
         return None, None
     if row["kind"] != "protected":
         raise ProofError(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clearance.governance.combinations import Source, together
-from clearance.governance.conflicts import Case, Conflict, Outcome, Verdict
+from clearance.governance.conflicts import Case, Conflict, Verdict, outcome_of
 from clearance.governance.facts import Facts
 from clearance.governance.label_rules import LABEL_RULES
 from clearance.governance.labels import Label
@@ -26,7 +26,8 @@ def judge_together(
     of them is not.
     """
     name = " + ".join(result.dataset for result in results)
-    found = [_part(result) for result in results if result.verdict.verdict != "clear"]
+    found = [_part(result) for result in results if result.verdict.verdict in ("conflict", "undecidable")]
+    risen = [_part(result) for result in results if result.verdict.verdict == "escalated"]
     label: Label | None = None
     known = [(result, result.label) for result in results if result.label is not None]
     if len(known) == len(results) and all(level in policy.levels for level in _levels(known)):
@@ -38,8 +39,8 @@ def judge_together(
         told = {_subject(conflict) for result in results for conflict in result.verdict.conflicts}
         every = [conflict for rule in LABEL_RULES for conflict in rule(case)]
         found += [each for each in every if each.column is None and _subject(each) not in told]
-    outcome: Outcome = "conflict" if any(each.definite for each in found) else "undecidable" if found else "clear"
-    checked = Checked(name, solution.name, Verdict(outcome, tuple(found)), label, None, "current", "")
+    verdict = Verdict(outcome_of(found), tuple(found)).escalated(risen)
+    checked = Checked(name, solution.name, verdict, label, None, "current", "")
     if record and label is not None:
         record_verdict(checked, policy, registry, {})
     return checked
@@ -47,7 +48,7 @@ def judge_together(
 
 def _part(result: Checked) -> Conflict:
     facts: dict[str, Any] = {"dataset": result.dataset, "verdict": result.verdict.verdict}
-    definite = result.verdict.verdict == "conflict"
+    definite = result.verdict.verdict in ("conflict", "escalated")
     if not definite:
         facts["missing"] = "a clear verdict on it"
     return Conflict("part", None, facts, "what its own verdict says", definite=definite)

@@ -379,3 +379,17 @@ def test_events_are_read_from_standard_input(project: Project) -> None:
     done = subprocess.run(command, input=answer, capture_output=True, text=True, cwd=project.folder)
     assert done.returncode == 0, done.stderr
     assert "1 events read, 1 of 1 steps new" in done.stdout
+
+
+def test_a_source_s_label_written_past_the_audit_leaves_its_proof_without_effect(project: Project) -> None:
+    """It could say that what a later scan found was known when the plan was made."""
+    project.data("raw.csv", n=None)
+    project.protected("safe.csv", "raw.csv", {"n": ("keep", None)})
+    project.imports(project.event(["elsewhere.csv"], "other.csv"))
+    project.check("safe.csv", "bot", 0)
+    scan = project.registry.latest("labels", dataset=dataset_identity("raw.csv").key)
+    assert scan is not None
+    label = {**POLICY.label_of("EMAIL_ADDRESS").to_dict(), "entity_types": ["EMAIL_ADDRESS"]}
+    forged = {key: told for key, told in scan.items() if key not in ("seq", "at", "run_id") and told is not None}
+    project.registry.append("labels", [{**forged, "columns": {"n": label}}], run_id="forged")
+    assert project.check("safe.csv", "bot", 3)["label"]["level"] == "restricted"
