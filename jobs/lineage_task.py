@@ -131,7 +131,7 @@ def _proofs(protections: Mapping[str, Row], policy: Policy, registry: Registry) 
     if not protections:
         return {}
     keys = trusted(registry)
-    found = {}
+    found: dict[str, Proof] = {}
     for dataset, row in protections.items():
         try:
             told = unseal(row["envelope"], keys)
