@@ -8,6 +8,8 @@ from typing import Any
 
 # Beyond this, other readers of JSON round integers (RFC 8785, section 3.2.2.3; RFC 7493, section 2.2).
 _MAX_INTEGER = 2**53 - 1
+# Made once: json.dumps makes an encoder for each call that is not the default.
+_PLAIN = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def canonical(value: Any) -> bytes:
@@ -26,7 +28,7 @@ def digest(value: Any) -> str:
 
 def _text(value: Any) -> str:
     if value is None or isinstance(value, bool | str):
-        return json.dumps(value, ensure_ascii=False)
+        return _PLAIN(value)
     if isinstance(value, int):
         if abs(value) > _MAX_INTEGER:
             raise ValueError("an integer beyond 2^53-1 has no canonical JSON form")

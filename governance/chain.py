@@ -22,6 +22,8 @@ CHAINED = ("labels", "protections", "signers", "identities", "approvals", "decis
 #: Tables that a label rests on. Its row names a digest over those of the scan, so that they are covered through it.
 RESTED_ON = ("datasets", "findings", "profiles")
 _FILLED_IN = frozenset({"seq", "at"})
+# Made once: json.dumps makes an encoder for each call that is not the default.
+_SORTED = json.JSONEncoder(default=str, sort_keys=True).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _line(row: Mapping[str, Any]) -> str:
     plain = {k: v for k, v in row.items() if k not in _FILLED_IN and k != "run_id" and v is not None}
-    return json.dumps(plain, default=str, sort_keys=True)
+    return _SORTED(plain)
 
 
 def _lines_digest(lines: Iterable[str]) -> str:
