@@ -20,6 +20,7 @@ from clearance.governance.audit import Audit
 from clearance.governance.chain import rests_on
 from clearance.governance.content import content_of
 from clearance.governance.delta_state import joined, state_at
+from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
 from clearance.governance.lineage_spool import LineageSpool
 from clearance.governance.manifest import load_manifest
@@ -34,7 +35,9 @@ from clearance.jobs.desk import Desk
 from clearance.jobs.gate import BlockedError, passage
 from clearance.jobs.promote import promote
 from clearance.jobs.rollback import rollback
+from clearance.jobs.signed import enrol, trusted
 from clearance.jobs.signers import signer_of
+from clearance.tokenization.signing_key import load_signing_key
 
 SOLUTIONS = """\
 solutions:
@@ -83,20 +86,41 @@ class Project:
         write_deltalake(str(self.dev), data, mode="overwrite", **more)
         self.labelled()
 
-    def labelled(self, level: str = "internal") -> None:
+    def labelled(self, level: str = "internal", kind: str = "source") -> None:
         """What a scan leaves, without one."""
         seen, run_id, key = observe(str(self.dev)), new_run_id(), dataset_identity(str(self.dev)).key
         label = {**LABEL, "level": level}
         schema = json.loads(DeltaTable(str(self.dev)).schema().to_json())
         told = {"dataset": key, "namespace": "file", "name": "orders", "observation": seen.to_dict(), "schema": schema}
         row = {
-            "dataset": key, "version": seen.version, "kind": "source", "label": label,
+            "dataset": key, "version": seen.version, "kind": kind, "label": label,
             "columns": {name: {**label, "entity_types": []} for name in ("id", "note")},
             "policy_digest": load_policy("policy.yaml").digest, "observation": seen.to_dict(), "facts": {},
             "looked": {"rests_on": rests_on(run_id, {"datasets": [told]})},
         }  # fmt: skip
         with Audit(self.registry).filing("label", [("labels", row)], run_id=run_id, dataset=key):
             self.registry.append("datasets", [told], run_id=run_id)
+
+    def proved(self, key: Path) -> None:
+        """What a protection leaves: a label, and a statement that is signed by the jobs' key."""
+        self.labelled(kind="protected")
+        seen, name, signer = observe(str(self.dev)), dataset_identity(str(self.dev)).key, load_signing_key(key)
+        content, digest = content_of(str(self.dev)), load_policy("policy.yaml").digest
+        columns = [
+            {"path": path, "how": "cells", "label": LABEL, "method": {"name": "token"}, "entity_type": "PERSON"}
+            for path in ("id", "note")
+        ]
+        told = {
+            "source": {"dataset": "file:///raw", "version": "0"}, "target": {"dataset": name, **content.to_dict()},
+            "columns": columns, "policy": {"name": "own", "digest": digest}, "proof": {"holds": True},
+            "observation": seen.to_dict(), "at": "2099-01-01T00:00:00+00:00",
+        }  # fmt: skip
+        enrol(self.registry, Audit(self.registry), signer, run_id="protect")
+        envelope = seal(name, content.digest, told, signer.sign, signer.public_pem)
+        row = {"dataset": name, "source": "file:///raw", "version": seen.version, "columns": columns}
+        rows = [("protections", {**row, "envelope": envelope})]
+        with Audit(self.registry).filing("label", rows, run_id="protect", dataset=name):
+            pass
 
     def approved(self, *more: str) -> None:
         common = ("dev/orders", "--reason", "case 7", "--manifest", "orders.yaml")
@@ -455,7 +479,6 @@ def test_what_is_not_approved_any_more_does_not_come_back(project: Project) -> N
 def test_a_publication_that_says_more_than_was_approved_is_void(project: Project) -> None:
     """Written by whoever may write the registry, through the audit, and rightly signed by the publisher."""
     from clearance.governance.approvals import APPROVAL, statement_of
-    from clearance.governance.envelopes import seal
     from clearance.jobs.signers import open_key
     from clearance.jobs.states import steps_of
 
@@ -481,6 +504,35 @@ def test_a_publication_that_says_more_than_was_approved_is_void(project: Project
         project.check(4)
 
 
+def test_the_signed_proof_holds_of_the_copy_or_nothing_goes(project: Project, signing_key_file: Path) -> None:
+    """Every byte is what was signed: a file changed in place, at the source or on its way, stops it."""
+    write_deltalake(str(project.dev), pa.table({"id": [1], "note": ["tk"]}))
+    project.proved(signing_key_file)
+    project.approved()
+    (path,) = state_at(project.dev).files
+    whole = (project.dev / path).read_bytes()
+    copied(project)
+    (project.dev / path).write_bytes(whole[:-9] + b"x" + whole[-8:])
+    no("promote", ExitCode.UNDECIDABLE, "its files are others")
+
+    def changed() -> None:
+        (project.dev / path).write_bytes(whole[:-9] + b"x" + whole[-8:])
+
+    copied(project)
+    no("promote", ExitCode.UNDECIDABLE, "not what was signed", step=at_step("stage", changed))
+    assert not has_table(project.prod)
+    copied(project)
+    done = deed("promote")
+    assert done.done and content_of(str(project.prod)).digest == content_of(str(project.dev)).digest
+    project.check(0)
+    intent = project.entries("promote", "intent")[-1]
+    assert intent["facts"]["signed_by"] in trusted(project.registry)
+
+
+def has_table(folder: Path) -> bool:
+    return any((folder / "_delta_log").glob("*.json"))
+
+
 def test_protocols_join_to_what_both_need() -> None:
     plain, mapped = {"minReaderVersion": 1, "minWriterVersion": 2}, {"minReaderVersion": 2, "minWriterVersion": 5}
     assert joined(plain, mapped) == mapped
@@ -493,3 +545,22 @@ def test_protocols_join_to_what_both_need() -> None:
         "writerFeatures": ["appendOnly", "changeDataFeed", "checkConstraints", "columnMapping", "generatedColumns",
                            "invariants", "timestampNtz"],
     }  # fmt: skip
+
+
+def test_at_the_command_line(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ("--manifest", "orders.yaml", "--reason", "case 7", "--identity-key", "cyd.pem")
+    ways = ("promote", "dev/orders", "--from", "development", "--to", "production", "--solution", "bot", *common)
+    project.written("first")
+    project(*ways, code=4)
+    told = capsys.readouterr()
+    assert "not-approved" in told.out and "may not go to production" in told.err
+    project.approved()
+    project(*ways)
+    project.written("second")
+    project.approved()
+    project(*ways)
+    project("rollback", "dev/orders", "--environment", "production", *common)
+    assert "version 0 again" in capsys.readouterr().out and project.rows() == ["first"]
+    project("rollback", "prod/orders", *common, code=3)
+    project(*ways[:5], "nowhere", *ways[6:], code=2)
+    assert "declares no place in the environment" in capsys.readouterr().err
