@@ -51,8 +51,8 @@ VIEW_GATES: Mapping[str, str] = {
     "folded": f"[{_INVISIBLE}{_COMPATIBLE}]",
     "look-alikes": "[" + "".join(_LOOKALIKES) + "]",
     "spoken address": rf"{_BRACKETED}| [dD][oO][tT] | AT ",
-    "spelled digits": rf"{_DIGIT_WORD}[ ,.\-]{{1,2}}{_DIGIT_WORD}[ ,.\-]{{1,2}}{_DIGIT_WORD}",
-    "spaced digits": r"\d[ \-]{1,3}\d[ \-]{1,3}\d[ \-]{1,3}\d[ \-]{1,3}\d[ \-]{1,3}\d",
+    "spelled digits": rf"{_DIGIT_WORD}[ ,.\-]{{1,3}}{_DIGIT_WORD}[ ,.\-]{{1,3}}{_DIGIT_WORD}",
+    "spaced digits": r"\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d",
     "percent": "%[2-7c-fC-F][0-9A-Fa-f]",
     "base64": _BASE64_OF_ASCII,
 }
@@ -66,9 +66,11 @@ _SPOKEN = regex.compile(
     r"|(?<=[\w\-]) (?-i:AT) (?=[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}\b))",
     regex.IGNORECASE,
 )
-_SPELLED = regex.compile(rf"\b{_DIGIT_WORD}(?:[ ,.\-]{{1,2}}{_DIGIT_WORD}){{6,40}}\b")
-_SPELLED_PART = regex.compile(rf"({_DIGIT_WORD})|[ ,.\-]{{1,2}}")
-_SPACED = regex.compile(r"(?<![\w\-])\d(?:(?: {1,3}\d){8,24}|(?:-\d){8,24})(?![\w\-]| \d)")
+_SPELLED = regex.compile(rf"\b{_DIGIT_WORD}(?:(?:[ ,.\-]{{1,2}}| - ){_DIGIT_WORD}){{6,40}}\b")
+_SPELLED_PART = regex.compile(rf"({_DIGIT_WORD})|[ ,.\-]{{1,3}}")
+_SPACED = regex.compile(
+    r"(?<![\w\-])\d(?:(?: {1,3}| {1,2}- {1,2})\d){8,24}(?![\w\-]| \d)|(?<![\w\-])\d(?:-\d){8,24}(?![\w\-])"
+)
 _GAP = regex.compile(r"[ \-]+")
 _PERCENT = regex.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _BASE64 = regex.compile(rf"(?<![\w+/=\-]){_BASE64_OF_ASCII}[A-Za-z0-9+/_\-]{{0,8192}}+={{0,2}}(?![\w+/=])")
@@ -157,15 +159,17 @@ def _spelled_digits(text: str) -> Iterator[Edit]:
     """Seven digits and more in words, one after another."""
     for run in _SPELLED.finditer(text):
         for part in _SPELLED_PART.finditer(text, run.start(), run.end()):
-            digit = _DIGIT_WORDS[part[1].lower()] if part[1] else ""
+            digit = _DIGIT_WORDS[part[1].lower()] if part[1] else "-" if part.group() == " - " else ""
             yield part.start(), part.end(), str(digit)
 
 
 def _spaced_digits(text: str) -> Iterator[Edit]:
-    """Nine digits and more, each apart from the next."""
+    """Nine digits and more, each apart from the next; hyphens that stand between groups of them stay."""
     for run in _SPACED.finditer(text):
-        for gap in _GAP.finditer(text, run.start(), run.end()):
-            yield gap.start(), gap.end(), ""
+        gaps = list(_GAP.finditer(text, run.start(), run.end()))
+        grouped = 2 * sum("-" in gap.group() for gap in gaps) < len(gaps)
+        for gap in gaps:
+            yield gap.start(), gap.end(), "-" if grouped and "-" in gap.group() else ""
 
 
 def _percent_decoded(text: str) -> Iterator[Edit]:

@@ -41,6 +41,9 @@ the street was empty
 his name is still a secret
 the PIN is on the back of the box
 license plates are sold out
+the password to happiness is good coffee
+pin code for the game room is on the door
+a cure for diabetes is not in sight
 port 8080 is already in use
 error 0x80070005 while installing
 set the timeout to 30000 ms
