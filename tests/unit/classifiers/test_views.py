@@ -34,7 +34,12 @@ def _found(text: str, wanted: str) -> list[tuple[str, str]]:
         ("write john at example dot com", "john@example.com", "spoken address", "john at example dot com"),
         ("write john AT example.com", "john@example.com", "spoken address", "john AT example.com"),
         ("is 1 2 3 - 4 5 - 6 7 8 9, ok", "123-45-6789", "spaced digits", "1 2 3 - 4 5 - 6 7 8 9"),
-        ("one two three - four five - six seven eight nine", "123-45-6789", "spelled digits", "one two three - four five - six seven eight nine"),
+        (
+            "one two three - four five - six seven eight nine",
+            "123-45-6789",
+            "spelled digits",
+            "one two three - four five - six seven eight nine",
+        ),
         (
             "it's five five five, one two one two.",
             "5551212",
