@@ -124,6 +124,7 @@ def crosswalk(
             values = dataset
         else:
             values = open_dataset(spark, source) if isinstance(source, Reference) else source
+            require_apart(values.reference, target)
             work, opened = from_source(dataset, values, desk, to, columns, types, ask)
         staged = target.staged(ask.run.run_id)
         expected = target.version(spark)
