@@ -22,6 +22,9 @@ settings.load_profile("clearance")
 
 # Half of a short-lived Spark's time goes into making its code faster than a test needs; the first compiler will do.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+#: For commands that run as processes of their own: one worker loads the detectors for a few rows, not one a core. What
+#: several do together is tested in tests/spark, in one session.
+QUICK_SPARK = {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"], "CLEARANCE_MASTER": "local[1]"}
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -392,6 +395,7 @@ def make_project(path: Path, key_file: Path) -> Project:
         "CLEARANCE_KEY_FILE": str(key_file),
         "CLEARANCE_SIGNING_KEY_FILE": os.environ["CLEARANCE_SIGNING_KEY_FILE"],
         "NO_COLOR": "1",
+        **QUICK_SPARK,
     }
     project = Project(path, env)
     project.write("solutions.yaml", SOLUTIONS)

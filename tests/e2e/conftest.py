@@ -62,7 +62,8 @@ def copy_example(folder: Path) -> Path:
 def own_environment(folder: Path) -> dict[str, str]:
     """A user's environment with a configuration folder of its own, and the machine's cache of JARs."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENLINEAGE", "CLEARANCE_", "SPARK_", "PYSPARK"))}
-    kept["SPARK_SUBMIT_OPTS"] = os.environ["SPARK_SUBMIT_OPTS"]  # the tests' own: see tests/conftest.py
+    # The tests' own: see QUICK_SPARK in tests/conftest.py.
+    kept |= {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"], "CLEARANCE_MASTER": "local[1]"}
     if cache := os.environ.get("CLEARANCE_CACHE"):
         kept["CLEARANCE_CACHE"] = cache
     return {**kept, "XDG_CONFIG_HOME": str(folder / "config")}

@@ -24,7 +24,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = home / "tour"
     script = "\n".join(blocks("sh")).replace(PLACE, str(place))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENLINEAGE", "CLEARANCE_", "SPARK_", "PYSPARK"))}
-    kept["SPARK_SUBMIT_OPTS"] = os.environ["SPARK_SUBMIT_OPTS"]  # the tests' own: see tests/conftest.py
+    # The tests' own: see QUICK_SPARK in tests/conftest.py.
+    kept |= {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"], "CLEARANCE_MASTER": "local[1]"}
     env = {
         **kept,
         "HOME": str(home),
