@@ -20,7 +20,15 @@ from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame, source_frame
 from clearance.jobs.published import observe_published, published_schema, require_apart
-from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, proved_texts, require_unchanged, scan
+from clearance.jobs.scan_task import (
+    Scanned,
+    as_proved,
+    proved_methods,
+    proved_text_labels,
+    proved_texts,
+    require_unchanged,
+    scan,
+)
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, publish, sweep
@@ -126,6 +134,7 @@ def protect(
         protect=not only_label,
         proved=proved_methods(scanned.scan, desk),
         proved_texts=proved_texts(scanned.scan, desk, by_policy=True),
+        proved_labels=proved_text_labels(scanned.scan, desk),
         subject=(*subject, tokens) if subject is not None else None,
     )
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)

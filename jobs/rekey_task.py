@@ -30,7 +30,7 @@ from clearance.jobs.protect_task import protect
 from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Publication, publish_as
 from clearance.jobs.rekeying import require_moved
-from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, proved_texts, scan
+from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, proved_text_labels, proved_texts, scan
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
 from clearance.jobs.staging import Target, sweep
@@ -210,6 +210,7 @@ def _require_same_plan(scanned: Scanned, row: "dict[str, Any] | Any", dataset: D
         partitions=dataset.partitions,
         proved=proved_methods(scanned.scan, desk),
         proved_texts=proved_texts(scanned.scan, desk, by_policy=True),
+        proved_labels=proved_text_labels(scanned.scan, desk),
     )
     now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}
     then = {leaf["path"]: leaf for leaf in row["columns"]}

@@ -202,6 +202,26 @@ def _labels(found: Scan, made: Sequence[ColumnReport], touched: Collection[str],
                 policy=desk.policy,
                 verified=True,
             )
+    for path, label in proved_text_labels(found, desk).items():
+        if path in labels and path not in touched:
+            labels[path] = combine((labels[path], label), desk.policy.levels)
+    return labels
+
+
+def proved_text_labels(found: Scan, desk: Desk) -> dict[str, Label]:
+    """What a signed record says of texts in which values were replaced, by path: a floor under what is found in them.
+
+    A year that was a birth date, or the end of a number, is not found again as what it was. A level that the policy no
+    longer has counts as its highest.
+    """
+    text = {report.path for report in found.columns if report.kind in ("text", "mixed")}
+    labels: dict[str, Label] = {}
+    for leaf in _proved_leaves(found, desk):
+        done = leaf["how"] == "keep" or leaf.get("unmarked") or leaf["method"]["name"] != "keep"
+        if leaf["path"] in text and leaf["how"] in ("spans", "keep") and done:
+            label = Label.from_dict(leaf["label"])
+            known = label.level in desk.policy.levels
+            labels[leaf["path"]] = label if known else replace(label, level=desk.policy.levels.names[-1])
     return labels
 
 

@@ -10,7 +10,7 @@ from clearance.jobs.datasets import Reference
 from clearance.jobs.desk import open_desk
 from clearance.jobs.settings import Detection
 from clearance.jobs.staging import Staged, Target
-from clearance.jobs.tasks import protect
+from clearance.jobs.tasks import protect, scan
 
 POLICY = """\
 version: 1
@@ -213,3 +213,20 @@ def test_few_values_are_not_left_to_counting(spark, desk, people, tmp_path):
     )
     own = open_desk(home=tmp_path / "h", detection=Detection(ner=None), key_file=desk.keys, policy=tmp_path / "p.yaml")
     assert protect(spark, Reference(str(tmp_path / "s")), Target(str(tmp_path / "t")), own).rows == 600
+
+
+def test_a_text_read_again_keeps_the_label_that_its_proof_gave_it(spark, desk, tmp_path):
+    texts = [
+        f"Patient {i}, date of birth: {1950 + i % 40}-03-{1 + i % 28:02}, came about the invoice" for i in range(60)
+    ]
+    spark.createDataFrame([(i, text) for i, text in enumerate(texts)], "id bigint, note string").write.format(
+        "delta"
+    ).save(str(tmp_path / "s"))
+    done = protect(spark, Reference(str(tmp_path / "s")), Target(str(tmp_path / "t")), desk)
+    first = next(leaf.label for leaf in done.plan.leaves if leaf.path == "note")
+    assert first.categories and first.regimes
+    # A year is no birth date any more for whoever looks at it.
+    assert scan(spark, Reference(str(tmp_path / "t")), desk).columns["note"] == first
+    again = protect(spark, Reference(str(tmp_path / "t")), Target(str(tmp_path / "u")), desk)
+    assert next(leaf.label for leaf in again.plan.leaves if leaf.path == "note") == first
+    assert scan(spark, Reference(str(tmp_path / "u")), desk).columns["note"] == first
