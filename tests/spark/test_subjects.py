@@ -63,7 +63,7 @@ def test_who_was_erased_has_no_way_back_and_all_others_do(spark, people, key_fil
             p.email if p.id else None,
             [p.email, None],
             f"{100 + p.id}-12-{3456 + p.id}",
-            f"😀 ask {p.email}.",
+            f"😀 please ask {p.email} about it.",
         )
         for p in people(12)
     }
