@@ -65,7 +65,8 @@ def _without_separators(text: str) -> str:
 
 def _card(check: Check) -> Check:
     def valid(text: str) -> bool | None:
-        return luhn_fits(_without_separators(text)) if text.isascii() else check(text)
+        digits = _without_separators(text)
+        return luhn_fits(digits) if digits and digits.isascii() else check(text)
 
     return valid
 
