@@ -140,7 +140,7 @@ class PhoneFinder:
             LEAST_DIGITS <= len(digits) <= _UNCUT_DIGITS
             and _stands_alone(text, candidate, start)
             and not _is_date(text, candidate, start)
-            and self._is_accepted(digits, plus="+" in candidate)
+            and next(self._accepting(digits, plus="+" in candidate), None) is not None
         )
 
     def _regions_to_ask(self, text: str, candidate: str, digits: str, start: int) -> Sequence[Region]:
@@ -158,26 +158,19 @@ class PhoneFinder:
             )
         )
 
-    def _is_accepted(self, digits: str, *, plus: bool) -> bool:
-        if self._table is None or plus or len(digits) > LONGEST:
-            return next(self._accepting(digits, plus=plus), None) is not None
-        for region in self._table.regions(digits):  # noqa: SIM110 - asked for every number
-            if region.accepts(digits):
-                return True
-        return False
-
     def _accepting(self, digits: str, *, plus: bool) -> Iterator[Region]:
         """The regions that accept the digits."""
+        return (region for region in self._likely(digits, plus=plus) if region.accepts(digits, plus=plus))
+
+    def _likely(self, digits: str, *, plus: bool) -> Sequence[Region]:
+        """The regions that may accept the digits, as far as the table tells."""
         if len(digits) < LEAST_DIGITS:
-            return
-        regions: Sequence[Region] = self._regions
+            return ()
         if self._table is None:
             self._count(1)
         elif not plus and len(digits) <= LONGEST:
-            regions = self._table.regions(digits)
-        for region in regions:
-            if region.accepts(digits, plus=plus):
-                yield region
+            return self._table.regions(digits)
+        return self._regions
 
 
 class _Matcher(PhoneNumberMatcher):

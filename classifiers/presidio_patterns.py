@@ -81,21 +81,15 @@ class PatternRunner:
         """
         pattern = self.patterns[index]
         needed = _NEEDED.get(pattern.source)
-        find, least = pattern.compiled.finditer, pattern.score
-        entity_type, name = self.entity_type, self.name
         for row in rows:
             text = texts[row]
             if needed is not None and needed.search(text) is None:
                 continue
-            for match in find(text) if len(text) <= _UNTIMED else find(text, timeout=TIMEOUT):
-                score = self._score(match.group(), least)
+            for match in _matches(text, pattern):
+                score = self._score(match.group(), pattern.score)
                 if score > 0:
                     start, end = match.span()
-                    span = Span(start, end, entity_type, score, name)
-                    if row in found:
-                        found[row].append(span)
-                    else:
-                        found[row] = [span]
+                    found.setdefault(row, []).append(Span(start, end, self.entity_type, score, self.name))
 
     def _score(self, match: str, score: float) -> float:
         if not match:
@@ -134,16 +128,12 @@ class UrlRunner(PatternRunner):
 
     def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
         """Adds the hits of all four patterns."""
-        scores = {pattern.name: (place, pattern.score) for place, pattern in enumerate(self.patterns)}
-        entity_type, name = self.entity_type, self.name
+        scores = [(pattern.name, pattern.score) for pattern in self.patterns]
         for row in rows:
-            by_pattern = url_places(texts[row])
-            if not by_pattern:
-                continue
-            spans = found.setdefault(row, [])
-            for pattern in sorted(by_pattern, key=scores.__getitem__) if len(by_pattern) > 1 else by_pattern:
-                score = scores[pattern][1]
-                spans += [Span(start, end, entity_type, score, name) for start, end in by_pattern[pattern]]
+            places = url_places(texts[row])
+            for name, score in scores if places else ():
+                for start, end in places.get(name, ()):
+                    found.setdefault(row, []).append(Span(start, end, self.entity_type, score, self.name))
 
 
 class IbanRunner(PatternRunner):

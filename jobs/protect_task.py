@@ -19,16 +19,9 @@ from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame, source_frame
+from clearance.jobs.proved import proved
 from clearance.jobs.published import observe_published, published_schema, require_apart
-from clearance.jobs.scan_task import (
-    Scanned,
-    as_proved,
-    proved_methods,
-    proved_text_labels,
-    proved_texts,
-    require_unchanged,
-    scan,
-)
+from clearance.jobs.scan_task import Scanned, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, publish, sweep
@@ -125,16 +118,17 @@ def protect(
         # What a sample did not show would be copied as it is.
         scanned = scan(spark, dataset, desk, facts=scanned.facts if scanned else None)
     partitions = () if unpartitioned else dataset.partitions
-    reports = scanned.scan.columns if only_label else as_proved(scanned.scan, desk)
+    known = proved(scanned.scan, desk)
+    reports = scanned.scan.columns if only_label else known.reports()
     plan = plan_protection(
         scanned.scan.leaves,
         reports,
         desk.policy,
         partitions=partitions,
         protect=not only_label,
-        proved=proved_methods(scanned.scan, desk),
-        proved_texts=proved_texts(scanned.scan, desk, by_policy=True),
-        proved_labels=proved_text_labels(scanned.scan, desk),
+        proved=known.methods(),
+        proved_texts=known.texts(by_policy=True),
+        proved_labels=known.text_labels(),
         subject=(*subject, tokens) if subject is not None else None,
     )
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)

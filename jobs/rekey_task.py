@@ -27,10 +27,11 @@ from clearance.jobs.opening import FINAL, OPEN, SHOWN, Counts, OpenLeaf, foresee
 from clearance.jobs.plans import plan_protection
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.protect_task import protect
+from clearance.jobs.proved import proved
 from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Publication, publish_as
 from clearance.jobs.rekeying import require_moved
-from clearance.jobs.scan_task import Scanned, as_proved, proved_methods, proved_text_labels, proved_texts, scan
+from clearance.jobs.scan_task import Scanned, scan
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
 from clearance.jobs.staging import Target, sweep
@@ -203,14 +204,15 @@ def _from_source(
 
 
 def _require_same_plan(scanned: Scanned, row: "dict[str, Any] | Any", dataset: Dataset, desk: Desk) -> None:
+    known = proved(scanned.scan, desk)
     plan = plan_protection(
         scanned.scan.leaves,
-        as_proved(scanned.scan, desk),
+        known.reports(),
         desk.policy,
         partitions=dataset.partitions,
-        proved=proved_methods(scanned.scan, desk),
-        proved_texts=proved_texts(scanned.scan, desk, by_policy=True),
-        proved_labels=proved_text_labels(scanned.scan, desk),
+        proved=known.methods(),
+        proved_texts=known.texts(by_policy=True),
+        proved_labels=known.text_labels(),
     )
     now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}
     then = {leaf["path"]: leaf for leaf in row["columns"]}

@@ -1,17 +1,16 @@
 """The scan as a job: look, label, and leave the record."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clearance.classifiers.findings import ColumnReport, Finding, Interval
+from clearance.classifiers.findings import ColumnReport
 from clearance.errors import DatasetError
 from clearance.governance.chain import rests_on
 from clearance.governance.decisions import read_facts
-from clearance.governance.identity import dataset_identity
 from clearance.governance.labeling import after_protection, reasons
 from clearance.governance.labels import Label, combine
-from clearance.governance.observation import Observation, changed
+from clearance.governance.observation import changed
 from clearance.governance.policy import Policy
 from clearance.jobs import records
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
@@ -21,7 +20,7 @@ from clearance.jobs.failures import value_free
 from clearance.jobs.incremental import scan_added
 from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import OTHER
-from clearance.jobs.proof import SIGNED, canonical
+from clearance.jobs.proved import proved
 from clearance.jobs.reviewed import decisions_on, with_decisions
 from clearance.jobs.sampling import scan_sample
 from clearance.jobs.scan import Scan, scan_dataset
@@ -186,11 +185,12 @@ def _labels(found: Scan, made: Sequence[ColumnReport], touched: Collection[str],
     version, made when it was proved, can.
     """
     labels = records.column_labels(made, desk.policy)
-    texts = proved_texts(found, desk)
+    known = proved(found, desk)
+    texts = known.texts()
     for report in found.columns:
         if report.path in texts and report.path not in touched:
             labels[report.path] = _label_of_proved_text(report, texts[report.path], desk.policy)
-    for leaf in _proved_leaves(found, desk):
+    for leaf in known.leaves:
         path, entity_type, method = leaf["path"], leaf["entity_type"], leaf["method"]
         if path in touched or path not in labels:
             continue
@@ -202,59 +202,10 @@ def _labels(found: Scan, made: Sequence[ColumnReport], touched: Collection[str],
                 policy=desk.policy,
                 verified=True,
             )
-    for path, label in proved_text_labels(found, desk).items():
+    for path, label in known.text_labels().items():
         if path in labels and path not in touched:
             labels[path] = combine((labels[path], label), desk.policy.levels)
     return labels
-
-
-def proved_text_labels(found: Scan, desk: Desk) -> dict[str, Label]:
-    """What a signed record says of texts in which values were replaced, by path: a floor under what is found in them.
-
-    A year that was a birth date, or the end of a number, is not found again as what it was. A level that the policy no
-    longer has counts as its highest.
-    """
-    text = {report.path for report in found.columns if report.kind in ("text", "mixed")}
-    labels: dict[str, Label] = {}
-    for leaf in _proved_leaves(found, desk):
-        done = leaf["how"] == "keep" or leaf.get("unmarked") or leaf["method"]["name"] != "keep"
-        if leaf["path"] in text and leaf["how"] in ("spans", "keep") and done:
-            label = Label.from_dict(leaf["label"])
-            known = label.level in desk.policy.levels
-            labels[leaf["path"]] = label if known else replace(label, level=desk.policy.levels.names[-1])
-    return labels
-
-
-def as_proved(found: Scan, desk: Desk) -> tuple[ColumnReport, ...]:
-    """The reports for a plan: a column that a signed, passed proof speaks of is what the proof says.
-
-    The ends of masked card numbers may look like something else, and must not be protected again as that.
-    """
-    proved = {leaf["path"]: leaf for leaf in _proved_leaves(found, desk) if leaf["how"] in ("cells", "done")}
-    return tuple(_as_proved(report, proved.get(report.path)) for report in found.columns)
-
-
-def proved_methods(found: Scan, desk: Desk) -> dict[str, Mapping[str, Any]]:
-    """The method that was applied to each whole column, by path, where a signed record says so and its proof passed.
-
-    Without such a record data are raw, whatever they look like.
-    """
-    leaves = _proved_leaves(found, desk)
-    return {leaf["path"]: leaf["method"] for leaf in leaves if leaf["how"] in ("cells", "done")}
-
-
-def proved_texts(found: Scan, desk: Desk, *, by_policy: bool = False) -> dict[str, Mapping[str, Any]]:
-    """The methods that left what looks like any value inside a column's texts, by path, where a signed record says so.
-
-    Only as long as the detectors are those that looked then: others may find what was never replaced. ``by_policy``:
-    and as long as the policy is, for another may replace what this one kept.
-    """
-    record = desk.registry.latest("protections", dataset=found.dataset)
-    if record is None or record["engine_digest"] != found.engine_digest:
-        return {}
-    if by_policy and record["policy_digest"] != desk.policy.digest:
-        return {}
-    return {leaf["path"]: leaf["unmarked"] for leaf in _proved_leaves(found, desk) if leaf.get("unmarked")}
 
 
 def _label_of_proved_text(report: ColumnReport, methods: Mapping[str, Any], policy: Policy) -> Label:
@@ -267,26 +218,3 @@ def _label_of_proved_text(report: ColumnReport, methods: Mapping[str, Any], poli
             label = after_protection(label, entity_type=reason.entity_type, method=done, policy=policy, verified=True)
         told.append(label)
     return combine(told, policy.levels)
-
-
-def _as_proved(report: ColumnReport, leaf: Mapping[str, Any] | None) -> ColumnReport:
-    filled = report.rows - report.nulls
-    # Tokens are known by their keyed check, whatever the record says; a column without a type is what is found in it.
-    untyped = leaf is None or leaf["entity_type"] in (None, "", OTHER)
-    if leaf is None or untyped or not filled or leaf["method"]["name"] in ("token", "keep"):
-        return report
-    known = Finding(leaf["entity_type"], filled, Interval.wilson(filled, filled), 1.0, ("SignedRecord",), ())
-    return replace(report, kind="structured", entity_type=leaf["entity_type"], findings=(known,))
-
-
-def _proved_leaves(found: Scan, desk: Desk) -> list[dict[str, Any]]:
-    record = desk.registry.latest("protections", dataset=found.dataset)
-    tokens = desk.tokens_if_any()
-    if record is None or tokens is None or found.observation is None:
-        return []
-    told = record["statement"]
-    if not isinstance(told, dict) or not tokens.key.open().verify(SIGNED, canonical(told), record["signature"] or ""):
-        return []
-    observed = Observation.from_dict(told["observation"])
-    location = dataset_identity(found.reference).location
-    return list(told["columns"]) if changed(observed, location) is False else []
