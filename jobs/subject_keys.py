@@ -263,8 +263,8 @@ class SubjectKeys:
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                found = table.to_pyarrow_table()
-                return found.select(SCHEMA.names).cast(SCHEMA)
+                # Not to_pyarrow_table: a thread of its own that is still running at exit aborts the process.
+                return pa.table(table.scan(columns=SCHEMA.names).read_all()).select(SCHEMA.names).cast(SCHEMA)
             except Exception as error:
                 # An erasure took the files of the version that was opened: read the one after it.
                 if isinstance(error, ClearanceError) or time.monotonic() > deadline or not _moved(table):
