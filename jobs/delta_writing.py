@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from clearance.errors import DatasetError, PublishError
+from clearance.files import sync
 from clearance.governance.delta_state import Action, TableState, joined
 from clearance.governance.observation import Observation, schema_fingerprint
 from clearance.version import __version__
@@ -112,7 +113,7 @@ def stage(source: Path, state: TableState, folder: Path) -> None:
             shutil.copyfile(source / name, to)
             if to.stat().st_size != file["size"]:
                 raise DatasetError(f"a file of {source} is not as long as its log says", hint="restore the table")
-            _synced(to)
+            sync(to)
         log = folder / _LOG
         log.mkdir(parents=True, exist_ok=True)
         actions = [{"protocol": dict(state.protocol)}, {"metaData": dict(state.metadata)}]
@@ -140,7 +141,7 @@ def place(staged: Path, state: TableState, target: Path) -> None:
                 raise PublishError(f"another file of the same name is in {target}", hint="look at who wrote it there")
             to.parent.mkdir(parents=True, exist_ok=True)
             own.replace(to)
-            _synced(to.parent)
+            sync(to.parent)
     except OSError as error:
         raise _unwritable(target, error) from None
 
@@ -168,7 +169,7 @@ def put(commit: Commit, target: Path, waiting: Path) -> None:
         _write(own, commit.actions)
         # A link comes to be whole or not at all, and never in the place of another file; a rename would replace it.
         os.link(own, final)
-        _synced(final.parent)
+        sync(final.parent)
         own.unlink()
     except FileExistsError:
         raise PublishError(
@@ -184,14 +185,6 @@ def _write(path: Path, actions: Iterable[Mapping[str, Any]]) -> None:
             file.write(json.dumps(action, ensure_ascii=False, separators=(",", ":")) + "\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-def _synced(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(target: Path, error: OSError) -> PublishError:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clearance.errors import KeyUnavailableError
+from clearance.files import sync
 
 _MAX_BYTES = 1 << 20
 _CREATE_HINT = "create one with `clearance init`, or set CLEARANCE_KEY_FILE to an existing one"
@@ -66,7 +67,7 @@ def _create(path: Path, content: bytes, mode: int) -> bool:
         return False
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync(path.parent)
     return True
 
 
@@ -75,7 +76,7 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         draft = _draft(path, content, stat.S_IMODE(path.stat().st_mode))
         draft.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise KeyUnavailableError(
             f"the key file {path} could not be written: {error.strerror}", hint="it is as it was"
@@ -150,11 +151,3 @@ def _unreadable(path: Path, error: OSError) -> KeyUnavailableError:
     if isinstance(error, FileNotFoundError):
         return KeyUnavailableError(f"there is no key file at {path}", hint=_CREATE_HINT)
     return KeyUnavailableError(f"the key file {path} can't be read: {error.strerror}", hint=_CREATE_HINT)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

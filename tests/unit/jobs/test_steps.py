@@ -1,6 +1,7 @@
 """Approvals at the command line: asked, approved, checked; what rises exits 4 until it is approved again."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,15 +60,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    monkeypatch.chdir(tmp_path)
-    for name in ("CLEARANCE_HOME", "CLEARANCE_POLICY", "CLEARANCE_SOLUTIONS", "CLEARANCE_IDENTITY_KEY_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def desk(tmp_path: Path, with_people: Callable[[Callable[..., str]], None], capsys: pytest.CaptureFixture[str]) -> Desk:
     made = Desk(tmp_path, capsys)
-    for name in ("root", "ann", "bob"):
-        made("identity", "create", f"{name}.pem")
-        made("identity", "enroll", name, "--public-key", f"{name}.pub.pem", "--identity-key", "root.pem")
+    with_people(made)
     return made
 
 
