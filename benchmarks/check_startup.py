@@ -22,7 +22,7 @@ from registry_fill import fill
 BASE = [sys.executable, "-c", "from pydantic import BaseModel; import deltalake, click, yaml"]
 SOLUTION = """
 solutions:
-- {name: bot, owner: me, hosting: private, clearance: restricted, usage: [analytics],
+- {name: bot, owner: me, hosting: private, clearance: restricted, usage: [analytics], inputs_may_train: false,
    regimes: [GDPR, CCPA, HIPAA, PCI DSS, COPPA, PDPA]}
 """
 REGISTRY = """

@@ -68,7 +68,12 @@ def _scanned(
         facts={},
         why=records.why(reports, policy),
         types=records.types_found(reports),
-        looked={"ner": None, "texts": [], "rests_on": rests_on(run, {"findings": found})},
+        looked={
+            "ner": None,
+            "texts": [],
+            "coverage": {"mode": "full", "rows": 1000, "rows_read": 1000},
+            "rests_on": rests_on(run, {"findings": found}),
+        },
     )
     return label, found
 

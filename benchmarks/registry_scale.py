@@ -46,7 +46,8 @@ def main() -> None:
         data.write_text("a,b\n1,2\n")
         fill(Path(folder) / "home", data, options.datasets, options.columns)
         registry, policy, identity = Registry(f"{folder}/home"), load_policy(), dataset_identity(str(data))
-        bot = Solution(name="bot", owner="me", hosting="private", clearance="restricted", usage=["analytics"])
+        bot = Solution(name="bot", owner="me", hosting="private", clearance="restricted", usage=["analytics"],
+                       inputs_may_train=False)  # fmt: skip
         size = sum(file.stat().st_size for file in Path(registry.home).rglob("*.parquet"))
         figures = {
             "datasets": options.datasets,

@@ -5,7 +5,7 @@ conflict wins over a missing fact, and both block. So a rule may use a fact to o
 object, but never reads an absent fact as a yes: taking a fact away can only block more.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.policy_file import RULE_SECTIONS
 from clearance.governance.solutions import Solution
+from clearance.governance.undeclared import Undeclared, undecided
 
 _STATES: dict[str, str] = {
     "changed": "the dataset changed since its scan: scan and label it again",
@@ -48,13 +49,15 @@ def decide(
     column_labels: Mapping[str, Label] | None = None,
     column_types: Mapping[str, Iterable[str]] | None = None,
     more: Iterable[Conflict] = (),
+    undeclared: Sequence[Undeclared] = (),
     dataset: str | None = None,
     today: date | None = None,
 ) -> Verdict:
     """The verdict on one dataset and one solution.
 
     ``label`` and ``column_labels`` (by path) are what the registry holds; ``column_types`` (entity types by
-    path) makes remedies more exact. ``more`` are objections found elsewhere, such as those of a manifest.
+    path) makes remedies more exact. ``more`` are objections found elsewhere, such as those of a manifest, and
+    ``undeclared`` the parts of a label that it leaves out, which must not decide anything.
     ``facts`` are read by ``Facts``; ``dataset`` is the dataset's key, for the rule about stores; ``today`` is the
     present day (UTC) where it is not given. Raises PolicyError for a fact that is not known or of the wrong type, and
     for a clearance that is not a level of the policy.
@@ -69,7 +72,14 @@ def decide(
         remedy = _STATES.get(state, "the dataset's state is not known: scan and label it again")
         found.append(Conflict("state", None, {"state": state, "missing": "current label"}, remedy, definite=False))
     if label is not None and (state in _LABEL_HOLDS):
-        found += _judge(label, column_labels or {}, column_types or {}, facts, solution, policy, dataset, day)
+        columns, types = column_labels or {}, column_types or {}
+
+        def judge(label: Label, columns: Mapping[str, Label], solution: Solution) -> list[Conflict]:
+            return list(_judge(label, columns, types, facts, solution, policy, dataset, day))
+
+        told = judge(label, columns, solution)
+        found += told
+        found += undecided(undeclared, label, columns, solution, policy, told, judge)
     found += more
     return Verdict(outcome_of(found), tuple(found))
 

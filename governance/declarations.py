@@ -1,10 +1,11 @@
 """Declared against observed: where a manifest and what was found in the data disagree, each with its evidence.
 
 ``under`` means that the data is more than its owner says: a reason to refuse. ``over`` means less: worth a look, and
-no reason to lower anything by itself.
+no reason to lower anything by itself. What is left out can't be compared: beside something that was found it can't be
+told whether that was meant.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from clearance.governance.decisions import Conflict
 from clearance.governance.labels import Label, combine
 from clearance.governance.manifest import Column, Manifest, declared_label
 from clearance.governance.policy import Policy
+from clearance.governance.undeclared import Part, Undeclared
 
 Kind = Literal[
     "under-labelled",
@@ -24,6 +26,7 @@ Kind = Literal[
     "undeclared-category",
     "changed-type",
     "obsolete",
+    "not-declared",
 ]
 _BLOCKING = frozenset(
     {"under-labelled", "undeclared-column", "undeclared-type", "undeclared-regime", "undeclared-category", "obsolete"}
@@ -42,8 +45,13 @@ class Disagreement:
 
     @property
     def blocks(self) -> bool:
-        """Whether the data is more than was declared."""
-        return self.kind in _BLOCKING
+        """Whether the data is more than was declared, or that can't be told."""
+        return self.kind in _BLOCKING or not self.definite
+
+    @property
+    def definite(self) -> bool:
+        """Whether it is a disagreement, and not something left out."""
+        return self.kind != "not-declared"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -76,7 +84,53 @@ def disagreements(
     ]
     for path in sorted(manifest.columns.keys() - columns.keys()):
         found.append(Disagreement("missing-column", path, "declared", "not in the data", manifest.columns[path].where))
-    return found + list(_of_dataset(manifest, label, policy, today))
+    found += _of_dataset(manifest, label, policy, today)
+    left_out = undeclared(manifest, columns, types, label, policy, today)
+    for place in dict.fromkeys(one.path for one in left_out):
+        mine = [one for one in left_out if one.path == place]
+        seen = "; ".join(dict.fromkeys(one.observed for one in mine if one.observed)) or "nothing"
+        told = f"no {', '.join(one.part for one in mine)}"
+        found.append(Disagreement("not-declared", place, told, seen, mine[0].where))
+    return found
+
+
+def undeclared(
+    manifest: Manifest,
+    columns: Mapping[str, Label],
+    types: Mapping[str, tuple[str, ...]],
+    label: Label,
+    policy: Policy,
+    today: date,
+) -> list[Undeclared]:
+    """What a rule or a comparison could ask for and the manifest leaves out, the dataset's own first.
+
+    ``columns``, ``types`` and ``label`` are what was observed. Of columns that are in the data and in the manifest.
+    """
+    own = manifest.declared
+    found = [
+        *_left_out("classification", None, own.classification, _above(label, policy), manifest.source),
+        *_left_out("categories", None, own.categories, (), manifest.source),
+        *_left_out("regimes", None, own.regimes, label.regimes, manifest.source),
+        *_left_out("obsoleteFrom", None, own.obsolete_from, (today.isoformat(),), manifest.source),
+    ]
+    for path in sorted(columns.keys() & manifest.columns.keys()):
+        column, seen = manifest.columns[path], columns[path]
+        told, where = column.declared, column.where
+        found += _left_out("classification", path, column.level, _above(seen, policy), where)
+        found += _left_out("categories", path, told.categories, seen.categories, where)
+        found += _left_out("regimes", path, told.regimes, seen.regimes, where)
+        # Entity types raise no label: they are only compared.
+        if types.get(path):
+            found += _left_out("entityTypes", path, told.entity_types, types[path], where)
+    return found
+
+
+def _left_out(part: Part, path: str | None, told: object, seen: Iterable[str], where: str) -> list[Undeclared]:
+    return [] if told is not None else [Undeclared(part, path, where, _names(seen))]
+
+
+def _above(label: Label, policy: Policy) -> tuple[str, ...]:
+    return (label.level,) if policy.levels.exceeds(label.level, policy.levels.bottom) else ()
 
 
 def declaration_conflicts(
@@ -88,8 +142,14 @@ def declaration_conflicts(
     *,
     today: date | None = None,
 ) -> list[Conflict]:
-    """The blocking ones as objections of a check; ``today`` is the present day (UTC) where it is not given."""
-    found = disagreements(manifest, columns, types, {}, label, policy, today or datetime.now(UTC).date())
+    """The blocking ones as objections of a check; ``today`` is the present day (UTC) where it is not given.
+
+    What was left out, and would have been compared with something, can't be told. What would not is for ``decide``
+    (``undeclared``): whether anybody asks for it depends on the solution.
+    """
+    day = today or datetime.now(UTC).date()
+    found = disagreements(manifest, columns, types, {}, label, policy, day)
+    left_out = [one for one in undeclared(manifest, columns, types, label, policy, day) if one.observed]
     return [
         Conflict(
             "declaration",
@@ -99,7 +159,17 @@ def declaration_conflicts(
             where=one.where,
         )
         for one in found
-        if one.blocks
+        if one.blocks and one.definite
+    ] + [
+        Conflict(
+            "declaration",
+            one.path,
+            {"missing": one.part, "observed": one.observed},
+            f"declare {one.part} in the manifest",
+            definite=False,
+            where=one.where,
+        )
+        for one in left_out
     ]
 
 
@@ -156,7 +226,7 @@ def _sets(path: str, column: Column, observed: Label, kinds: tuple[str, ...]) ->
         ("undeclared-category", own.categories, observed.categories),
     )
     for kind, declared, seen in told:
-        # What is not declared at all is told by the level; a list that is there must be whole.
+        # A list that is there must be whole; one that is not is told as such.
         if declared is not None and (beyond := seen - declared):
             yield Disagreement(kind, path, _names(declared) or "none", _names(beyond), column.where)
 

@@ -9,9 +9,7 @@ from typing import Any
 from clearance.errors import UsageError
 from clearance.governance.conflicts import Case, Conflict
 from clearance.governance.identity import dataset_identity
-from clearance.governance.taxonomy import covers
-
-_PERSONAL = "user"
+from clearance.governance.taxonomy import PERSONAL, covers
 
 
 def _missing(rule: str, missing: list[str], where: str) -> Conflict:
@@ -183,7 +181,7 @@ def _consent(case: Case) -> Iterator[Conflict]:
 
 
 def _age_groups(case: Case) -> Iterator[Conflict]:
-    if not any(covers(_PERSONAL, category) for category in _all_categories(case)):
+    if not any(covers(PERSONAL, category) for category in _all_categories(case)):
         return
     for usage, allowed in _usages(case, case.policy.rules.age_groups):
         where, told = case.policy.where("rules", "age_groups", usage), case.facts.age_groups
@@ -216,7 +214,7 @@ def _needs(case: Case) -> Iterator[Conflict]:
         (None, case.label.categories - placed),
     ]
     for path, categories in entries:
-        own = {category for category in categories if covers(_PERSONAL, category)}
+        own = {category for category in categories if covers(PERSONAL, category)}
         beyond = sorted(category for category in own if not any(covers(name, category) for name in needed))
         # What a purpose that the policy does not know needs can't be told.
         if beyond and not unknown:

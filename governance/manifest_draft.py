@@ -1,6 +1,7 @@
 """A first manifest from what a scan found: the owner completes it, and says what no scan can see."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 import yaml
@@ -15,6 +16,9 @@ _LOGICAL = {
 }  # fmt: skip
 
 _OPEN = """
+# The label of the dataset and of each column is declared whole: an empty list says that there are none. A declaration
+# holds for a time: obsoleteFrom is in a year, unless you say another day.
+#
 # What no scan can see; what is left out is not known, and a rule that needs it says no. Under customProperties:
 #   - {property: clearance.purposes, value: [functional.service]}       Fideslang uses the data may be put to
 #   - {property: clearance.restrictedUses, value: [marketing]}
@@ -27,7 +31,6 @@ _OPEN = """
 #   - {property: clearance.sharingAgreement, value: ...}
 #   - {property: clearance.ageGroups, value: [adults]}
 #   - {property: clearance.retentionDays, value: 365}
-#   - {property: clearance.obsoleteFrom, value: 2030-01-01}
 #   - {property: clearance.impactAssessment, value: ...}
 # And who answers for it, three different people:
 # team:
@@ -46,11 +49,12 @@ def draft(
     columns: Mapping[str, Label],
     types: Mapping[str, Iterable[str]],
     sql_types: Mapping[str, str],
+    obsolete_from: date,
 ) -> str:
     """The text of a manifest of ``dataset`` with what was observed, and comments for the rest.
 
     ``identifier`` is what the contract is called: the dataset's key. A fresh draft has no disagreement with the scan it
-    was made from.
+    was made from until it is ``obsolete_from`` a day.
     """
     content: dict[str, Any] = {
         "apiVersion": API_VERSION,
@@ -71,7 +75,7 @@ def draft(
                 ],
             }
         ],
-        "customProperties": _custom(label, {"classification": label.level}),
+        "customProperties": _custom(label, {"classification": label.level, "obsoleteFrom": obsolete_from}),
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None) + _OPEN
 
@@ -81,11 +85,10 @@ def _column(path: str, label: Label, types: list[str], sql_type: str | None) -> 
     if sql_type is not None:
         column |= {"logicalType": _LOGICAL.get(sql_type.partition("(")[0], "object"), "physicalType": sql_type}
     column["classification"] = label.level
-    custom = _custom(label, {"entityTypes": types} if types else {})
-    return {**column, "customProperties": custom} if custom else column
+    return {**column, "customProperties": _custom(label, {"entityTypes": types})}
 
 
 def _custom(label: Label, first: Mapping[str, Any]) -> list[dict[str, Any]]:
     sets = {"categories": label.categories, "regimes": label.regimes, "subjects": label.subjects}
-    told = {**first, **{name: sorted(names) for name, names in sets.items() if names}}
+    told = {**first, **{name: sorted(names) for name, names in sets.items()}}
     return [{"property": PREFIX + name, "value": value} for name, value in told.items()]

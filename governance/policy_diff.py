@@ -8,7 +8,7 @@ from clearance.governance.decisions import decide
 from clearance.governance.labeling import protected_type
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
-from clearance.governance.solutions import Hosting, Solution, Usage
+from clearance.governance.solutions import TRAINING, Hosting, Solution, Usage
 
 #: What becomes stricter is safe to take over; what becomes milder is for somebody to look at.
 _RANK = {"clear": 0, "undecidable": 1, "conflict": 2}
@@ -137,6 +137,7 @@ def _wanting(policy: Policy, solutions: list[Solution]) -> list[Solution]:
             clearance=policy.levels.top,
             usage=frozenset({usage}),
             regimes=regimes,
+            inputs_may_train=usage in TRAINING,
         )
         for hosting in get_args(Hosting)
         for usage in get_args(Usage)

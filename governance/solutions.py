@@ -14,6 +14,8 @@ from clearance.governance.strict_yaml import Marks, Strict, parse, read_text, su
 
 Hosting = Literal["public", "vendor", "private"]
 Usage = Literal["training", "fine-tuning", "rag", "inference", "analytics"]
+#: Usages in which a model keeps what it is given.
+TRAINING: frozenset[Usage] = frozenset({"training", "fine-tuning"})
 
 
 def as_names(value: object) -> object:
@@ -77,7 +79,7 @@ class Solution(Strict):
     @model_validator(mode="after")
     def _says_what_inputs_become(self) -> Self:
         # The rules of a check go by the usage: what trains must be judged as training.
-        if self.inputs_may_train and not self.usage & {"training", "fine-tuning"}:
+        if self.inputs_may_train and not self.usage & TRAINING:
             raise ValueError("its inputs may train it, so its usage is training or fine-tuning too")
         names = [(model.name, model.version) for model in self.models]
         if twice := {name for name in names if names.count(name) > 1}:

@@ -121,6 +121,10 @@ SUBJECTS = frozenset(
 )
 
 
+#: What all categories of a person's data are below.
+PERSONAL = "user"
+
+
 def covers(key: str, other: str) -> bool:
     """Is ``other`` the key itself or one below it? ``user.contact`` covers ``user.contact.email``."""
     return other == key or other.startswith(f"{key}.")

@@ -13,9 +13,8 @@ from typing import Any
 from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
 from clearance.governance.audit import Audit, row_digest
 from clearance.governance.combinations import raised
-from clearance.governance.coverage import Coverage
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
-from clearance.governance.declarations import declaration_conflicts, with_declared
+from clearance.governance.declarations import declaration_conflicts, undeclared, with_declared
 from clearance.governance.escalation import DatasetState
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import Inherited, inherited, origin_conflicts
@@ -27,7 +26,9 @@ from clearance.governance.reviews import Reviewed
 from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import Solution, Solutions, load_solutions
 from clearance.governance.standing import Standing, column_labels, column_types, standing
+from clearance.governance.undeclared import Undeclared
 from clearance.governance.waivers import Given, with_waivers
+from clearance.jobs.looked import accepts, overlooked, sampled
 from clearance.jobs.reviewed import decisions_on, is_reviewed, labelled_again, scan_run
 from clearance.jobs.states import against, is_asked, state_of
 
@@ -126,6 +127,7 @@ class Seen:
     state: State
     reason: str
     beyond: list[Conflict]
+    undeclared: list[Undeclared]
     flowed: Inherited | None
 
 
@@ -145,17 +147,19 @@ def see(
     declared = _facts(declared, facts or {})
     spoken = speak(found, policy, registry)
     beyond: list[Conflict] = []
+    left_out: list[Undeclared] = []
     if (flowed := current_lineage(key, row, policy, registry, record)) is not None:
         spoken = with_lineage(spoken, flowed, policy)
     state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
     types = spoken.types
     if manifest is not None and label is not None:
         beyond += declaration_conflicts(manifest, columns, types, label, policy)
+        left_out = undeclared(manifest, columns, types, label, policy, datetime.now(UTC).date())
         columns, label = with_declared(manifest, columns, label, policy)
     if label is not None and (manifest is not None or flowed is not None):
         # What is declared, or flowed in, may be a part of a combination.
         label = raised(label, columns, policy)
-    return Seen(row, label, columns, types, declared, state, reason, beyond, flowed)
+    return Seen(row, label, columns, types, declared, state, reason, beyond, left_out, flowed)
 
 
 def judge(
@@ -186,12 +190,13 @@ def judge(
         column_labels=seen.columns,
         column_types=seen.types,
         more=[*origins, *seen.beyond],
+        undeclared=seen.undeclared,
         dataset=identity.key,
     )
     if waivers and record:
         verdict = with_waivers(verdict, identity.key, solution.name, waivers, datetime.now(UTC).date())
     verdict = verdict.escalated(_risen(seen, policy, registry, manifest))
-    reason = seen.reason or _overlooked(seen.row) or _sampled(seen.row)
+    reason = seen.reason or (overlooked(seen.row) or sampled(seen.row) if seen.row else "")
     checked = Checked(
         identity.key, solution.name, verdict, seen.label, seen.row.get("version"), seen.state, reason, seen.columns
     )
@@ -248,10 +253,10 @@ def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
             state, reason = "other-policy", "the dataset was labelled and proved under another policy"
         else:
             return Spoken("unvouched", "what people decided can't be applied: its findings are not on record", {}, None)
-    if state == "current" and (sampled := _sampled(row)) and not _accepted(row, policy):
-        state, reason = "sampled", sampled
-    if state == "current" and (overlooked := _overlooked(row)) and not policy.rules.text_without_model:
-        state, reason = "overlooked", overlooked
+    if state == "current" and (unseen := sampled(row)) and not accepts(policy, row):
+        state, reason = "sampled", unseen
+    if state == "current" and (unread := overlooked(row)) and not policy.rules.text_without_model:
+        state, reason = "overlooked", unread
     return Spoken(state, reason, columns, label, types)
 
 
@@ -280,31 +285,6 @@ def current_lineage(
     from clearance.jobs.lineage_task import derive
 
     return derive(policy, registry, record=record).get(key)
-
-
-def _coverage(row: Mapping[str, Any]) -> Coverage | None:
-    told = (row.get("looked") or {}).get("coverage")
-    # Labels of before there were samples are of whole datasets.
-    return Coverage.from_dict(told) if told else None
-
-
-def _sampled(row: Mapping[str, Any]) -> str:
-    """What the label does not speak for: rows that nobody looked at."""
-    coverage = _coverage(row)
-    return "" if coverage is None or coverage.complete else coverage.words()
-
-
-def _accepted(row: Mapping[str, Any], policy: Policy) -> bool:
-    """Whether the policy accepts so many unseen rows."""
-    coverage, accepted = _coverage(row), policy.rules.sampled_scans
-    return coverage is not None and accepted is not None and coverage.proves(accepted.prevalence, accepted.confidence)
-
-
-def _overlooked(row: Mapping[str, Any]) -> str:
-    """What the label does not speak for: names and places in text, where no model looked for them."""
-    looked = row.get("looked") or {}
-    texts = looked.get("texts") if looked.get("ner") is None else None
-    return f"scanned without the model: no one looked for names and places in {', '.join(texts)}" if texts else ""
 
 
 def _facts(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -172,6 +172,7 @@ def _judged(asked: Passage, seen: Seen, solution: Solution, objects: Sequence[Co
         column_labels=seen.columns,
         column_types=seen.types,
         more=[*origins, *seen.beyond],
+        undeclared=seen.undeclared,
         dataset=key,
     )
     if asked.waivers:

@@ -1,7 +1,8 @@
 """Manifests beside what the registry knows: drafted from a scan, compared with it. Starts no Spark."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.declarations import Disagreement, disagreements
@@ -14,6 +15,9 @@ from clearance.governance.registry import Registry
 from clearance.governance.standing import column_labels, column_types
 from clearance.jobs.reviewed import decisions_on, labelled_again, scan_run
 
+#: How long a declaration holds if nobody says another day.
+_HOLDS = timedelta(days=365)
+
 
 class Observed:
     """What the registry says of a dataset: label, column labels, entity types and SQL types by path."""
@@ -25,6 +29,7 @@ class Observed:
         if row is None:
             raise DatasetError(f"{dataset} has no label", hint=f"scan it first: clearance scan {dataset}")
         self.columns, self.types = column_labels(row), column_types(row)
+        self.facts: dict[str, Any] = row.get("facts") or {}
         self.label = Label.from_dict(row["label"])
         decided, problem = decisions_on(self.identity.key, policy, registry)
         again = None if problem else labelled_again(policy, row, registry, decided)
@@ -42,7 +47,9 @@ class Observed:
 def new_manifest(dataset: str, policy: Policy, registry: Registry) -> str:
     """The text of a first manifest for a scanned dataset."""
     seen = Observed(dataset, policy, registry)
-    return draft(dataset, seen.identity.key, seen.label, seen.columns, seen.types, seen.sql_types)
+    told = seen.facts.get("obsolete_from")
+    until = date.fromisoformat(told) if told else datetime.now(UTC).date() + _HOLDS
+    return draft(dataset, seen.identity.key, seen.label, seen.columns, seen.types, seen.sql_types, until)
 
 
 def compare(manifest: Manifest, policy: Policy, registry: Registry, dataset: str | None = None) -> list[Disagreement]:

@@ -12,10 +12,11 @@ from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
-from clearance.governance.solutions import Solution
+from clearance.governance.solutions import TRAINING, Solution
 from clearance.governance.standing import column_labels
 from clearance.governance.strict_yaml import parse, read_text
 from clearance.governance.suggestion import may_have, suggest_methods
+from clearance.governance.taxonomy import covers
 from clearance.jobs.check import current_lineage
 from clearance.jobs.reviewed import labels_under, scan_run
 
@@ -50,6 +51,10 @@ def write_suggestion(
         left += [f"{dataset}#{path}: no method of the policy brings it far enough down" for path in found.stuck]
         left += [f"{dataset}#{path}: another dataset's column of this name needs another method" for path in clash]
         columns |= found.columns
+        left += [
+            f"{dataset}: {each.name} does not say whether inputs may train it"
+            for each in _unsaid(row, solutions, policy)
+        ]
         entry = {"dataset": _absolute(dataset, identity), "solutions": [each.name for each in solutions]}
         looked = row.get("looked") or {}
         # As it was looked at for what is on record: other detectors would find other things.
@@ -66,6 +71,14 @@ def write_suggestion(
     source = read_text(Path(policy_path)) if policy_path else "version: 1\nname: suggested\nextends: default\n"
     _write(folder, {POLICY: _with_columns(source, str(policy_path or POLICY), columns), PLAN: _dumped(plan)})
     return folder / PLAN, tuple(left)
+
+
+def _unsaid(row: dict[str, Any], solutions: Sequence[Solution], policy: Policy) -> list[Solution]:
+    """Solutions for which it matters that they leave open whether inputs may train them."""
+    barred = [name for usage in TRAINING for name in policy.rules.usage.get(usage, frozenset())]
+    if not any(covers(name, each) for name in barred for each in Label.from_dict(row["label"]).categories):
+        return []
+    return [each for each in solutions if each.inputs_may_train is None and not each.usage & TRAINING]
 
 
 def _flowed(

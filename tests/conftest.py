@@ -377,10 +377,11 @@ class Project:
 SOLUTIONS = """\
 solutions:
   - {name: public-bot, owner: o@example.com, hosting: public, clearance: internal, usage: [inference],
-     regimes: [GDPR, CCPA, PCI DSS, HIPAA, COPPA, PDPA]}
-  - {name: strict-bot, owner: o@example.com, hosting: public, clearance: internal, usage: [inference], regimes: []}
+     inputs_may_train: false, regimes: [GDPR, CCPA, PCI DSS, HIPAA, COPPA, PDPA]}
+  - {name: strict-bot, owner: o@example.com, hosting: public, clearance: internal, usage: [inference], regimes: [],
+     inputs_may_train: false}
   - {name: private-model, owner: o@example.com, hosting: private, clearance: restricted, usage: [analytics],
-     regimes: [GDPR, CCPA, PCI DSS, HIPAA, COPPA, PDPA]}
+     inputs_may_train: false, regimes: [GDPR, CCPA, PCI DSS, HIPAA, COPPA, PDPA]}
 """
 
 

@@ -14,6 +14,7 @@ solutions:
     hosting: public
     clearance: internal
     usage: [inference]
+    inputs_may_train: false
     regimes: [GDPR, CCPA]
   - name: private-model
     owner: you@example.com

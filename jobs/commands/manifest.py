@@ -70,7 +70,7 @@ def lint(files: tuple[str, ...], policy: str | None) -> int:
 def compare(file: str, dataset: str | None, output: str, policy: str | None, home: str | None) -> int:
     """Say where the manifest FILE and what was found in its DATASET disagree.
 
-    Exits 3 when the data is more than its owner declares.
+    Exits 3 when the data is more than its owner declares, 5 when that can't be told because something is left out.
     """
     from clearance.governance.manifest import load_manifest
     from clearance.governance.registry import Registry
@@ -81,7 +81,9 @@ def compare(file: str, dataset: str | None, output: str, policy: str | None, hom
     found = manifests.compare(manifest, rules, Registry(home), dataset)
     result = {"manifest": file, "dataset": manifest.dataset, "disagreements": [one.to_dict() for one in found]}
     emit(result, output, _print)
-    return 3 if any(one.blocks for one in found) else 0
+    if any(one.blocks and one.definite for one in found):
+        return 3
+    return 5 if any(one.blocks for one in found) else 0
 
 
 def _print(result: Any) -> None:

@@ -117,6 +117,7 @@ def test_a_check_of_a_labelled_dataset_loads_nothing_heavy(project):
         "observation": observe(str(path)).to_dict(),
         "facts": {},
         "reasons": {},
+        "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}},
     }
     run_id = "0190aaaa-0000-7000-8000-000000000000"
     with Audit(Registry(project.home)).filing("label", [("labels", row)], run_id=run_id, dataset=row["dataset"]):

@@ -22,7 +22,8 @@ def column(path: str, entity_type: str | None, *others: str, kind: str = "struct
 
 
 def solution(**facts: Any) -> Solution:
-    base = {"name": "bot", "owner": "web", "hosting": "public", "clearance": "internal", "usage": ["inference"]}
+    base = {"name": "bot", "owner": "web", "hosting": "public", "clearance": "internal", "usage": ["inference"],
+            "inputs_may_train": False}  # fmt: skip
     return Solution.model_validate({**base, "regimes": ["GDPR", "CCPA"], **facts})
 
 

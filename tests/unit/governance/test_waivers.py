@@ -160,7 +160,8 @@ def test_every_output_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def judged(folder: Path, registry: Registry) -> Checked:
     row = {
-        "dataset": "frame:mails", "version": "", "kind": "source", "label": MAIL.to_dict(), "facts": {}, "looked": {},
+        "dataset": "frame:mails", "version": "", "kind": "source", "label": MAIL.to_dict(), "facts": {},
+        "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}},
         "columns": {"mail": {**MAIL.to_dict(), "entity_types": ["EMAIL_ADDRESS"]}}, "policy_digest": POLICY.digest,
     }  # fmt: skip
     today = date.today() + timedelta(days=1)

@@ -53,6 +53,7 @@ class Shop:
             "label": combine(labels.values(), POLICY.levels).to_dict(),
             "columns": {path: {**label.to_dict(), "entity_types": types[path]} for path, label in labels.items()},
             "policy_digest": POLICY.digest, "observation": {"kind": "none", "version": "1"}, "facts": {},
+            "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}},
         }  # fmt: skip
         with Audit(self.registry).filing("label", [("labels", row)], run_id=new_run_id(), dataset=str(row["dataset"])):
             pass

@@ -25,12 +25,13 @@ from clearance.tokenization.signing_key import default_signing_path, load_signin
 
 POLICY = load_policy()
 NOTHING = POLICY.levels.bottom
+LOOKED = {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}}
 SOLUTIONS = """\
 solutions:
   - {name: bot, owner: web, hosting: public, clearance: internal, usage: [rag], regimes: [GDPR, CCPA],
-     environment: development}
+     inputs_may_train: false, environment: development}
   - {name: own, owner: data, hosting: private, clearance: restricted, usage: [analytics], regimes: [GDPR, CCPA, HIPAA],
-     environment: production}
+     inputs_may_train: false, environment: production}
 """
 
 
@@ -67,6 +68,7 @@ class Project:
             "policy_path": "default",
             "observation": observe(path).to_dict(),
             "facts": facts or {},
+            "looked": LOOKED,
         }
         with Audit(self.registry).filing("label", [("labels", row)], run_id=new_run_id(), dataset=row["dataset"]):
             pass
@@ -111,6 +113,7 @@ class Project:
             "columns": {c["path"]: {**c["label"], "entity_types": []} for c in columns},
             "policy_digest": self.policy.digest,
             "observation": observed.to_dict(),
+            "looked": LOOKED,
         }
         filed = [("labels", label_row)]
         with Audit(self.registry).filing("label", filed, run_id="protect", dataset=label_row["dataset"]):

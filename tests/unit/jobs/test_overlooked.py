@@ -33,7 +33,7 @@ def judged(policy: Policy, looked: dict[str, object], level: str = "public") -> 
         "columns": {"note": {**label.to_dict(), "entity_types": []}},
         "policy_digest": policy.digest,
         "facts": {},
-        "looked": looked,
+        "looked": {"coverage": {"mode": "full", "rows": 5, "rows_read": 5}, **looked},
     }
     found = Standing("current", "", row)
     return judge(dataset_identity("frame:notes"), found, SOLUTION, policy, Registry("/nowhere"), record=False)

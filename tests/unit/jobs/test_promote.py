@@ -58,6 +58,11 @@ id: orders
 version: 1.0.0
 status: active
 name: orders
+customProperties:
+- {property: clearance.classification, value: internal}
+- {property: clearance.categories, value: []}
+- {property: clearance.regimes, value: []}
+- {property: clearance.obsoleteFrom, value: 2090-01-01}
 servers:
 - {server: dev, type: local, environment: development, path: dev/orders, format: delta}
 - {server: prod, type: local, environment: production, path: prod/orders, format: delta}
@@ -65,10 +70,14 @@ schema:
 - name: orders
   physicalName: dev/orders
   properties:
-  - {name: id, classification: internal}
-  - {name: note, classification: internal}
+  - &plain
+    name: id
+    classification: internal
+    customProperties: [{property: clearance.categories, value: []}, {property: clearance.regimes, value: []}]
+  - {<<: *plain, name: note}
 """
 LABEL = {"level": "internal", "categories": [], "regimes": [], "subjects": []}
+LOOKED = {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}}
 
 
 class Project:
@@ -96,7 +105,7 @@ class Project:
             "dataset": key, "version": seen.version, "kind": kind, "label": label,
             "columns": {name: {**label, "entity_types": []} for name in ("id", "note")},
             "policy_digest": load_policy("policy.yaml").digest, "observation": seen.to_dict(), "facts": {},
-            "looked": {"rests_on": rests_on(run_id, {"datasets": [told]})},
+            "looked": {**LOOKED, "rests_on": rests_on(run_id, {"datasets": [told]})},
         }  # fmt: skip
         with Audit(self.registry).filing("label", [("labels", row)], run_id=run_id, dataset=key):
             self.registry.append("datasets", [told], run_id=run_id)

@@ -68,7 +68,7 @@ class Desk:
             looked={"ner": "none", "rests_on": rests_on(run_id, {"findings": found})},
         )  # fmt: skip
         row["looked"]["ner"] = None
-        row["looked"]["texts"] = []
+        row["looked"] |= {"texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}}
         with Audit(self.registry).filing("label", [("labels", row)], run_id=run_id, dataset=self.key):
             self.registry.append("findings", found, run_id=run_id)
 

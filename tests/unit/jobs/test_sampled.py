@@ -1,11 +1,12 @@
 """A sample may refuse; it clears only where the policy accepts what it proves."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clearance.errors import ExitCode, PolicyError
+from clearance.errors import ClearanceError, ExitCode, PolicyError
 from clearance.governance.coverage import Coverage
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
@@ -27,9 +28,22 @@ SAMPLE = Coverage("sample", 1_000_000, 2995, 0.001, 0.95)
 
 
 def judged(policy: Policy, coverage: Coverage | None, level: str = "public", **looked: Any) -> Checked:
-    label = Label(level)
+    looked = {"ner": None, "texts": [], **looked}
     looked |= {"coverage": coverage.to_dict()} if coverage else {}
-    row = {
+    found = Standing("current", "", row_of(policy, level, looked))
+    return judge(dataset_identity("frame:notes"), found, BOT, policy, Registry("/nowhere"), record=False)
+
+
+def judged_row(row: dict[str, Any]) -> ExitCode:
+    found = Standing("current", "", row)
+    return judge(
+        dataset_identity("frame:notes"), found, BOT, load_policy(), Registry("/nowhere"), record=False
+    ).exit_code
+
+
+def row_of(policy: Policy, level: str, looked: dict[str, Any]) -> dict[str, Any]:
+    label = Label(level)
+    return {
         "dataset": "frame:notes",
         "version": "",
         "kind": "source",
@@ -39,8 +53,6 @@ def judged(policy: Policy, coverage: Coverage | None, level: str = "public", **l
         "facts": {},
         "looked": looked,
     }
-    found = Standing("current", "", row)
-    return judge(dataset_identity("frame:notes"), found, BOT, policy, Registry("/nowhere"), record=False)
 
 
 def accepting(folder: Path, bound: str) -> Policy:
@@ -81,12 +93,48 @@ def test_an_accepted_sample_does_not_excuse_text_without_a_model(tmp_path: Path)
     assert judged(policy, SAMPLE, ner=None, texts=["note"]).state == "overlooked"
 
 
-@pytest.mark.parametrize("coverage", [None, Coverage("full", 5, 5), Coverage("incremental", 5, 1, since="3")])
-def test_what_left_no_row_out_needs_no_acceptance(coverage: Coverage | None) -> None:
+@pytest.mark.parametrize("coverage", [Coverage("full", 5, 5), Coverage("incremental", 5, 1, since="3")])
+def test_what_left_no_row_out_needs_no_acceptance(coverage: Coverage) -> None:
     assert judged(load_policy(), coverage).exit_code is ExitCode.CLEAR
+
+
+def test_a_label_that_does_not_say_how_much_was_looked_at_is_undecidable(tmp_path: Path) -> None:
+    checked = judged(accepting(tmp_path, "{prevalence: 0.9, confidence: 0.5}"), None)
+    assert (checked.exit_code, checked.state) == (ExitCode.UNDECIDABLE, "sampled")
+    assert "not on record" in checked.reason
 
 
 @pytest.mark.parametrize("bound", ["{prevalence: 0, confidence: 0.9}", "{prevalence: 0.1}", "true"])
 def test_a_policy_that_accepts_anything_is_refused(tmp_path: Path, bound: str) -> None:
     with pytest.raises(PolicyError, match="sampled_scans"):
         accepting(tmp_path, bound)
+
+
+NOES: list[tuple[Coverage, str, dict[str, Any]]] = [
+    (SAMPLE, "public", {}),
+    (SAMPLE, "restricted", {}),
+    (Coverage("full", 5, 5), "public", {"texts": ["note"]}),
+    (Coverage("full", 5, 5), "public", {}),
+]
+
+
+@pytest.mark.parametrize(("coverage", "level", "looked"), NOES)
+def test_nothing_taken_out_of_a_label_row_turns_a_no_into_a_yes(
+    coverage: Coverage, level: str, looked: dict[str, Any]
+) -> None:
+    whole = row_of(load_policy(), level, {"ner": None, "texts": [], **looked, "coverage": coverage.to_dict()})
+    before = judged_row(whole)
+    for path in (("looked", "coverage"), ("looked", "texts"), ("looked", "ner"), ("looked",), ("label", "level"),
+                 ("label", "categories"), ("label", "regimes"), ("label", "subjects"), ("label",),
+                 ("columns", "note", "level"), ("columns", "note", "regimes"), ("policy_digest",)):  # fmt: skip
+        row = json.loads(json.dumps(whole))
+        inner = row
+        for key in path[:-1]:
+            inner = inner[key]
+        del inner[path[-1]]
+        try:
+            after = judged_row(row)
+        except (ClearanceError, KeyError):
+            continue
+        assert after is not ExitCode.CLEAR or before is ExitCode.CLEAR, path
+        assert after is not ExitCode.CLEAR or path in {("looked", "ner")}, path

@@ -47,7 +47,8 @@ class Desk:
             "dataset": self.key, "version": seen.version, "kind": "source", "label": label,
             "columns": {name: {**label, "level": own, "entity_types": []} for name, own in columns.items()},
             "policy_digest": load_policy().digest, "observation": seen.to_dict(), "facts": {},
-            "looked": {"rests_on": rests_on(run_id, rows)},
+            "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1},
+                       "rests_on": rests_on(run_id, rows)},
         }  # fmt: skip
         with Audit(self.registry).filing("label", [("labels", row)], run_id=run_id, dataset=self.key):
             self.registry.append("datasets", rows["datasets"], run_id=run_id)
