@@ -25,7 +25,7 @@ Decision = Literal["false-positive", "confirmed", "accepted"]
 DECISIONS: tuple[Decision, ...] = ("false-positive", "confirmed", "accepted")
 
 #: A finding that a person knows of, and the last scan did not make.
-_CONFIRMED: dict[str, Any] = {
+CONFIRMED: dict[str, Any] = {
     "rows_matched": 0,
     "prevalence": {"estimate": 0.0, "low": 0.0, "high": 1.0},
     "score": 1.0,
@@ -168,7 +168,7 @@ def settled(report: Report, found: Reviewed, policy: Policy, now: datetime) -> R
     there = {each["entity_type"] for each in report["findings"]}
     # Our own tokens are known by their keyed check: no one is asked about them.
     kept = [each for each in report["findings"] if each.get("form") == "token" or each["entity_type"] not in aside]
-    more = [_CONFIRMED | {"entity_type": h.entity_type} for h in decided if not h.lowers and h.entity_type not in there]
+    more = [CONFIRMED | {"entity_type": h.entity_type} for h in decided if not h.lowers and h.entity_type not in there]
     own = None if report["entity_type"] in aside else report["entity_type"]
     if len(kept) == len(report["findings"]) and not more and own == report["entity_type"]:
         return report
@@ -191,6 +191,7 @@ def _finding(report: Report, entity_type: str) -> Mapping[str, Any] | None:
 
 
 __all__ = [
+    "CONFIRMED",
     "DECISIONS",
     "REVIEW",
     "Decision",

@@ -21,6 +21,7 @@ from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, state
 from clearance.jobs.protect import protected_frame, source_frame
 from clearance.jobs.proved import proved
 from clearance.jobs.published import observe_published, published_schema, require_apart
+from clearance.jobs.reviewed import with_confirmed
 from clearance.jobs.scan_task import Scanned, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
@@ -119,7 +120,9 @@ def protect(
         scanned = scan(spark, dataset, desk, facts=scanned.facts if scanned else None)
     partitions = () if unpartitioned else dataset.partitions
     known = proved(scanned.scan, desk)
-    reports = scanned.scan.columns if only_label else known.reports()
+    reports = with_confirmed(
+        scanned.scan.columns if only_label else known.reports(), dataset.reference.key, desk.policy, desk.registry
+    )
     plan = plan_protection(
         scanned.scan.leaves,
         reports,

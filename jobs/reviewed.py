@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from clearance.errors import DatasetError
 from clearance.governance.audit import Audit
 from clearance.governance.chain import is_rested_on
 from clearance.governance.identities import people
@@ -12,8 +13,13 @@ from clearance.governance.labeling import label_column, label_dataset
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
-from clearance.governance.reviews import Report, Reviewed, reviewed, settled
+from clearance.governance.reviews import CONFIRMED, Report, Reviewed, reviewed, settled
 from clearance.governance.standing import column_labels, column_types
+
+if TYPE_CHECKING:
+    from clearance.classifiers.findings import ColumnReport
+
+_VERIFY = "see `clearance audit verify`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,33 @@ def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, f
     return Labelled(columns, label_dataset(columns.values(), policy), types, tuple(touched))
 
 
+def with_confirmed(
+    reports: Iterable["ColumnReport"], dataset: str, policy: Policy, registry: Registry
+) -> tuple["ColumnReport", ...]:
+    """The reports as a protection goes by them: what people confirmed and the scan overlooked is in them.
+
+    No detector knows where such values stand, so the column is one of that type as a whole. What people set aside stays
+    in: to be replaced needlessly harms nobody. Raises ``DatasetError`` where the decisions can't be relied on.
+    """
+    from clearance.classifiers.findings import ColumnReport
+
+    decided, problem = decisions_on(dataset, policy, registry)
+    if problem:
+        raise DatasetError(f"what people decided on its findings can't be relied on: {problem}", hint=_VERIFY)
+    made = []
+    for report in reports:
+        there = {finding.entity_type for finding in report.findings}
+        more = sorted(h.entity_type for h in decided.of(report.path) if not h.lowers and h.entity_type not in there)
+        if more and report.kind != "unknown":
+            worst = max(more, key=lambda name: policy.levels.rank(policy.label_of(name).level))
+            own = report.entity_type or worst
+            told = report.to_dict()
+            found = [*told["findings"], *(CONFIRMED | {"entity_type": name} for name in more)]
+            report = ColumnReport.from_dict({**told, "kind": "structured", "entity_type": own, "findings": found})
+        made.append(report)
+    return tuple(made)
+
+
 def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:
     """:func:`labelled_again` with the decisions on record; None, too, where these can't be relied on."""
     found, problem = decisions_on(row["dataset"], policy, registry)
@@ -104,5 +137,6 @@ __all__ = [
     "scan_run",
     "subjects",
     "types_in",
+    "with_confirmed",
     "with_decisions",
 ]

@@ -17,6 +17,7 @@ from clearance.errors import ClearanceError, DatasetError, ExitCode, UsageError
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.solutions import Solution, Solutions
 from clearance.governance.standing import Standing, standing
+from clearance.governance.waivers import Given
 from clearance.jobs.check import Checked, judge
 from clearance.jobs.datasets import Reference, expand, expand_database, open_dataset
 from clearance.jobs.desk import Desk
@@ -132,9 +133,16 @@ def _name(text: str) -> str:
 
 
 def run(
-    spark: "SparkSession", plan: PlanFile, desk: Desk, solutions: Solutions, says: Says
+    spark: "SparkSession",
+    plan: PlanFile,
+    desk: Desk,
+    solutions: Solutions,
+    says: Says,
+    waivers: Sequence[Given] = (),
 ) -> tuple[list[Outcome], str]:
     """Runs a plan; returns what came of each dataset and the id of the parent run.
+
+    What a waiver lets pass is not protected against; it speaks of the dataset or of its protected copy, as it says.
 
     Raises only what stops everything: a plan that names unknown solutions, a registry that can't be written.
     """
@@ -146,7 +154,7 @@ def run(
     outcomes: list[Outcome] = []
     with desk.run("run", None, spark=spark) as parent:
         below = desk.under(parent)
-        work: Callable[[Item], Outcome] = lambda item: _one(spark, item, plan, below, solutions, says)  # noqa: E731
+        work: Callable[[Item], Outcome] = lambda item: _one(spark, item, plan, below, solutions, says, waivers)  # noqa: E731
         with ThreadPoolExecutor(max_workers=min(plan.parallel, len(todo)) or 1) as pool:
             outcomes = list(pool.map(work, todo))
         code = worst([outcome.exit_code for outcome in outcomes])
@@ -161,12 +169,20 @@ def require_solutions(plan: PlanFile, solutions: Solutions) -> None:
         for_purposes(entry.prepare, wanted)
 
 
-def _one(spark: "SparkSession", item: Item, plan: PlanFile, desk: Desk, solutions: Solutions, says: Says) -> Outcome:
+def _one(
+    spark: "SparkSession",
+    item: Item,
+    plan: PlanFile,
+    desk: Desk,
+    solutions: Solutions,
+    says: Says,
+    waivers: Sequence[Given],
+) -> Outcome:
     outcome = Outcome(item)
     own = desk.with_detection(_detection(item.plan.detection or plan.detection))
     wanted = [solutions[name] for name in item.plan.solutions]
     try:
-        _chain(spark, item, plan, own, wanted, outcome, says)
+        _chain(spark, item, plan, own, wanted, outcome, says, waivers)
     except ClearanceError as error:
         outcome.error = error
     except Exception as error:  # the chain of one dataset must not stop the others; its text may hold data
@@ -186,6 +202,7 @@ def _chain(
     wanted: list[Solution],
     outcome: Outcome,
     says: Says,
+    waivers: Sequence[Given],
 ) -> None:
     says.say("scanning", dataset=item.name)
     dataset = open_dataset(spark, item.reference)
@@ -200,7 +217,7 @@ def _chain(
     says.say("scanned", dataset=item.name, rows=outcome.scanned.scan.rows, level=outcome.scanned.label.level)
     identity = dataset.reference.identity
     for solution in wanted:
-        checked = _checked(identity, solution, desk)
+        checked = _checked(identity, solution, desk, waivers)
         outcome.before.append(checked)
         says.say(str(checked.verdict.verdict), dataset=item.name, solution=solution.name)
     refused = [
@@ -223,7 +240,7 @@ def _chain(
     says.say("published", dataset=item.name, to=item.target.text, level=outcome.protected.label.level)
     target = dataset_identity(item.target.text)
     for solution in refused:
-        checked = _checked(target, solution, desk)
+        checked = _checked(target, solution, desk, waivers)
         outcome.after.append(checked)
         says.say(str(checked.verdict.verdict), dataset=f"{item.name} (protected)", solution=solution.name)
 
@@ -235,7 +252,7 @@ def _subject(item: Item, plan: PlanFile, desk: Desk) -> tuple[str, SubjectKeys] 
     return item.plan.subject, named_table(plan.subject_keys, home=desk.registry.home, beside=beside)
 
 
-def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk) -> Checked:
+def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk, waivers: Sequence[Given]) -> Checked:
     """The verdict on what this run has just scanned or published.
 
     Only this session can see that a table, or data that Spark alone has the way to, is as it just was.
@@ -243,7 +260,7 @@ def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk) -> Check
     found = standing(desk.registry, identity)
     if identity.kind != "path" and found.state == "unreadable":
         found = Standing("current", "", found.label)
-    return judge(identity, found, solution, desk.policy, desk.registry)
+    return judge(identity, found, solution, desk.policy, desk.registry, waivers=waivers)
 
 
 def _detection(plan: DetectionPlan) -> Detection:

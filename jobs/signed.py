@@ -88,17 +88,22 @@ def write_statement(path: Path, envelope: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Verified:
-    """A statement that holds: rightly signed, and the data are what it speaks of."""
+    """A statement that holds: rightly signed, and the data are what it speaks of.
+
+    ``promoted``: where they are, if that is where a promotion carried them, and not where they were signed.
+    """
 
     statement: Statement
     envelope: Mapping[str, Any]
+    promoted: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         told = self.statement.predicate
         return {
             "holds": True,
-            "dataset": self.statement.dataset,
+            "dataset": self.promoted or self.statement.dataset,
+            "promoted_from": self.statement.dataset if self.promoted else None,
             "version": told["observation"]["version"],
             "content": {"sha256": self.statement.content, "by": told["target"]["by"]},
             "signed_by": self.statement.key_id,
@@ -119,12 +124,34 @@ def verify(what: str, registry: Registry, *, statement: Path | None = None, publ
         identity = dataset_identity(what)
         envelope = _read(statement) if statement is not None else _on_record(identity, registry)
     told = unseal(envelope, _believed(registry, public_key))
-    if identity is not None and told.dataset != identity.key:
+    elsewhere = identity is not None and told.dataset != identity.key
+    if identity is not None and elsewhere and told.dataset != _origin(identity, registry):
         raise ProofError(f"the statement is of another dataset, {told.dataset}", hint="name its own statement")
-    _require_as_signed(told)
+    _require_as_signed(told, identity if elsewhere else None)
     if told.predicate["proof"]["holds"] is not True:
         raise ProofError("the statement says that its proof failed", hint=_AGAIN)
-    return Verified(told, envelope)
+    return Verified(told, envelope, identity.key if identity is not None and elsewhere else None)
+
+
+def _origin(identity: DatasetIdentity, registry: Registry) -> str | None:
+    """Where the data here were promoted from, by the label that the audit stands for."""
+    row, _ = Audit(registry).counting("labels", identity.key)
+    told = ((row or {}).get("looked") or {}).get("promoted") or {}
+    return told.get("dataset")
+
+
+def _carried(identity: DatasetIdentity, registry: Registry) -> Any:
+    """The statement of what was promoted to here: of its origin, which may have been protected again since."""
+    origin = _origin(identity, registry)
+    rows = registry.rows("protections", ["envelope"], dataset=origin) if origin is not None else []
+    if not rows:
+        return None
+    here, known = content_of(identity.location).digest, trusted(registry)
+    for row in reversed([row for row in rows if row["envelope"] is not None]):
+        if unseal(row["envelope"], known).content == here:
+            return row["envelope"]
+    # None is of these files; the newest says what is wrong with them.
+    return rows[-1]["envelope"]
 
 
 def _believed(registry: Registry, public_key: Path | None) -> dict[str, str]:
@@ -139,6 +166,8 @@ def _believed(registry: Registry, public_key: Path | None) -> dict[str, str]:
 
 def _on_record(identity: DatasetIdentity, registry: Registry) -> Any:
     record = registry.latest("protections", dataset=identity.key)
+    if record is None and (carried := _carried(identity, registry)) is not None:
+        return carried
     if record is None:
         raise ProofError(f"no protection of {identity.key} is on record", hint="name its statement: --statement FILE")
     if record["envelope"] is None:
@@ -164,13 +193,13 @@ def _read(path: Path) -> Any:
     return found
 
 
-def _require_as_signed(told: Statement) -> None:
-    """Raises ``ProofError`` unless the data are byte for byte what the statement speaks of."""
-    identity, target = dataset_identity(told.dataset), told.predicate["target"]
+def _require_as_signed(told: Statement, there: DatasetIdentity | None = None) -> None:
+    """Raises ``ProofError`` unless the data, or those ``there``, are byte for byte what the statement speaks of."""
+    identity, target = there or dataset_identity(told.dataset), told.predicate["target"]
     if target["by"] == "version":
         raise ProofError(f"whether {told.dataset} is what was signed can't be told from here", hint="publish to a path")
-    location = target.get("location", identity.location)
-    changed = f"{told.dataset} is not what was signed"
+    location = identity.location if there is not None else target.get("location", identity.location)
+    changed = f"{identity.key} is not what was signed"
     try:
         content = content_of(location)
         recorded = Observation.from_dict(told.predicate["observation"])

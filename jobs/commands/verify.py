@@ -33,6 +33,7 @@ def command(
     """Check the signed statement of a protected DATASET, which may also be a statement's file.
 
     The signature must hold and the data must be, byte for byte, what was signed: else one clear line and exit code 5.
+    A promoted dataset is held against the statement of where it came from.
     Needs no Spark and no token key.
     """
     from clearance.governance.registry import Registry
@@ -48,6 +49,8 @@ def command(
 def _show(told: Mapping[str, Any]) -> None:
     proof, source = told["proof"], told["source"]
     click.echo(f"{click.style('holds', fg='green', bold=True)}  {told['dataset']}  version {told['version']}")
+    if told["promoted_from"]:
+        click.echo(f"  promoted   from {told['promoted_from']}")
     click.echo(f"  signed     by {told['signed_by'][:16]} at {told['at']}")
     click.echo(f"  made from  {source['dataset']} version {source['version'] or '-'}")
     click.echo(f"  policy     {told['policy']['name']} {told['policy']['digest'][:16]}")

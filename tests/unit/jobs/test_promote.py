@@ -35,7 +35,7 @@ from clearance.jobs.desk import Desk
 from clearance.jobs.gate import BlockedError, passage
 from clearance.jobs.promote import promote
 from clearance.jobs.rollback import rollback
-from clearance.jobs.signed import enrol, trusted
+from clearance.jobs.signed import enrol, trusted, verify
 from clearance.jobs.signers import signer_of
 from clearance.tokenization.signing_key import load_signing_key
 
@@ -121,7 +121,8 @@ class Project:
         ]
         told = {
             "source": {"dataset": "file:///raw", "version": "0"}, "target": {"dataset": name, **content.to_dict()},
-            "columns": columns, "policy": {"name": "own", "digest": digest}, "proof": {"holds": True},
+            "columns": columns, "policy": {"name": "own", "digest": digest}, "proof": {"holds": True, "rows": 1, "checked_cells": 2, "checked_texts": 0},
+            "keys": {"domain": "default", "ids": ["k1"]}, "detectors": {"digest": "d"},
             "observation": seen.to_dict(), "at": "2099-01-01T00:00:00+00:00",
         }  # fmt: skip
         enrol(self.registry, Audit(self.registry), signer, run_id="protect")
@@ -536,6 +537,20 @@ def test_the_signed_proof_holds_of_the_copy_or_nothing_goes(project: Project, si
     project.check(0)
     intent = project.entries("promote", "intent")[-1]
     assert intent["facts"]["signed_by"] in trusted(project.registry)
+    # Who reads the copy can verify it there, also when its origin has gone on since.
+    project("verify", "prod/orders", "--write", "statement.json")
+    write_deltalake(str(project.dev), pa.table({"id": [2], "note": ["tk2"]}), mode="append")
+    project.proved(signing_key_file)
+    told = verify("prod/orders", project.registry).to_dict()
+    assert (told["dataset"], told["promoted_from"]) == tuple(
+        dataset_identity(str(place)).key for place in (project.prod, project.dev)
+    )
+    project("verify", "prod/orders", "--statement", "statement.json")
+    (copy,) = state_at(project.prod).files
+    (project.prod / copy).unlink()
+    (project.prod / copy).write_bytes(whole[:-9] + b"x" + whole[-8:])
+    project("verify", "prod/orders", code=5)
+    project("verify", "prod/orders", "--statement", "statement.json", code=5)
 
 
 def has_table(folder: Path) -> bool:

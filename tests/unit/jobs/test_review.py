@@ -11,15 +11,18 @@ import pytest
 from deltalake import write_deltalake
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
+from clearance.errors import DatasetError
 from clearance.governance.audit import Audit
 from clearance.governance.chain import rests_on
 from clearance.governance.identity import dataset_identity
+from clearance.governance.labeling import whole_cell_method
 from clearance.governance.observation import observe
 from clearance.governance.policy import load_policy
 from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
 from clearance.jobs import records as rows_of
 from clearance.jobs.cli import run
+from clearance.jobs.reviewed import with_confirmed
 
 SOLUTION = """\
 solutions:
@@ -162,6 +165,23 @@ def test_what_one_confirmed_counts_where_a_scan_overlooks_it(desk: Desk) -> None
     assert "US_PASSPORT" in json.dumps(desk.findings())
     desk.decide("ann", "note:NO_SUCH_TYPE=confirmed", code=2)
     desk.decide("ann", "note:CRYPTO=false-positive", code=2)
+
+
+def test_a_protection_replaces_what_one_confirmed_and_no_detector_finds(desk: Desk) -> None:
+    """Nobody knows where in the text it stands, so the column goes whole; and what was set aside goes all the same."""
+    reports = [ColumnReport.from_dict(r["report"]) for r in desk.registry.rows("findings", dataset=desk.key)]
+    assert with_confirmed(reports, desk.key, load_policy(), desk.registry) == tuple(reports)
+    for name in ("ann", "bob"):
+        desk.decide(name, f"{SSN}=false-positive")
+    desk.decide("ann", "note:US_PASSPORT=confirmed")
+    made = {r.path: r for r in with_confirmed(reports, desk.key, load_policy(), desk.registry)}
+    assert made["refs"] in reports
+    method = whole_cell_method(made["note"].to_dict(), load_policy())
+    assert method is not None and method["name"] == "token" and made["note"].entity_type == "US_PASSPORT"
+    row = desk.registry.latest("decisions", dataset=desk.key) or {}
+    desk.registry.append("decisions", [{k: v for k, v in row.items() if k not in ("run_id", "at", "seq")}], run_id="x")
+    with pytest.raises(DatasetError, match="can't be relied on"):
+        with_confirmed(reports, desk.key, load_policy(), desk.registry)
 
 
 def test_who_may_not_decide(desk: Desk) -> None:
