@@ -121,8 +121,10 @@ class Project:
         ]
         told = {
             "source": {"dataset": "file:///raw", "version": "0"}, "target": {"dataset": name, **content.to_dict()},
-            "columns": columns, "policy": {"name": "own", "digest": digest}, "proof": {"holds": True, "rows": 1, "checked_cells": 2, "checked_texts": 0},
-            "keys": {"domain": "default", "ids": ["k1"]}, "detectors": {"digest": "d"},
+            "columns": columns, "policy": {"name": "own", "digest": digest},
+            "proof": {"holds": True, "rows": 1, "checked_cells": 2, "checked_texts": 0},
+            "keys": {"domain": "default", "ids": ["k1"]},
+            "detectors": {"digest": "d"},
             "observation": seen.to_dict(), "at": "2099-01-01T00:00:00+00:00",
         }  # fmt: skip
         enrol(self.registry, Audit(self.registry), signer, run_id="protect")
