@@ -37,7 +37,7 @@ TEXT_SHARE = 0.2
 SHAPES_SHOWN = 5
 
 
-_DISABLED = "tokens of a disabled key, which can't be verified"
+_DISABLED = "tokens of a key that is disabled or not known here, so that they can't be verified"
 
 
 def finish(profile: LeafProfile, *, name: str, dtype: str, around: Surroundings = ALONE) -> ColumnReport:

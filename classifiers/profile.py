@@ -146,7 +146,7 @@ class LeafProfile:
         tally.close()
 
     def add_unverified(self, entity_type: str, rows: int, *, whole: bool) -> None:
-        """``rows`` of what was fed before hold, or are, tokens of a disabled key: raw, for nobody can check them."""
+        """``rows`` of what was fed before hold, or are, tokens that can't be checked for want of their key: raw."""
         counts = self.counts.setdefault(("raw", entity_type), TypeCounts())
         counts.rows += rows
         counts.whole += rows * whole

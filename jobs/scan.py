@@ -26,13 +26,13 @@ from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.workers import Batches, in_even_batches, map_batches, worker_engine
 from clearance.paths import Step
 from clearance.tokenization.token_format import PREFIX
+from clearance.tokenization.tokens import unverifiable_types
 from clearance.values import texts_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from clearance.governance.observation import Observation
-    from clearance.tokenization.tokens import Tokenizer
 
 _SILENT = Speaker("")  # what a leaf holds that nobody says
 _UNSEEN = "a {} can't be looked at"
@@ -98,6 +98,7 @@ class _Profiler:
             if not profiles:
                 engine = worker_engine(self.detection)
                 tokenizer = self.tokens.open() if self.tokens is not None else None
+                readable = tokenizer.readable if tokenizer is not None else frozenset()
                 profiles = {path: LeafProfile(path, kind, salt=self.salt) for path, _, kind in self.leaves}
             rows += batch.num_rows
             for path, steps, _ in self.leaves:
@@ -109,8 +110,7 @@ class _Profiler:
                         tokenizer.verified_spans if tokenizer is not None else None,
                         role,
                     )
-                    if tokenizer is not None and tokenizer.has_resting:
-                        _count_resting(profiles[path], values, tokenizer)
+                    _count_unverifiable(profiles[path], values, readable)
         if rows:
             digest = self.detection.engine().digest.encode()
             yield _batch(
@@ -118,12 +118,16 @@ class _Profiler:
             )
 
 
-def _count_resting(profile: LeafProfile, values: pa.Array, tokenizer: "Tokenizer") -> None:
-    """Tells a profile of tokens whose key is disabled: what holds one must not pass for a value that says nothing."""
+def _count_unverifiable(profile: LeafProfile, values: pa.Array, readable: frozenset[str]) -> None:
+    """Tells a profile of tokens whose key is disabled, unknown or not here: what holds one must not pass for a value
+    that says nothing. It is of the type that it names until someone who has the key says what was done to it.
+    """
     likely = pc.fill_null(pc.match_substring(values, PREFIX, ignore_case=True), False)
+    if not pc.any(likely).as_py():
+        return
     counted = pc.value_counts(values.filter(likely))
     for text, rows in zip(texts_of(counted.field("values")), counted.field("counts").to_pylist(), strict=True):
-        for entity_type, whole in tokenizer.resting_types(text or "").items():
+        for entity_type, whole in unverifiable_types(text or "", readable).items():
             profile.add_unverified(entity_type, rows, whole=whole)
 
 

@@ -12,7 +12,7 @@ stay equal; a reversible token shows the value's length too.
 import hmac
 import re
 from base64 import b32decode, b32encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -204,19 +204,9 @@ class Tokenizer:
         return spread(pa.array(types, pa.string()).take(pa.array(which, mask=which < 0)), places)
 
     @property
-    def has_resting(self) -> bool:
-        """Whether there are disabled keys, whose tokens can't be checked."""
-        return bool(self._keyring.resting)
-
-    def resting_types(self, text: str) -> dict[str, bool]:
-        """Entity types of what looks like tokens of disabled keys in a text; true where it is the whole of it."""
-        found: dict[str, bool] = {}
-        for match in CANDIDATE.finditer(text) if PREFIX in text.lower() else ():
-            entity_type = type_of(match["type"].lower())
-            if entity_type is not None and match["kid"].lower() in self._keyring.resting:
-                whole = match[0] == text.strip()
-                found[entity_type] = found.get(entity_type, False) or whole
-        return found
+    def readable(self) -> frozenset[str]:
+        """Ids of the keys whose tokens can be checked."""
+        return frozenset(self._keyring.kids) - self._keyring.resting
 
     def verified_spans(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, entity type) of this domain's tokens in a text, in order, offsets in code points.
@@ -298,6 +288,17 @@ class Tokenizer:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Tokenizer can't be pickled or copied; build one from a KeyReference where it is needed")
+
+
+def unverifiable_types(text: str, readable: Collection[str]) -> dict[str, bool]:
+    """Entity types that what looks like tokens of keys not ``readable`` names in a text; true where it is all of it."""
+    found: dict[str, bool] = {}
+    for match in CANDIDATE.finditer(text) if PREFIX in text.lower() else ():
+        entity_type = type_of(match["type"].lower())
+        if entity_type is not None and match["kid"].lower() not in readable:
+            whole = match[0] == text.strip()
+            found[entity_type] = found.get(entity_type, False) or whole
+    return found
 
 
 def _distinct(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:

@@ -1,4 +1,4 @@
-"""Tokens of a disabled key are no harmless values: a scan says what they are, and that nobody can check them."""
+"""Tokens of a disabled or unknown key are no harmless values: a scan says what they name, unchecked as they are."""
 
 import pyarrow as pa
 import pytest
@@ -37,7 +37,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ColumnReport]
     return {name: finish(profile, name=name, dtype="string") for name, profile in profiles.items()}
 
 
-@pytest.mark.parametrize(("name", "rows"), [("dead", 40), ("both", 10), ("few", 2), ("note", 40)])
+@pytest.mark.parametrize(("name", "rows"), [("dead", 40), ("both", 10), ("few", 2), ("note", 40), ("other", 40)])
 def test_what_can_not_be_verified_is_raw_data_of_the_type_it_names(
     reports: dict[str, ColumnReport], name: str, rows: int
 ) -> None:
@@ -49,7 +49,18 @@ def test_what_can_not_be_verified_is_raw_data_of_the_type_it_names(
 
 
 def test_it_is_said_and_others_stay_what_they_are(reports: dict[str, ColumnReport]) -> None:
-    said = "tokens of a disabled key, which can't be verified"
-    assert {name for name, report in reports.items() if said in report.evidence} == {"dead", "few", "note"}
+    said = "tokens of a key that is disabled or not known here, so that they can't be verified"
+    assert {name for name, report in reports.items() if said in report.evidence} == {"dead", "few", "note", "other"}
     assert reports["dead"].kind == "structured" and reports["note"].kind == "text"
-    assert [each.form for each in reports["live"].findings] == ["token"] and not reports["other"].findings
+    assert [each.form for each in reports["live"].findings] == ["token"]
+
+
+def test_where_there_is_no_key_every_token_is_what_it_names(tmp_path) -> None:
+    keys = open_keys(str(tmp_path / "keys.json"))
+    keys.create()
+    tokens = [Tokens(keys.reference()).open().token(f"u{n}@mail.com", "EMAIL_ADDRESS") for n in range(40)]
+    profiler = _Profiler((("mail", parse_path("mail"), "string"),), Detection(ner=None), None, bytes(16))
+    (found,) = profiler([pa.RecordBatch.from_pydict({"mail": tokens})])
+    (blob,) = [row["profile"] for row in found.to_pylist() if row["path"]]
+    report = finish(LeafProfile.from_bytes(blob), name="mail", dtype="string")
+    assert label_column(report.to_dict(), load_policy(None)).level == "confidential"
