@@ -37,7 +37,7 @@ TEXT_SHARE = 0.2
 SHAPES_SHOWN = 5
 
 
-_DISABLED = "tokens of a key that is disabled or not known here, so that they can't be verified"
+_UNVERIFIED = "tokens that can't be verified: their key or domain is disabled, unknown here, or made up"
 
 
 def finish(profile: LeafProfile, *, name: str, dtype: str, around: Surroundings = ALONE) -> ColumnReport:
@@ -65,7 +65,7 @@ def _verdict(column: Column) -> ColumnReport:
     if unverified and 2 * sum(unverified.values()) >= filled:
         entity_type = max(unverified, key=lambda kind: (unverified[kind], kind))
         found = _findings(_inside(raw), filled) + token_findings
-        return _report(column, "structured", entity_type, found, evidence=(_DISABLED,))
+        return _report(column, "structured", entity_type, found, evidence=(_UNVERIFIED,))
     chosen = best_candidate(column)
     if chosen is not None and chosen.probability >= model().decision:
         others = {kind: c for kind, c in _telling_rest(profile, raw).items() if kind != chosen.entity_type}
@@ -82,7 +82,7 @@ def _verdict(column: Column) -> ColumnReport:
 
 
 def _told(unverified: Mapping[str, int]) -> tuple[str, ...]:
-    return (_DISABLED,) if unverified else ()
+    return (_UNVERIFIED,) if unverified else ()
 
 
 def _telling_rest(profile: LeafProfile, raw: Mapping[str, TypeCounts]) -> dict[str, TypeCounts]:

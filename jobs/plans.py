@@ -17,14 +17,13 @@ from clearance.jobs.fit import require_fit, require_types, subject_of
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
-from clearance.jobs.text_methods import KEEP, TOKEN, InText, Settings, fitting, unmarked
+from clearance.jobs.text_methods import KEEP, OTHER, TOKEN, InText, Settings, fitting, unmarked
 from clearance.method_spec import MethodSpec
 from clearance.methods import METHODS, parse_method
 from clearance.paths import KEY, Step, format_path, parse_path
 
 How = Literal["cells", "spans", "null", "done", "keep"]
 _Make = Callable[..., "LeafPlan"]
-OTHER = "OTHER"
 DONE = "done before, as its signed record says"
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 

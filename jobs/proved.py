@@ -13,9 +13,9 @@ from clearance.governance.labels import Label
 from clearance.governance.observation import Observation, changed
 from clearance.governance.policy import Policy
 from clearance.jobs.desk import Desk
-from clearance.jobs.plans import OTHER
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.scan import Scan
+from clearance.jobs.text_methods import OTHER
 
 _WHOLE = ("cells", "done")
 

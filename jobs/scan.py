@@ -23,16 +23,18 @@ from clearance.jobs.datasets import CORRUPT, Dataset
 from clearance.jobs.failures import value_free
 from clearance.jobs.schema import SparkLeaf, leaves_of, readable_frame, surroundings_of
 from clearance.jobs.settings import Detection, Tokens
+from clearance.jobs.token_texts import strangers_in
 from clearance.jobs.workers import Batches, in_even_batches, map_batches, worker_engine
 from clearance.paths import Step
 from clearance.tokenization.token_format import PREFIX
-from clearance.tokenization.tokens import unverifiable_types
 from clearance.values import texts_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from clearance.classifiers.engine import Engine
     from clearance.governance.observation import Observation
+    from clearance.tokenization.tokens import Tokenizer
 
 _SILENT = Speaker("")  # what a leaf holds that nobody says
 _UNSEEN = "a {} can't be looked at"
@@ -98,7 +100,6 @@ class _Profiler:
             if not profiles:
                 engine = worker_engine(self.detection)
                 tokenizer = self.tokens.open() if self.tokens is not None else None
-                readable = tokenizer.readable if tokenizer is not None else frozenset()
                 profiles = {path: LeafProfile(path, kind, salt=self.salt) for path, _, kind in self.leaves}
             rows += batch.num_rows
             for path, steps, _ in self.leaves:
@@ -110,7 +111,7 @@ class _Profiler:
                         tokenizer.verified_spans if tokenizer is not None else None,
                         role,
                     )
-                    _count_unverifiable(profiles[path], values, readable)
+                    _count_unverified(profiles[path], values, tokenizer, engine)
         if rows:
             digest = self.detection.engine().digest.encode()
             yield _batch(
@@ -118,17 +119,24 @@ class _Profiler:
             )
 
 
-def _count_unverifiable(profile: LeafProfile, values: pa.Array, readable: frozenset[str]) -> None:
-    """Tells a profile of tokens whose key is disabled, unknown or not here: what holds one must not pass for a value
-    that says nothing. It is of the type that it names until someone who has the key says what was done to it.
+def _count_unverified(profile: LeafProfile, values: pa.Array, tokenizer: "Tokenizer | None", engine: "Engine") -> None:
+    """Tells a profile of tokens that can't be verified, for their key is disabled, unknown or not here, or they are of
+    no declared domain: what holds one must not pass for a value that says nothing. It is of the type that it names.
     """
     likely = pc.fill_null(pc.match_substring(values, PREFIX, ignore_case=True), False)
     if not pc.any(likely).as_py():
         return
     counted = pc.value_counts(values.filter(likely))
-    for text, rows in zip(texts_of(counted.field("values")), counted.field("counts").to_pylist(), strict=True):
-        for entity_type, whole in unverifiable_types(text or "", readable).items():
-            profile.add_unverified(entity_type, rows, whole=whole)
+    texts, rows = counted.field("values"), counted.field("counts")
+    if tokenizer is not None:  # nearly all of a protected column, and told for all at once
+        rest = tokenizer.verified_types(texts).is_null()
+        texts, rows = texts.filter(rest), rows.filter(rest)
+    for text, number in zip(texts_of(texts), rows.to_pylist(), strict=True):
+        found: dict[str, bool] = {}
+        for start, end, entity_type in strangers_in(text or "", tokenizer, engine):
+            found[entity_type] = found.get(entity_type, False) or end - start == len((text or "").strip())
+        for entity_type, whole in found.items():
+            profile.add_unverified(entity_type, number, whole=whole)
 
 
 def _batch(entries: Sequence[tuple[str, int, bytes]]) -> pa.RecordBatch:

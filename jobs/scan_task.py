@@ -19,13 +19,12 @@ from clearance.jobs.extent import FULL, Extent
 from clearance.jobs.failures import value_free
 from clearance.jobs.incremental import scan_added
 from clearance.jobs.key_check import require_keys_on_workers
-from clearance.jobs.plans import OTHER
 from clearance.jobs.proved import proved
 from clearance.jobs.reviewed import decisions_on, with_decisions
 from clearance.jobs.sampling import scan_sample
 from clearance.jobs.scan import Scan, scan_dataset
 from clearance.jobs.schema import require_record_columns
-from clearance.jobs.text_methods import lowered_by
+from clearance.jobs.text_methods import OTHER, lowered_by
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -20,6 +20,8 @@ TOKEN: Settings = {"name": "token"}
 REDACT: Settings = {"name": "redact"}
 REVERSIBLE: Settings = {"name": "reversible"}
 ALL = "*"
+OTHER = "OTHER"
+"""The entity type of what is no known one."""
 _UNMARKED = ("surrogate", "date_shift")
 _COARSE = ("bins", "top_bottom", "date", "postal", "ip")
 """Kinds of ``generalize`` that take their own output as it is."""
@@ -93,4 +95,16 @@ def lowered_by(found: Mapping[str, Settings], entity_type: str) -> Settings | No
     return own if own is not None and fitting(own, entity_type) == own else None
 
 
-__all__ = ["ALL", "KEEP", "REDACT", "REVERSIBLE", "TOKEN", "InText", "Settings", "fitting", "lowered_by", "unmarked"]
+__all__ = [
+    "ALL",
+    "KEEP",
+    "OTHER",
+    "REDACT",
+    "REVERSIBLE",
+    "TOKEN",
+    "InText",
+    "Settings",
+    "fitting",
+    "lowered_by",
+    "unmarked",
+]

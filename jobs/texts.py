@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from clearance.classifiers.embedded import MAX_NESTING, Document, read_document, replaced
+from clearance.classifiers.findings import Span
 from clearance.classifiers.places import Place
+from clearance.classifiers.profile import UNVERIFIED
 from clearance.jobs.plans import InsidePlan
+from clearance.jobs.token_texts import strangers_in
 from clearance.jobs.workers import find_in_texts
 from clearance.method_spec import MethodSpec
 from clearance.methods import DateShift, Redact, Surrogate, parse_method
@@ -22,7 +25,6 @@ from clearance.tokenization.text import forgiving, rewrite_spans, written_places
 
 if TYPE_CHECKING:
     from clearance.classifiers.engine import Engine
-    from clearance.classifiers.findings import Span
     from clearance.tokenization.tokens import Tokenizer
 
 ROUNDS = 3
@@ -151,12 +153,20 @@ class TextProtector:
                 result[i] = replaced(result[i], places)
         for i, found in enumerate(find_in_texts(result, self._engine, self._tokenizer)):
             spans = memories[i].without_written(result[i], found) if memories[i].written else found
+            spans = [*spans, *self._strangers(result[i])]
             held = {kind for _, _, kind in self._tokenizer.verified_spans(result[i])}
             types[i] = types[i] | held | {span.entity_type for span in spans}
             if spans:
                 document = read_document(result[i]) if i in documents else None
                 result[i] = self._replace(result[i], spans, document, inside[i], memories[i])
         return result, types
+
+    def _strangers(self, text: str) -> "list[Span]":
+        """What looks like a token and is none of this domain: a value of the type that it names, for all anyone knows.
+
+        A second protection, or a scan by whoever lacks a key, would find it as that.
+        """
+        return [Span(*found, 1.0, UNVERIFIED) for found in strangers_in(text, self._tokenizer, self._engine)]
 
     def _in_documents(
         self, documents: Mapping[int, Document], inside: Sequence[Inside], memories: Sequence[_Memory], nesting: int

@@ -6,13 +6,17 @@ A text that holds JSON or XML is still that afterwards: what comes out of a toke
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from clearance.classifiers.embedded import MAX_NESTING, read_document
-from clearance.tokenization.slugs import type_of
-from clearance.tokenization.token_format import CANDIDATE, PREFIX
+from clearance.governance.policy import load_policy
+from clearance.jobs.text_methods import OTHER
+from clearance.tokenization.token_format import PREFIX
+from clearance.tokenization.tokens import unverified_spans
 
 if TYPE_CHECKING:
+    from clearance.classifiers.engine import Engine
     from clearance.classifiers.places import Place
     from clearance.tokenization.tokens import Tokenizer
 
@@ -44,14 +48,32 @@ def tokens_in(text: str, readers: "Sequence[Tokenizer]") -> list[Token]:
         for start, end, kind in reader.verified_spans(text)
     ]
     found.sort()
-    at, strangers = 0, []
-    for token in [*found, None]:
-        end = token.start if token else len(text)
-        for match in CANDIDATE.finditer(text, at, end):
-            known = type_of(match["type"].lower()) or ""
-            strangers.append(Token(match.start(), match.end(), match["kind"].lower(), known, None))
-        at = token.end if token else end
+    strangers = [
+        Token(start, end, text[start + len(PREFIX)].lower(), kind, None)
+        for start, end, kind in unverified_spans(text, [(token.start, token.end, "") for token in found])
+    ]
     return sorted([*found, *strangers])
+
+
+def strangers_in(text: str, tokenizer: "Tokenizer | None", engine: "Engine") -> list[tuple[int, int, str]]:
+    """(start, end, entity type) of what looks like a token and can't be verified: it counts as a value of that type.
+
+    A type that neither the detectors nor Clearance's own policy knows is ``OTHER``: whoever writes the data writes that
+    name too, and a finding shows it.
+    """
+    if PREFIX not in text.lower():
+        return []
+    found = unverified_spans(text, tokenizer.verified_spans(text) if tokenizer is not None else ())
+    return [(start, end, kind if _is_known(kind, engine) else OTHER) for start, end, kind in found if kind]
+
+
+def _is_known(entity_type: str, engine: "Engine") -> bool:
+    return entity_type in engine.entity_types or entity_type in _own_types()
+
+
+@lru_cache(maxsize=1)
+def _own_types() -> frozenset[str]:
+    return frozenset(load_policy(None).entity_types)
 
 
 Change = Callable[[Token, str], "str | None"]

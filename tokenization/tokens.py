@@ -12,7 +12,7 @@ stay equal; a reversible token shows the value's length too.
 import hmac
 import re
 from base64 import b32decode, b32encode
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -203,11 +203,6 @@ class Tokenizer:
                 types.append(found.keys.entity_type)
         return spread(pa.array(types, pa.string()).take(pa.array(which, mask=which < 0)), places)
 
-    @property
-    def readable(self) -> frozenset[str]:
-        """Ids of the keys whose tokens can be checked."""
-        return frozenset(self._keyring.kids) - self._keyring.resting
-
     def verified_spans(self, text: str) -> list[tuple[int, int, str]]:
         """(start, end, entity type) of this domain's tokens in a text, in order, offsets in code points.
 
@@ -290,15 +285,20 @@ class Tokenizer:
         raise TypeError("a Tokenizer can't be pickled or copied; build one from a KeyReference where it is needed")
 
 
-def unverifiable_types(text: str, readable: Collection[str]) -> dict[str, bool]:
-    """Entity types that what looks like tokens of keys not ``readable`` names in a text; true where it is all of it."""
-    found: dict[str, bool] = {}
-    for match in CANDIDATE.finditer(text) if PREFIX in text.lower() else ():
-        entity_type = type_of(match["type"].lower())
-        if entity_type is not None and match["kid"].lower() not in readable:
-            whole = match[0] == text.strip()
-            found[entity_type] = found.get(entity_type, False) or whole
-    return found
+def unverified_spans(text: str, verified: Sequence[tuple[int, int, str]] = ()) -> list[tuple[int, int, str]]:
+    """(start, end, entity type) of what looks like a token and is not among ``verified``, in order.
+
+    It may be of a key or domain that is not known here, or made up. Its type is what it says of itself, which may be
+    anything: do not show it where a value must not be shown.
+    """
+    if PREFIX not in text.lower():
+        return []
+    spans, at = [], 0
+    for start, end, _ in [*verified, (len(text), len(text), "")]:
+        for match in CANDIDATE.finditer(text, at, start):
+            spans.append((match.start(), match.end(), type_of(match["type"].lower()) or ""))
+        at = end
+    return spans
 
 
 def _distinct(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:

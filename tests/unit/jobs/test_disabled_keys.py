@@ -29,6 +29,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ColumnReport]
         "dead": tokens, "live": live, "both": [*tokens[:10], *live[10:]], "few": [*tokens[:2], *map(str, range(38))],
         "note": [f"please write to {token} about the order of last week" for token in tokens],
         "other": [token.replace(old.primary, "zzzzzz") for token in tokens],
+        "domain": [after.within("health").open().token(f"u{n}@mail.com", "EMAIL_ADDRESS") for n in range(40)],
+        "named": [token.replace("email_address", "mary_poppins") for token in tokens],
     }  # fmt: skip
     leaves = tuple((name, parse_path(name), "string") for name in columns)
     profiler = _Profiler(leaves, Detection(ner=None), after, bytes(16))
@@ -37,7 +39,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ColumnReport]
     return {name: finish(profile, name=name, dtype="string") for name, profile in profiles.items()}
 
 
-@pytest.mark.parametrize(("name", "rows"), [("dead", 40), ("both", 10), ("few", 2), ("note", 40), ("other", 40)])
+@pytest.mark.parametrize(("name", "rows"), [("dead", 40), ("both", 10), ("few", 2), ("note", 40), ("other", 40), ("domain", 40)])
 def test_what_can_not_be_verified_is_raw_data_of_the_type_it_names(
     reports: dict[str, ColumnReport], name: str, rows: int
 ) -> None:
@@ -49,10 +51,17 @@ def test_what_can_not_be_verified_is_raw_data_of_the_type_it_names(
 
 
 def test_it_is_said_and_others_stay_what_they_are(reports: dict[str, ColumnReport]) -> None:
-    said = "tokens of a key that is disabled or not known here, so that they can't be verified"
-    assert {name for name, report in reports.items() if said in report.evidence} == {"dead", "few", "note", "other"}
+    said = "tokens that can't be verified: their key or domain is disabled, unknown here, or made up"
+    told = {name for name, report in reports.items() if said in report.evidence}
+    assert told == {"dead", "few", "note", "other", "domain", "named"}
     assert reports["dead"].kind == "structured" and reports["note"].kind == "text"
     assert [each.form for each in reports["live"].findings] == ["token"]
+
+
+def test_a_type_that_nobody_knows_is_not_shown_for_it_is_what_somebody_wrote(reports: dict[str, ColumnReport]) -> None:
+    assert "POPPINS" not in repr(reports["named"].to_dict()).upper()
+    assert reports["named"].entity_type == "OTHER"
+    assert label_column(reports["named"].to_dict(), load_policy(None)).level == "restricted"
 
 
 def test_where_there_is_no_key_every_token_is_what_it_names(tmp_path) -> None:

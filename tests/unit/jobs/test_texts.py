@@ -106,6 +106,16 @@ def test_xml_stays_xml(engine: Engine, tokenizer: Tokenizer) -> None:
     assert protected.endswith("<k>x &amp; y</k></p>")
 
 
+def test_tokens_of_a_key_that_is_not_here_are_protected_as_what_they_name(engine: Engine, tokenizer: Tokenizer) -> None:
+    theirs = Tokenizer(KeyRing({"other": bytes(32)}, "other")).token("ana@example.org", "EMAIL_ADDRESS")
+    assert _protect(engine, tokenizer, f"ask {theirs}.") == (
+        f"ask {_token(tokenizer, theirs, 'EMAIL_ADDRESS')}.",
+        {"EMAIL_ADDRESS"},
+    )
+    told = json.loads(_protect(engine, tokenizer, json.dumps({"n": 1, "to": [theirs.upper()]}))[0])
+    assert told == {"n": 1, "to": [_token(tokenizer, theirs.upper(), "EMAIL_ADDRESS")]}
+
+
 def test_queries_and_pairs(engine: Engine, tokenizer: Tokenizer) -> None:
     inside = _inside(**{"c{query}.ssn": ("US_SSN", TOKEN), "c{kv}.who": ("PERSON", REDACT), "c{kv}.pin": ("PIN", MASK)})
     protected, _ = _protect(engine, tokenizer, "/find?ssn=123-45-6789&q=a+b#top", inside)
