@@ -5,13 +5,14 @@ keys (``jobs/subject_keys.py``); every reversible token of the row is sealed und
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clearance.errors import ProtectionError
 from clearance.jobs.failures import value_free
 from clearance.jobs.schema import readable_frame
 from clearance.jobs.subject_keys import SubjectKeys
@@ -19,6 +20,7 @@ from clearance.jobs.workers import Batches, map_batches
 from clearance.leaves import Rows, read_leaf
 from clearance.paths import parse_path, sql_name
 from clearance.tokenization.subjects import SubjectTokenizer
+from clearance.tokenization.tokens import Tokenizer
 from clearance.values import to_text
 
 if TYPE_CHECKING:
@@ -52,11 +54,14 @@ class Subject:
 class Binding:
     """A worker's tools for bound tokens. Holds keys: can't be pickled. Make one in each task."""
 
-    def __init__(self, subject: Subject, tokens: "Tokens") -> None:
+    def __init__(self, subject: Subject, tokens: "Tokens", kid: str | None = None) -> None:
         self._subject = subject
         self._tokens = tokens
+        ring = tokens.key.open()
         # A token of a disabled key would be tokenized again, and name nobody.
-        self._own = replace(tokens.within(subject.domain), writing=True).open()
+        self._own = Tokenizer(
+            ring if kid is None else ring.writing_with(kid), subject.domain, region=tokens.region, writing=True
+        )
         self._bound: dict[str, SubjectTokenizer] = {}
 
     def owners(self, values: pa.Array) -> pa.Array:
@@ -92,11 +97,7 @@ def ensure_keys(dataset: "Dataset", subject: Subject, tokens: "Tokens", audit: "
 
     Only one-way tokens leave the workers. Raises ``KeyUnavailableError`` when the table can't be written.
     """
-    frame = readable_frame(dataset.frame).select(sql_name(parse_path(subject.column)[0].name))
-    with value_free(f"looking for the subjects of {dataset.reference.text}", hint="nothing was written"):
-        work = _Owners(subject, tokens)
-        found = map_batches(frame, work, "subject string", "looking for subjects").distinct().collect()
-    people = [row[0] for row in found]
+    people = _people(dataset, subject, tokens)
     facts = {"keys": subject.keys.path, "subjects": len(people), "domain": subject.domain}
     intent = audit.intent("subject-keys", run_id=run_id, dataset=dataset.source.key, facts=facts)
     try:
@@ -108,19 +109,45 @@ def ensure_keys(dataset: "Dataset", subject: Subject, tokens: "Tokens", audit: "
     audit.outcome(intent, "done", facts={"made": made})
 
 
+def require_nobody_erased(dataset: "Dataset", subject: Subject, tokens: "Tokens", kid: str) -> None:
+    """Raises ``ProtectionError`` when someone in the subject column has no key by the name that ``kid`` gave them.
+
+    They were erased: protecting them under another key would give them a key again. Reads that column once.
+    """
+    people = _people(dataset, subject, tokens, kid)
+    gone = len(people) - len(subject.keys.having(people))
+    if gone:
+        raise ProtectionError(
+            f"{dataset.reference.text} still has {gone:,} persons whose keys were erased",
+            hint="delete them there, then protect it again: clearance protect --subject",
+        )
+
+
+def _people(dataset: "Dataset", subject: Subject, tokens: "Tokens", kid: str | None = None) -> list[str]:
+    frame = readable_frame(dataset.frame).select(sql_name(parse_path(subject.column)[0].name))
+    with value_free(f"looking for the subjects of {dataset.reference.text}", hint="nothing was written"):
+        work = _Owners(subject, tokens, kid)
+        found = map_batches(frame, work, "subject string", "looking for subjects").distinct().collect()
+    return [row[0] for row in found]
+
+
 @dataclass(frozen=True, slots=True)
 class _Owners:
-    """A worker that gives the distinct one-way tokens of a batch's subjects. Picklable: it holds no key."""
+    """A worker that gives the distinct one-way tokens of a batch's subjects. Picklable: it holds no key.
+
+    ``kid``: the key of the ring that they are made with; None for the one that writes.
+    """
 
     subject: Subject
     tokens: "Tokens"
+    kid: str | None = None
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         binding = None
         for batch in batches:
-            binding = binding or Binding(self.subject, self.tokens)
+            binding = binding or Binding(self.subject, self.tokens, self.kid)
             owners = binding.owners_in(batch, np.arange(batch.num_rows))
             yield pa.RecordBatch.from_arrays([pc.unique(owners.drop_null())], names=["subject"])
 
 
-__all__ = ["Binding", "Subject", "ensure_keys"]
+__all__ = ["Binding", "Subject", "ensure_keys", "require_nobody_erased"]

@@ -5,6 +5,7 @@ is scanned, labelled and proved is the prepared data. No conversion can fail on 
 into the error): what can't be read is null, and counted.
 """
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructField, StructType
 
+PREPARED = "preparation"
+"""The purpose under which the steps of a protection are signed with the key ring."""
 _TEXT = ("string", "char", "varchar")
 _INTEGERS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _CHANGED, _NULLED, _REFUSED, _DROPPED = 1, 2, 3, 4
@@ -74,6 +77,12 @@ def prepare(spark: "SparkSession", dataset: Dataset, steps: Sequence[AnyStep], d
         preparation=tuple(steps),
         prepared=tuple(step.to_dict() for step in done),
     )
+
+
+def declared(steps: Sequence[AnyStep]) -> bytes:
+    """The steps as octets, for a signature: bounds and markers may be somebody's, so that no plain digest will do."""
+    told = [step.model_dump(mode="json") for step in steps]
+    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
+from clearance.jobs.prepare import PREPARED, declared
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame, source_frame
 from clearance.jobs.proved import proved
@@ -209,6 +210,7 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
         record["subject"] = plan.subject.to_dict()
     if work.dataset.prepared:
         record["prepared"] = list(work.dataset.prepared)
+        record["preparation"] = work.tokens.key.open().sign(PREPARED, declared(work.dataset.preparation))
     schema = published_schema(work.spark, target)
     enrol(desk.registry, audit, work.signer, run_id=run.run_id)
     envelope = seal(target.key, content["sha256"], record, work.signer.sign, work.signer.public_pem)

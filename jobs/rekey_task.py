@@ -6,7 +6,7 @@ them, or they are refused by name.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +24,17 @@ from clearance.jobs.failures import value_free
 from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable
 from clearance.jobs.opening import FINAL, OPEN, SHOWN, Counts, OpenLeaf, foreseen
-from clearance.jobs.plans import plan_protection
+from clearance.jobs.preparation import AnyStep
 from clearance.jobs.proof import SIGNED, canonical
-from clearance.jobs.protect_task import protect
-from clearance.jobs.proved import proved
 from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Publication, publish_as
+from clearance.jobs.rekey_source import from_source
+from clearance.jobs.rekeyed import Before, Rekeyed, rekeyed
 from clearance.jobs.rekeying import require_moved
-from clearance.jobs.scan_task import Scanned, scan
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
 from clearance.jobs.staging import Target, sweep
+from clearance.jobs.subject_keys import SubjectKeys
 from clearance.version import __version__
 
 if TYPE_CHECKING:
@@ -42,48 +42,6 @@ if TYPE_CHECKING:
 
 _KEYED = ("date_shift", "noise", "surrogate")
 _CONSTRAINT = "delta.constraints.not_null_"
-
-
-@dataclass(frozen=True)
-class Rekeyed:
-    """A dataset under the key that writes now, as it was published and recorded.
-
-    ``moved``: how much was made again, by column and entity type; empty where the source was protected again.
-    """
-
-    source: str
-    target: str
-    version: str
-    rows: int
-    kid: str
-    moved: dict[str, dict[str, int]]
-    label: dict[str, Any]
-    grant: str
-    run_id: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "source": self.source,
-            "dataset": self.target,
-            "version": self.version,
-            "rows": self.rows,
-            "key_id": self.kid,
-            "moved": self.moved,
-            "label": self.label,
-            "grant": self.grant,
-            "run_id": self.run_id,
-        }
-
-
-@dataclass(frozen=True)
-class _Before:
-    """The dataset as it is: its signed record, the row of its label, and where it goes."""
-
-    dataset: Dataset
-    record: SignedRecord
-    label: dict[str, Any]
-    target: Target
 
 
 def rekey(
@@ -95,11 +53,14 @@ def rekey(
     reason: str,
     target: Target | None = None,
     source: Reference | Dataset | None = None,
+    subject_keys: SubjectKeys | None = None,
+    steps: Sequence[AnyStep] = (),
 ) -> Rekeyed:
     """Moves a protected dataset to the key that writes now: to ``target``, or (a Delta table) where it is.
 
     Needs a grant whose operations name ``rekey``. ``source``: what it was protected from, for one-way tokens; it must
-    be as it was then, and is protected again by the same methods. Run again it gives the same. Raises
+    be as it was then, and is protected again by the same methods. ``subject_keys``: the table of persons' keys, where
+    tokens are bound to persons; ``steps``: those that the source was prepared by. Run again it gives the same. Raises
     ``RefusedError`` without a grant, ``ProtectionError`` for what can't be moved; the target is as it was then.
     """
     tokens = desk.tokens()
@@ -119,29 +80,30 @@ def rekey(
             raise PublishError(f"{target.text} is not read at its newest version", hint="leave out --version")
         before = _on_record(desk, dataset, target)
         if source is not None:
-            return _from_source(spark, before, source, desk, ask)
+            return from_source(spark, before, source, desk, ask, subject_keys, steps)
+        if before.record.subject:
+            # Persons are named by one-way tokens, and those no key can open.
+            raise ProtectionError(
+                f"{dataset.reference.text} has tokens that are bound to persons: only its source says who they are",
+                hint="name the source that it was made from, and the table of persons' keys: --source, --subject-keys",
+            )
         return _moved(spark, before, desk, ask)
 
 
-def _on_record(desk: Desk, dataset: Dataset, target: Target) -> _Before:
+def _on_record(desk: Desk, dataset: Dataset, target: Target) -> Before:
     """Raises ``ProtectionError`` without a signed record or a label that speaks for the data."""
     record = signed_record(desk, dataset)
     if record.problem:
         raise ProtectionError(
             f"{dataset.reference.text}: {record.problem}", hint="protect its source again: clearance protect"
         )
-    if record.subject:
-        raise ProtectionError(
-            f"{dataset.reference.text} has tokens that are bound to persons, which no other key can take over",
-            hint="protect its source again: clearance protect --subject",
-        )
     told = standing(desk.registry, dataset.reference.identity)
     if told.label is None or told.state == "changed":
         raise ProtectionError(f"{dataset.reference.text} has no label that speaks for it", hint="scan it first")
-    return _Before(dataset, record, told.label, target)
+    return Before(dataset, record, told.label, target)
 
 
-def _moved(spark: "SparkSession", before: _Before, desk: Desk, ask: Asking) -> Rekeyed:
+def _moved(spark: "SparkSession", before: Before, desk: Desk, ask: Asking) -> Rekeyed:
     dataset, readers = before.dataset, desk.readers()
     _require_no_other_methods(before.record)
     leaves = leaves_to_open(dataset, desk, before.record, (), ())
@@ -166,62 +128,7 @@ def _moved(spark: "SparkSession", before: _Before, desk: Desk, ask: Asking) -> R
         finally:
             staged.remove(spark)
     ask.run.facts = {"rows": rows, "moved": opened, "grant": ask.grant}
-    return _told(before, desk, ask, version, rows, opened, publication.label)
-
-
-def _from_source(
-    spark: "SparkSession", before: _Before, source: Reference | Dataset, desk: Desk, ask: Asking
-) -> Rekeyed:
-    """Protects the source again, when that is sure to give the dataset that is on record, under another key."""
-    dataset = open_dataset(spark, source) if isinstance(source, Reference) else source
-    row = before.record.row
-    if row["source"] != dataset.reference.key:
-        raise ProtectionError(
-            f"{before.dataset.reference.text} was not made from {dataset.reference.text}",
-            hint=f"it was made from {row['source']}",
-        )
-    if row["statement"].get("prepared"):
-        raise ProtectionError(
-            f"{before.dataset.reference.text} was made from prepared data", hint="run its plan again: clearance run"
-        )
-    if str(row["source_version"]) != str(dataset.version):
-        raise ProtectionError(
-            f"{dataset.reference.text} changed since it was protected", hint="protect it again: clearance protect"
-        )
-    scanned = scan(spark, dataset, desk.under(ask.run))
-    _require_same_plan(scanned, row, dataset, desk)
-    types = column_types(before.label)
-    leaves = [leaf for leaf in row["columns"] if leaf["how"] in ("cells", "spans")]
-    columns = {
-        leaf["path"]: frozenset(types.get(leaf["path"], ())) | ({leaf["entity_type"]} - {None}) for leaf in leaves
-    }
-    ask.allow(columns, int(row["rows"]), {})
-    with ask.deed("rekey", {}, before.target.key) as told:
-        done = protect(spark, dataset, before.target, desk.under(ask.run), scanned=scanned)
-        told["facts"] = {"version": done.version, "protected_by": done.run_id}
-    ask.run.facts = {"rows": done.rows, "grant": ask.grant}
-    return _told(before, desk, ask, done.version, done.rows, {}, done.label)
-
-
-def _require_same_plan(scanned: Scanned, row: "dict[str, Any] | Any", dataset: Dataset, desk: Desk) -> None:
-    known = proved(scanned.scan, desk)
-    plan = plan_protection(
-        scanned.scan.leaves,
-        known.reports(),
-        desk.policy,
-        partitions=dataset.partitions,
-        proved=known.methods(),
-        proved_texts=known.texts(by_policy=True),
-        proved_labels=known.text_labels(),
-    )
-    now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}
-    then = {leaf["path"]: leaf for leaf in row["columns"]}
-    other = sorted(path for path in now.keys() | then.keys() if now.get(path) != then.get(path))
-    if other:
-        raise ProtectionError(
-            f"protecting {dataset.reference.text} today would not give what is on record: {', '.join(other[:5])}",
-            hint="the policy or the detectors changed since: protect it again with clearance protect",
-        )
+    return rekeyed(before, desk, ask, version, rows, opened, publication.label)
 
 
 def _require_no_other_methods(record: SignedRecord) -> None:
@@ -254,7 +161,7 @@ def _without_current(dataset: Dataset, leaves: tuple[OpenLeaf, ...], desk: Desk,
     return left
 
 
-def _publication(spark: "SparkSession", before: _Before, opened: dict[str, dict[str, int]], rows: int) -> Publication:
+def _publication(spark: "SparkSession", before: Before, opened: dict[str, dict[str, int]], rows: int) -> Publication:
     source, row = before.dataset.reference.identity, before.label
     labels = column_labels(row)
     return Publication(
@@ -297,7 +204,7 @@ def _constraints(spark: "SparkSession", dataset: Dataset) -> dict[str, str]:
 
 def _record(
     spark: "SparkSession",
-    before: _Before,
+    before: Before,
     desk: Desk,
     ask: Asking,
     opened: dict[str, dict[str, int]],
@@ -338,14 +245,6 @@ def _record(
         "envelope": seal(before.target.key, content, statement, signer.sign, signer.public_pem),
         "rows": rows,
     }
-
-
-def _told(
-    before: _Before, desk: Desk, ask: Asking, version: str, rows: int, moved: dict[str, dict[str, int]], label: Label
-) -> Rekeyed:
-    kid, grant = desk.tokens().key.open().primary, ask.grant or ""
-    where = before.dataset.reference.key
-    return Rekeyed(where, before.target.key, version, rows, kid, moved, label.to_dict(), grant, ask.run.run_id)
 
 
 __all__ = ["Rekeyed", "rekey"]

@@ -1,9 +1,11 @@
 """``clearance keys crosswalk`` and ``clearance keys rekey``: tokens between domains and keys."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearance.errors import UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, table
 from clearance.jobs.commands.progress import Progress
@@ -106,6 +108,8 @@ def crosswalk(
 )
 @click.option("--purpose", required=True, help="What it is for, as a grant of the policy names it.")
 @click.option("--reason", required=True, help="Why now: a case or ticket, no personal data. It goes into the audit.")
+@click.option("--prepare", "preparation", metavar="FILE", help="The clean-up steps that the source went through.")
+@options.subject_keys
 @shared
 @options.detection
 def rekey(
@@ -114,6 +118,8 @@ def rekey(
     source: str | None,
     purpose: str,
     reason: str,
+    preparation: str | None,
+    subject_keys: str | None,
     output: str,
     log_format: str,
     **given: Any,
@@ -122,12 +128,15 @@ def rekey(
 
     Reversible tokens and format-preserving columns are opened and made again, for whom a grant allows the operation
     `rekey`, on record, proved, with the label as it was. One-way tokens can't be opened: they are refused by name,
-    unless --source gives the data, unchanged since, to protect again.
+    unless --source gives the data, unchanged since, to protect again: with the steps it was prepared by, and the table
+    of persons' keys, where there are any.
     """
     from clearance.jobs.datasets import Reference
+    from clearance.jobs.preparation import for_purposes, load_preparation
     from clearance.jobs.rekey_task import rekey as work
     from clearance.jobs.session import get_session
     from clearance.jobs.staging import Target
+    from clearance.jobs.subject_keys import named_table
 
     desk = options.desk(given)
     reference = Reference(dataset) if source else options.reference(dataset, given)
@@ -139,11 +148,19 @@ def rekey(
     for each in (reference, values):
         if each is not None:
             each.check()
+    if preparation and not source:
+        raise UsageError("--prepare is for the source", hint="name it: --source")
+    steps = for_purposes(load_preparation(preparation), {}) if preparation else ()
+    named, keys = subject_keys or os.environ.get("CLEARANCE_SUBJECT_KEYS"), None
+    if named:
+        beside = [text for text in (dataset, to, source) if text]
+        keys = named_table(named, home=desk.registry.home, beside=beside)
     progress = Progress(log_format)
     progress.say("starting Spark")
     spark = get_session()
     progress.say("moving", dataset=dataset)
-    done = work(spark, reference, desk, purpose=purpose, reason=reason, target=target, source=values)
+    moved = {"target": target, "source": values, "subject_keys": keys, "steps": steps}
+    done = work(spark, reference, desk, purpose=purpose, reason=reason, **moved)
     progress.say("published", dataset=target.text, version=done.version)
     emit(done.to_dict(), output, _print_rekeyed)
     return 0

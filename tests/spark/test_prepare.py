@@ -6,8 +6,13 @@ import re
 import pytest
 
 from clearance.errors import PolicyError, ProtectionError
+from clearance.governance.actors import current_actor
+from clearance.jobs.datasets import Reference
+from clearance.jobs.desk import open_desk
 from clearance.jobs.preparation import load_preparation
 from clearance.jobs.prepare import prepare
+from clearance.jobs.rekey_task import rekey
+from clearance.jobs.settings import Detection
 from clearance.jobs.staging import Target
 from clearance.jobs.tasks import protect, scan
 
@@ -52,7 +57,23 @@ def made(write, spark, desk):
     return lambda steps, text=CSV: prepare(spark, *write(steps, text), desk)
 
 
-def test_values_counts_and_a_copy_that_is_protected(made, spark, desk, tmp_path):
+GRANT = """\
+version: 1
+name: t
+extends: default
+reversal:
+  keys:
+    who: [{who}]
+    purposes: [rotation]
+    datasets: ['{path}/']
+    columns: [name, mail, born, amount, age]
+    max_rows: 9
+    valid_until: 2099-01-01
+    operations: [rekey]
+"""
+
+
+def test_values_counts_and_a_copy_that_is_protected(made, spark, desk, key_file, tmp_path):
     dataset = made(STEPS)
     rows = [row[:5] for row in dataset.frame.sort("mail").collect()]
     assert rows == [
@@ -95,6 +116,20 @@ def test_values_counts_and_a_copy_that_is_protected(made, spark, desk, tmp_path)
     assert name.startswith("trim, unicode NFKC, nulls")
     assert {entry["field"] for entry in facet["dataset"]} == {"id", "changed"}
     assert {entry["transformations"][0]["subtype"] for entry in facet["dataset"]} == {"FILTER"}
+
+    # To another key by the same steps alone: others may count the same and give other values.
+    (tmp_path / "g.yml").write_text(GRANT.format(who=current_actor().name, path=tmp_path))
+    granted = open_desk(
+        home=tmp_path / "home", detection=Detection(ner=None), key_file=key_file, policy=tmp_path / "g.yml"
+    )
+    way = {"source": Reference(str(tmp_path / "d.csv")), "purpose": "rotation", "reason": "case 1"}
+    steps = load_preparation(tmp_path / "p.yml")
+    (tmp_path / "p.yml").write_text(STEPS.replace("max: 120", "max: 121"))
+    for named in ((), load_preparation(tmp_path / "p.yml")):
+        with pytest.raises(ProtectionError, match=r"as it was prepared|was not prepared by these"):
+            rekey(spark, Reference(str(tmp_path / "out")), granted, **way, steps=named)
+    assert rekey(spark, Reference(str(tmp_path / "out")), granted, **way, steps=steps).rows == 3
+    assert spark.read.format("delta").load(str(tmp_path / "out")).sort("born").collect() == kept
 
 
 def lineage_of(tmp_path):

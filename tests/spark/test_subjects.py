@@ -16,6 +16,8 @@ from clearance.jobs.settings import Detection
 from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.jobs.tasks import protect
+from clearance.tokenization import lifecycle
+from clearance.tokenization.keys import open_keys
 
 WHY = {"purpose": "desk", "reason": "case 77"}
 POLICY = """\
@@ -35,7 +37,7 @@ reversal:
     who: [{who}]
     purposes: [desk]
     datasets: ['{path}/']
-    columns: [email, "mails[]", ssn]
+    columns: [customer, email, "mails[]", ssn, note]
     max_rows: 100
     valid_until: 2099-01-01
     operations: [detokenize, crosswalk, rekey]
@@ -47,12 +49,14 @@ def octets(folder: Path) -> bytes:
 
 
 def test_who_was_erased_has_no_way_back_and_all_others_do(spark, people, key_file, tmp_path):
-    who, data = current_actor().name, tmp_path / "data"
+    who, data, own_keys = current_actor().name, tmp_path / "data", tmp_path / "keys.json"
+    own_keys.write_bytes(key_file.read_bytes())
+    own_keys.chmod(0o600)
 
     def desk_with(ssn):
         policy = tmp_path / f"{ssn}.yaml"
         policy.write_text(POLICY.format(who=who, path=data, ssn=ssn))
-        return open_desk(home=tmp_path / "home", detection=Detection(ner=None), key_file=key_file, policy=policy)
+        return open_desk(home=tmp_path / "home", detection=Detection(ner=None), key_file=own_keys, policy=policy)
 
     desk = desk_with("reversible")
     rows = {
@@ -103,6 +107,7 @@ def test_who_was_erased_has_no_way_back_and_all_others_do(spark, people, key_fil
     for work in (
         lambda: opened("none"),
         lambda: rekey(spark, Reference(target.text), desk, **WHY),
+        lambda: rekey(spark, Reference(target.text), desk, source=Reference(source), **WHY),
         lambda: crosswalk(
             spark, Reference(target.text), Target(str(data / "none")), desk, to_domain="sales", columns=["email"], **WHY
         ),
@@ -110,6 +115,15 @@ def test_who_was_erased_has_no_way_back_and_all_others_do(spark, people, key_fil
         with pytest.raises(ProtectionError, match="bound to persons"):
             work()
     assert not (data / "none").exists()
+
+    # Under a new key everyone has another name, and so another key; both are theirs.
+    open_keys(str(own_keys)).change(lambda keyset, kek: lifecycle.rotate(keyset, kek))
+    move = {"source": Reference(source), "subject_keys": keys, "target": Target(str(data / "moved")), **WHY}
+    moved = rekey(spark, Reference(target.text), desk, **move)
+    assert (moved.rows, keys.count()) == (12, 2 * len(persons))
+    assert all(
+        f"_{moved.kid}_" in row["customer"] and f"_{moved.kid}_" in row["ssn"] for row in cells(data / "moved").values()
+    )
     assert opened("all", subject_keys=keys).erased == {}
     names = ("id", "email", "mails", "ssn")
     expected = {key: dict(zip(names, (row[0], *row[2:5]), strict=True)) for key, row in rows.items()}
@@ -119,7 +133,9 @@ def test_who_was_erased_has_no_way_back_and_all_others_do(spark, people, key_fil
     (token,) = {first[key]["customer"] for key, row in rows.items() if row[1] == "C-0003"}
     wrapped = keys.wrapped([token])[token][1]
     assert wrapped in octets(Path(keys.path))
-    assert erase(keys, ["C-0003"], done.plan.subject.entity_type, desk, reason="request 4711").erased == 1
+    assert erase(keys, ["C-0003"], done.plan.subject.entity_type, desk, reason="request 4711").erased == 2
+    with pytest.raises(ProtectionError, match="still has 1 persons whose keys were erased"):
+        rekey(spark, Reference(target.text), desk, **move)
     left = octets(tmp_path / "keys") + octets(tmp_path / "home") + octets(Path(target.text))
     assert wrapped not in left
     assert all(f"{row[k]}".encode() not in left for row in rows.values() for k in (1, 4) if row[1] == "C-0003")

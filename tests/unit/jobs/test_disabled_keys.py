@@ -39,7 +39,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ColumnReport]
     return {name: finish(profile, name=name, dtype="string") for name, profile in profiles.items()}
 
 
-@pytest.mark.parametrize(("name", "rows"), [("dead", 40), ("both", 10), ("few", 2), ("note", 40), ("other", 40), ("domain", 40)])
+@pytest.mark.parametrize(
+    ("name", "rows"), [("dead", 40), ("both", 10), ("few", 2), ("note", 40), ("other", 40), ("domain", 40)]
+)
 def test_what_can_not_be_verified_is_raw_data_of_the_type_it_names(
     reports: dict[str, ColumnReport], name: str, rows: int
 ) -> None:

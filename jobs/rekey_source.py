@@ -1,0 +1,143 @@
+"""Rekey from the source: what can't be opened is protected again, when that is sure to give what is on record."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clearance.errors import KeyUnavailableError, ProtectionError
+from clearance.governance.standing import column_types
+from clearance.jobs.asking import Asking
+from clearance.jobs.binding import Subject, require_nobody_erased
+from clearance.jobs.datasets import Dataset, Reference, open_dataset
+from clearance.jobs.desk import Desk
+from clearance.jobs.plans import plan_protection
+from clearance.jobs.preparation import AnyStep
+from clearance.jobs.prepare import PREPARED, declared, prepare
+from clearance.jobs.protect_task import protect
+from clearance.jobs.proved import proved
+from clearance.jobs.rekeyed import Before, Rekeyed, rekeyed
+from clearance.jobs.scan_task import Scanned, scan
+from clearance.jobs.signed_record import SignedRecord
+from clearance.jobs.subject_keys import SubjectKeys
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def from_source(
+    spark: "SparkSession",
+    before: Before,
+    source: Reference | Dataset,
+    desk: Desk,
+    ask: Asking,
+    subject_keys: SubjectKeys | None,
+    steps: Sequence[AnyStep],
+) -> Rekeyed:
+    """Protects the source again, when that is sure to give the dataset that is on record, under another key.
+
+    Where it was prepared first, by the same ``steps``; where its tokens are bound to persons, by the table of their
+    keys, which those who were erased have no place in again.
+    """
+    dataset = open_dataset(spark, source) if isinstance(source, Reference) else source
+    row = before.record.row
+    if row["source"] != dataset.reference.key:
+        raise ProtectionError(
+            f"{before.dataset.reference.text} was not made from {dataset.reference.text}",
+            hint=f"it was made from {row['source']}",
+        )
+    if str(row["source_version"]) != str(dataset.version):
+        raise ProtectionError(
+            f"{dataset.reference.text} changed since it was protected", hint="protect it again: clearance protect"
+        )
+    dataset = _prepared(spark, dataset, steps, row, desk.under(ask.run))
+    subject = _bound(before.record, dataset, desk, subject_keys)
+    scanned = scan(spark, dataset, desk.under(ask.run))
+    _require_same_plan(scanned, row, dataset, desk, subject)
+    types = column_types(before.label)
+    leaves = [leaf for leaf in row["columns"] if leaf["how"] in ("cells", "spans")]
+    columns = {
+        leaf["path"]: frozenset(types.get(leaf["path"], ())) | ({leaf["entity_type"]} - {None}) for leaf in leaves
+    }
+    ask.allow(columns, int(row["rows"]), {})
+    with ask.deed("rekey", {}, before.target.key) as told:
+        done = protect(spark, dataset, before.target, desk.under(ask.run), scanned=scanned, subject=subject)
+        told["facts"] = {"version": done.version, "protected_by": done.run_id}
+    ask.run.facts = {"rows": done.rows, "grant": ask.grant}
+    return rekeyed(before, desk, ask, done.version, done.rows, {}, done.label)
+
+
+def _prepared(
+    spark: "SparkSession", dataset: Dataset, steps: Sequence[AnyStep], row: Mapping[str, Any], desk: Desk
+) -> Dataset:
+    """The source as it was prepared then. Raises ``ProtectionError`` where these steps are not sure to give that."""
+    then, signature = row["statement"].get("prepared") or [], row["statement"].get("preparation") or ""
+    if not steps and not then:
+        return dataset
+    if not steps:
+        raise ProtectionError(
+            f"what was protected is {dataset.reference.text} as it was prepared",
+            hint="name the steps, --prepare; or run its plan again: clearance run",
+        )
+    if not desk.tokens().key.open().verify(PREPARED, declared(steps), signature):
+        raise ProtectionError(
+            f"{dataset.reference.text} was not prepared by these steps, as far as the record tells",
+            hint="name those of then, or protect it again: clearance protect --prepare",
+        )
+    found = prepare(spark, dataset, steps, desk)
+    if list(found.prepared) != then:
+        raise ProtectionError(
+            f"the steps do not do to {dataset.reference.text} what they did",
+            hint="the source changed since: protect it again: clearance protect --prepare",
+        )
+    return found
+
+
+def _bound(
+    record: SignedRecord, dataset: Dataset, desk: Desk, keys: SubjectKeys | None
+) -> tuple[str, SubjectKeys] | None:
+    """The subject column and the table of keys, where the record has a subject."""
+    if record.subject is None:
+        return None
+    if keys is None:
+        raise ProtectionError(
+            "tokens are bound to persons, and no table of their keys is named",
+            hint="the table it was protected with: --subject-keys or CLEARANCE_SUBJECT_KEYS",
+        )
+    if record.kid not in desk.tokens().key.open().kids:
+        raise KeyUnavailableError(
+            f"without the key {record.kid} nobody can tell who was erased since",
+            hint="delete the erased persons from the source and protect it again: clearance protect --subject",
+        )
+    subject = Subject.of(record.subject, keys)
+    require_nobody_erased(dataset, subject, desk.tokens(), record.kid)
+    return subject.column, keys
+
+
+def _require_same_plan(
+    scanned: Scanned,
+    row: Mapping[str, Any],
+    dataset: Dataset,
+    desk: Desk,
+    subject: tuple[str, SubjectKeys] | None,
+) -> None:
+    known = proved(scanned.scan, desk)
+    plan = plan_protection(
+        scanned.scan.leaves,
+        known.reports(),
+        desk.policy,
+        partitions=dataset.partitions,
+        proved=known.methods(),
+        proved_texts=known.texts(by_policy=True),
+        proved_labels=known.text_labels(),
+        subject=(*subject, desk.tokens_to_write()) if subject is not None else None,
+    )
+    now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}
+    then = {leaf["path"]: leaf for leaf in row["columns"]}
+    other = sorted(path for path in now.keys() | then.keys() if now.get(path) != then.get(path))
+    if other:
+        raise ProtectionError(
+            f"protecting {dataset.reference.text} today would not give what is on record: {', '.join(other[:5])}",
+            hint="the policy or the detectors changed since: protect it again with clearance protect",
+        )
+
+
+__all__ = ["from_source"]
