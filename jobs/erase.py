@@ -6,8 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from clearance.errors import KeyUnavailableError, UsageError
+from clearance.errors import KeyUnavailableError, ProtectionError, UsageError
+from clearance.governance.identity import dataset_identity
 from clearance.jobs.desk import Desk
+from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.tokenization.tokens import Tokenizer
@@ -79,6 +81,32 @@ def erase(
         done.version,
         run.run_id,
     )
+
+
+def subject_of(dataset: str, desk: Desk) -> tuple[str, str]:
+    """Entity type and domain of the column whose persons' keys a protected dataset was made with, by its signed record.
+
+    The data may have changed since, or be gone. Raises ``ProtectionError`` without such a record.
+    """
+    identity = dataset_identity(dataset)
+    row = desk.registry.latest("protections", dataset=identity.key)
+    told = row["statement"] if row is not None else None
+    if row is None or not isinstance(told, dict):
+        raise ProtectionError(
+            f"there is no record of the protection of {dataset}",
+            hint="say the type and domain of its subject column: --subject-type, --domain",
+        )
+    if not desk.tokens().key.open().verify(SIGNED, canonical(told), row["signature"] or ""):
+        raise ProtectionError(
+            f"the record of the protection of {dataset} is not signed by a key of this key file",
+            hint="use the keys that it was protected with: --key-file or --keys",
+        )
+    subject = told.get("subject")
+    if not subject:
+        raise ProtectionError(
+            f"no tokens of {dataset} are bound to persons", hint="only clearance protect --subject binds them"
+        )
+    return str(subject["entity_type"]), str(subject["domain"])
 
 
 def subject_tokens(subjects: Iterable[str], entity_type: str, tokens: Tokens) -> list[frozenset[str]]:

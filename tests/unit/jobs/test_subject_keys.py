@@ -10,8 +10,10 @@ import pytest
 
 from clearance.errors import KeyUnavailableError, UsageError
 from clearance.governance.audit import Audit
+from clearance.governance.identity import dataset_identity
 from clearance.jobs.desk import open_desk
 from clearance.jobs.erase import erase, require_all
+from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.subject_keys import SubjectKeys, named_table
 from clearance.tokenization.subjects import SubjectTokenizer
 from clearance.tokenization.tokens import Tokenizer
@@ -184,6 +186,39 @@ def test_the_command_takes_identifiers_from_standard_input_only(world, tmp_path,
     twice = project("erase", *options, "--reason", "request 1", stdin=f"{PEOPLE[0]}\n").failed(5)
     assert "canary" not in twice.out + twice.err
     assert said.json["run_id"]
+
+
+def test_a_protected_dataset_says_what_its_subjects_are(world, tmp_path, key_file, project):
+    keys, ring, *_ = world
+    place = ["--subject-keys", keys.path, "--subject-id-from", "stdin", "--reason", "request 1", "--format", "json"]
+    theirs = Tokenizer(ring, "health").tokenize(pa.array(PEOPLE), "CUSTOMER_ID").to_pylist()
+    keys.ensure(ring, "health", theirs)
+    registry = open_desk(home=project.env["CLEARANCE_HOME"], key_file=key_file).registry
+    told = {
+        "bound": {"subject": {"column": "c", "entity_type": "CUSTOMER_ID", "domain": "health"}},
+        "loose": {"columns": []},
+        "forged": {"subject": {"column": "c", "entity_type": "PERSON", "domain": "health"}},
+    }
+    for name, statement in told.items():
+        signature = ring.sign(SIGNED, canonical({} if name == "forged" else statement))
+        key = dataset_identity(str(tmp_path / "data" / name)).key
+        row = {
+            "dataset": key,
+            "source": key,
+            "version": "1",
+            "columns": [],
+            "statement": statement,
+            "signature": signature,
+        }
+        registry.append("protections", [row], run_id="r")
+    for name, says in (("loose", "bound to persons"), ("forged", "not signed"), ("unknown", "no record")):
+        assert says in project("erase", str(tmp_path / "data" / name), *place, stdin=PEOPLE[0]).failed(5).err
+    bound = str(tmp_path / "data" / "bound")
+    assert project("erase", bound, *place, stdin=PEOPLE[0]).ended(0).json["erased"] == 1
+    assert keys.having(theirs) == theirs[1:]
+    for wrong in (["--subject-type", "X"], ["--domain", "d"]):
+        project("erase", bound, *place, *wrong, stdin=PEOPLE[1]).failed(2)
+    project("erase", *place, stdin=PEOPLE[1]).failed(2)
 
 
 def test_the_example_of_the_documentation_runs(tmp_path, key_file, monkeypatch):
