@@ -127,13 +127,11 @@ class ProtectionPlan:
         return next((spec for spec in self.declared if spec.settings() == settings), None) or parse_method(settings)
 
     def is_recomputed(self, leaf: LeafPlan) -> bool:
-        """Whether its proof applies the method to the source again: where its output does not show that it is this
-        method's, and where tables join by it, for a token shows whose key made it and not of which value.
+        """Whether its proof applies the method to the source again: to whole cells always, for a token shows whose key
+        made it and a mask that it is one, and neither of which value; to texts where what is in them does not show that
+        it was replaced.
         """
-        if leaf.how != "cells":
-            return leaf.how == "spans" and leaf.changes and bool(leaf.unmarked)
-        spec = self.spec(leaf.method)
-        return not spec.self_evident or spec.proof == "keyed-check"
+        return leaf.how == "cells" or (leaf.how == "spans" and leaf.changes and bool(leaf.unmarked))
 
     @property
     def loses_records(self) -> bool:

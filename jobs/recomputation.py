@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 COUNTS = "path string, fact string, n bigint"
 Counts = Counter[tuple[str, str]]
 _SUMS, _ROW_SUMS = ("sum0", "sum1"), ("rows0", "rows1")
-_PLAIN = ("string", "tinyint", "smallint", "int", "bigint", "boolean", "date")
+_PLAIN = ("tinyint", "smallint", "int", "bigint", "boolean", "date", "float", "double", "timestamp", "timestamp_ntz")
+_REPEATED = ("item", "key", "value")
 _WORD = 1 << 64
 
 
@@ -77,7 +78,7 @@ class LeafSums:
     """The sums of one batch's leaves, and of its rows: what of a row is proved stays together.
 
     A row's digest is over its replaced values and, so that they can't change places between rows, over its plain kept
-    ones. The order of values in an array counts.
+    ones. The places of values in an array count, and those of a map's entries: a value stays with its key.
     """
 
     def __init__(self, plan: ProtectionPlan, digests: Digests, rows: int) -> None:
@@ -94,10 +95,12 @@ class LeafSums:
         if proved:
             for fact, sum_ in _summed(_SUMS, words).items():
                 counts[leaf.path, fact] += sum_
-        rows = rows[np.asarray(values.is_valid())]
-        ordered = any(step.kind == "item" for step in leaf.steps)
+        there = np.asarray(values.is_valid())
+        ordered = any(step.kind in _REPEATED for step in leaf.steps)
         # Odd factors are one to one, so that a value in another place is another one.
-        factors = (2 * (np.arange(len(rows)) - np.searchsorted(rows, rows)) + 1).astype(np.uint64) if ordered else None
+        places = 2 * (np.arange(len(rows)) - np.searchsorted(rows, rows)) + 1 if ordered else None
+        factors = places[there].astype(np.uint64) if places is not None else None
+        rows = rows[there]
         for sums, own in zip(self._rows, words, strict=True):
             np.add.at(sums, rows, own if factors is None else own * factors)
 
@@ -110,7 +113,10 @@ class LeafSums:
 
 def is_plain(leaf: LeafPlan) -> bool:
     """Whether a leaf stays as it is and reads the same from any storage."""
-    return leaf.how in ("keep", "done") and leaf.kind == "structured" and leaf.type_before == leaf.type_after in _PLAIN
+    kind = leaf.type_before
+    # The length of a char or varchar, and the precision of a decimal, stand in brackets behind its name.
+    known = kind in _PLAIN or kind.startswith(("string", "varchar", "decimal"))
+    return known and kind == leaf.type_after and leaf.kind != "unknown" and not leaf.changes
 
 
 def _summed(facts: Sequence[str], words: Sequence[Words]) -> dict[str, int]:

@@ -130,7 +130,7 @@ def test_types_stay_where_the_method_lets_them(world):
 
 def test_the_proof_says_what_was_recomputed_and_how_many_records_went(world):
     proof = world.done.proof
-    assert set(proof.recomputed) == {*UNMARKED, "token", "reversible"}
+    assert set(proof.recomputed) == {*UNMARKED, "token", "reversible", "masked", "constant"}
     assert proof.suppressed_records == ROWS - len(world.after) == 4
     assert proof.rows == len(world.after)
 
