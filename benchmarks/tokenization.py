@@ -9,8 +9,8 @@ Without Spark all is in one process, in batches of 10,000 as Spark sends them. I
 and its Python workers, the columns are read from Parquet and thrown away behind the method; ``read`` is that alone.
 Each is the best of some rounds; the ratios are what to compare, and those of issue 5 are held to their bars. A method
 is measured by itself and as a job's plan does it, with the columns that mark each record. Beside them
-presidio-anonymizer's ``hash`` in a ``pandas_udf``, and FF1 as a Java UDF where one is given (Bouncy Castle's
-``FPEFF1Engine`` in a ``UDF1<String, String>``, its jars in ``PYSPARK_SUBMIT_ARGS``): ``--java-udf org.example.Ff1``.
+presidio-anonymizer's ``hash`` in a ``pandas_udf``, and Bouncy Castle's FF1 as a Java UDF where there are ``javac`` and
+Maven Central (``bouncy_castle.py``).
 """
 
 import argparse
@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bouncy_castle
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +31,7 @@ import pyarrow.parquet as pq
 from clearance.generalizing import Bins, Dates, Hierarchy, Ip, Postal, TopBottom
 from clearance.method_spec import MethodSpec
 from clearance.methods import DateShift, FormatPreserving, Mask, Noise, Reversible, Surrogate, Token
+from clearance.tokenization.ff1 import Ff1
 from clearance.tokenization.keys import FileKeyProvider, KeyReference, KeyRing
 from clearance.tokenization.methods import RowContext, apply, is_protected, restore
 from clearance.tokenization.tokens import Tokenizer
@@ -161,16 +163,17 @@ def every_method(count: int) -> None:
         print(f"{name:<20} {plain:7.3f} {cost:7.3f} {cost / plain:6.2f}", flush=True)
 
 
-def inside_spark(count: int, java_udf: str | None) -> None:
+def inside_spark(count: int) -> None:
     """The bars of issue 5: each method against Spark's ``sha2`` on the same column."""
     from pyspark.sql import functions as F
 
     from clearance.jobs.session import get_session
 
-    spark = get_session()
-    if java_udf:
-        spark.udf.registerJavaFunction("java_ff1", java_udf, "string")
     with tempfile.TemporaryDirectory() as folder:
+        missing = bouncy_castle.build(Path(folder))
+        spark = get_session()
+        if missing is None:
+            spark.udf.registerJavaFunction("java_ff1", bouncy_castle.CLASS, "string")
         keys = FileKeyProvider(Path(folder) / "keys" / "keys.json")
         keys.create()
         print(
@@ -199,11 +202,21 @@ def inside_spark(count: int, java_udf: str | None) -> None:
                 if (name, method.name) == ("e-mail, distinct", "token"):
                     presidio = presidio_cpu(frame)
                     print(f"{'':<20} presidio's hash    {presidio:6.1f}: {presidio / cost:.0f} times a one-way token")
-            if name == "SSN, distinct" and java_udf:
-                java = spark_cpu(frame.select(F.expr("java_ff1(v)").alias("v")), count)
-                print(f"{'':<20} {java_udf} {java:6.3f} {java / sha2:6.2f}")
-            elif name == "SSN, distinct":
-                print(f"{'':<20} FF1 as a Java UDF (Bouncy Castle's) is not there to be measured: --java-udf")
+            if name == "SSN, distinct":
+                print(f"{'':<20} {bouncy(frame, count, sha2) if missing is None else f'no Java UDF: {missing}'}")
+
+
+def bouncy(frame: "DataFrame", count: int, sha2: float) -> str:
+    """What Bouncy Castle's FF1 costs, which is the one that ours is."""
+    from pyspark.sql import functions as F
+
+    cipher = Ff1(bouncy_castle.KEY, "0123456789")
+    theirs = frame.select("v", F.expr("java_ff1(v)").alias("w"))
+    for row in theirs.head(100):
+        if cipher.encrypt(row.v.replace("-", "")) != row.w.replace("-", ""):
+            raise SystemExit("Bouncy Castle's FF1 gives something else than ours")
+    cost = spark_cpu(theirs.select("w"), count)
+    return f"Bouncy Castle, Java {cost:6.3f} {cost / sha2:6.2f}"
 
 
 def by_plan(frame: "DataFrame", method: MethodSpec, kind: str, reference: KeyReference) -> "DataFrame":
@@ -306,12 +319,11 @@ def main() -> None:
     parser.add_argument("--methods", action="store_true", help="measure what makes no tokens instead")
     parser.add_argument("--spark", type=int, metavar="VALUES", help="measure inside Spark instead")
     parser.add_argument("--equal", type=int, metavar="VALUES", help="compare batched and one by one instead")
-    parser.add_argument("--java-udf", metavar="CLASS", help="FF1 as a Java UDF, on Spark's class path")
     given = parser.parse_args()
     if given.methods:
         every_method(given.values)
     elif given.spark:
-        inside_spark(given.spark, given.java_udf)
+        inside_spark(given.spark)
     elif given.equal:
         compare(given.equal)
     else:
