@@ -159,7 +159,7 @@ def rekey(
     progress.say("starting Spark")
     spark = get_session()
     progress.say("moving", dataset=dataset)
-    moved = {"target": target, "source": values, "subject_keys": keys, "steps": steps}
+    moved: dict[str, Any] = {"target": target, "source": values, "subject_keys": keys, "steps": steps}
     done = work(spark, reference, desk, purpose=purpose, reason=reason, **moved)
     progress.say("published", dataset=target.text, version=done.version)
     emit(done.to_dict(), output, _print_rekeyed)
