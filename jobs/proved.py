@@ -9,7 +9,7 @@ from typing import Any
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.governance.identity import dataset_identity
-from clearance.governance.labels import Label
+from clearance.governance.labels import Label, Levels
 from clearance.governance.observation import Observation, changed
 from clearance.governance.policy import Policy
 from clearance.jobs.desk import Desk
@@ -24,7 +24,8 @@ _WHOLE = ("cells", "done")
 class Proved:
     """The record of a scanned dataset, read and verified once; without ``leaves`` where there is none that holds.
 
-    ``same_detectors``, ``same_policy``: whether it was made with those of today.
+    ``same_detectors``, ``same_policy``: whether it was made with those of today. ``doubted`` are the leaves of one that
+    can't be verified here, for there is no key or not the one that signed it.
     """
 
     columns: Sequence[ColumnReport]
@@ -32,6 +33,7 @@ class Proved:
     leaves: Sequence[Mapping[str, Any]] = ()
     same_detectors: bool = False
     same_policy: bool = False
+    doubted: Sequence[Mapping[str, Any]] = ()
 
     def reports(self) -> tuple[ColumnReport, ...]:
         """The reports for a plan: a column that the proof speaks of is what the proof says.
@@ -67,9 +69,12 @@ class Proved:
         for leaf in self.leaves:
             done = leaf["how"] == "keep" or leaf.get("unmarked") or leaf["method"]["name"] != "keep"
             if leaf["path"] in text and leaf["how"] in ("spans", "keep") and done:
-                label = Label.from_dict(leaf["label"])
-                labels[leaf["path"]] = label if label.level in levels else replace(label, level=levels.names[-1])
+                labels[leaf["path"]] = _label_in(leaf, levels)
         return labels
+
+    def floors(self) -> dict[str, Label]:
+        """Labels by path below which nothing falls for whoever can't verify the record: a mask looks like nothing."""
+        return {leaf["path"]: _label_in(leaf, self.policy.levels) for leaf in self.doubted}
 
 
 def proved(found: Scan, desk: Desk) -> Proved:
@@ -77,20 +82,25 @@ def proved(found: Scan, desk: Desk) -> Proved:
     nothing = Proved(found.columns, desk.policy)
     record = desk.registry.latest("protections", dataset=found.dataset)
     tokens = desk.tokens_if_any()
-    if record is None or tokens is None or found.observation is None:
+    if record is None or found.observation is None or not isinstance(record["statement"], dict):
         return nothing
     told = record["statement"]
-    if not isinstance(told, dict) or not tokens.key.open().verify(SIGNED, canonical(told), record["signature"] or ""):
-        return nothing
     observed = Observation.from_dict(told["observation"])
     if changed(observed, dataset_identity(found.reference).location) is not False:
         return nothing
+    if tokens is None or not tokens.key.open().verify(SIGNED, canonical(told), record["signature"] or ""):
+        return replace(nothing, doubted=tuple(told["columns"]))
     return replace(
         nothing,
         leaves=tuple(told["columns"]),
         same_detectors=record["engine_digest"] == found.engine_digest,
         same_policy=record["policy_digest"] == desk.policy.digest,
     )
+
+
+def _label_in(leaf: Mapping[str, Any], levels: Levels) -> Label:
+    label = Label.from_dict(leaf["label"])
+    return label if label.level in levels else replace(label, level=levels.top)
 
 
 def _as_proved(report: ColumnReport, leaf: Mapping[str, Any] | None) -> ColumnReport:

@@ -201,7 +201,7 @@ def _labels(found: Scan, made: Sequence[ColumnReport], touched: Collection[str],
                 policy=desk.policy,
                 verified=True,
             )
-    for path, label in known.text_labels().items():
+    for path, label in (*known.text_labels().items(), *known.floors().items()):
         if path in labels and path not in touched:
             labels[path] = combine((labels[path], label), desk.policy.levels)
     return labels
