@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from clearance.errors import AuditError, UsageError
-from clearance.jobs.commands import options
+from clearance.jobs.commands import activity, options
 from clearance.jobs.commands.output import emit, table
 
 
@@ -91,6 +91,9 @@ def verify(anchors: tuple[Path, ...], exported: Path | None, home: str | None, o
     }
     emit(told, output, _print_verified)
     return 0 if report.ok else 5
+
+
+command.add_command(activity.command)
 
 
 @command.command("export")

@@ -1,0 +1,178 @@
+"""Access activity gathered: from the audit, from the history of Delta tables, and from access logs. Starts no Spark."""
+
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from clearance.errors import DatasetError, UsageError
+from clearance.governance.access_log import ELSEWHERE, Access, Action, Places, named, read_log
+from clearance.governance.activity import Activity, Unusual
+from clearance.governance.audit import Audit
+from clearance.governance.identity import dataset_identity
+from clearance.governance.policy import Policy
+from clearance.governance.registry import Registry, Row
+
+#: Outcomes of the audit that are an access: by action, the result that says it happened, and what it is.
+_DEEDS: dict[str, tuple[str, Action]] = {
+    "label": ("done", "read"),  # the end of a scan
+    "reveal": ("done", "read"),
+    "detokenize": ("allowed", "detokenize"),
+    "open": ("done", "export"),
+    "crosswalk": ("done", "export"),
+    "publish": ("done", "write"),
+    "promote": ("done", "write"),
+    "rollback": ("done", "write"),
+    "rekey": ("done", "write"),
+}
+_LOGS = (".json", ".jsonl", ".ndjson", ".csv", ".log")
+_OPERATION = re.compile(r"[A-Z][A-Z ]{0,39}")
+_WINDOW = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What was counted, and what of it is unusual since a day."""
+
+    activity: Activity
+    levels: Mapping[str, str]
+    since: str
+    watched: tuple[str, ...]
+    unusual: Sequence[Unusual]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON contract of ``clearance audit activity`` (``docs/reference/json.md``)."""
+        rows = self.activity.rows(self.levels)
+        return {
+            "since": self.since,
+            "watched": list(self.watched),
+            "read": dict(self.activity.read),
+            "elsewhere": sum(row["events"] + row["denied"] for row in rows if row["dataset"] is None),
+            "activity": rows,
+            "unusual": [one.to_dict() for one in self.unusual],
+        }
+
+
+def report(
+    policy: Policy,
+    registry: Registry,
+    *,
+    logs: Sequence[str | Path] = (),
+    histories: Sequence[str] = (),
+    since: date | None = None,
+    watch: str | None = None,
+    factor: float = 4.0,
+) -> Reported:
+    """Who reached what how often, and what of it is unusual from ``since`` on (a week before the newest access).
+
+    ``logs`` are files or folders of access logs, ``histories`` Delta tables whose commits count. New readers are told
+    of data at the level ``watch`` (the policy's highest) or above. Raises ``DatasetError`` for a log or a table that
+    can't be read whole, ``PolicyError`` for a level that is none.
+    """
+    lowest = policy.levels.rank(watch if watch is not None else policy.levels.top)
+    watched = policy.levels.names[lowest:]
+    labels = registry.latest_each("labels", columns=["label"])
+    levels = {key: str(row["label"]["level"]) for key, row in labels.items()}
+    places, found = Places(labels), Activity()
+    found.add(of_audit(Audit(registry).entries()), "audit")
+    for reference in histories:
+        found.add(of_history(reference), "delta")
+    for path in logs:
+        for file in _files(Path(path)):
+            found.add(_of_file(file, places), "log")
+    newest = max((tally.last for tally in found.tallies.values()), default=datetime.now(UTC).isoformat())
+    day = (since or date.fromisoformat(newest[:10]) - _WINDOW).isoformat()
+    return Reported(found, levels, day, watched, found.unusual(levels, frozenset(watched), day, factor))
+
+
+def of_audit(entries: Iterable[Row]) -> Iterator[Access]:
+    """The accesses that our own audit tells of, refused ones too."""
+    scans: set[str] = set()
+    people: dict[str, str] = {}
+    for entry in entries:
+        facts = entry.get("facts") or {}
+        if by := (facts.get("by") or {}).get("name"):
+            people[str(entry["id"])] = str(by)
+        if entry["kind"] == "intent":
+            # What a protection files of its result, and a label that is given again, read nothing.
+            if entry["action"] == "label" and "label" in facts and "declared" not in facts:
+                scans.add(str(entry["id"]))
+            continue
+        happened, action = _DEEDS.get(str(entry["action"]), ("", "read"))
+        is_scan = entry["action"] != "label" or entry["id"] in scans
+        result = entry.get("result")
+        if happened and is_scan and result in (happened, "refused"):
+            at = datetime.fromisoformat(str(entry["at"])).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            who = named(people.get(str(entry["id"])) or entry.get("actor"))
+            yield Access(at, who, str(entry.get("dataset") or ELSEWHERE), action, 0, result == "refused")
+
+
+def of_history(reference: str) -> Iterator[Access]:
+    """The commits of a Delta table, by who made them. Raises ``DatasetError``.
+
+    ``userName`` is whom the writer names; a ``userMetadata`` that is JSON with a ``user`` names the person behind a
+    service. Nothing else of a commit is read: its parameters hold predicates, and these values.
+    """
+    identity = dataset_identity(reference)
+    try:
+        from deltalake import DeltaTable
+
+        commits = DeltaTable(identity.location, without_files=True).history()
+    except Exception as error:  # deltalake raises bare OSError, ValueError and DeltaError alike
+        raise DatasetError(
+            f"the history of {reference} can't be read ({type(error).__name__})", hint="name a Delta table"
+        ) from None
+    for commit in commits:
+        if not _OPERATION.fullmatch(str(commit.get("operation", ""))) or not isinstance(commit.get("timestamp"), int):
+            continue
+        at = datetime.fromtimestamp(commit["timestamp"] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        who = _behind(commit.get("userMetadata")) or commit.get("userName") or commit.get("userId")
+        yield Access(at, named(who), identity.key, "write")
+
+
+def _behind(metadata: object) -> str | None:
+    try:
+        told = json.loads(metadata) if isinstance(metadata, str) else None
+    except (ValueError, RecursionError):
+        return None
+    user = told.get("user") if isinstance(told, dict) else None
+    return user if isinstance(user, str) else None
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.is_file() and _is_log(file))
+        if not found:
+            raise UsageError(
+                f"{path}: no access logs here", hint=f"files that end in {', '.join(_LOGS)}, or .gz of these"
+            )
+        return found
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder", hint="name access logs: docs/how-to/activity.md")
+    return [path]
+
+
+def _is_log(file: Path) -> bool:
+    return file.name.removesuffix(".gz").endswith(_LOGS)
+
+
+def _of_file(file: Path, places: Places) -> Iterator[Access]:
+    try:
+        with _opened(file) as lines:
+            yield from read_log(lines, str(file), places)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        # "from None": a decoding error quotes the bytes.
+        raise DatasetError(f"{file} can't be read ({type(error).__name__})", hint="name a whole text file") from None
+
+
+def _opened(file: Path) -> TextIO:
+    if file.suffix == ".gz":
+        return gzip.open(file, "rt", encoding="utf-8", newline="")
+    return file.open(encoding="utf-8", newline="")
+
+
+__all__ = ["Reported", "of_audit", "of_history", "report"]
