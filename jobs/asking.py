@@ -128,7 +128,7 @@ def check_reason(reason: str, name: str = "reason") -> None:
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise UsageError(
             f"--{name} must be one line of 1 to {LONGEST_REASON} characters",
-            hint="say what the values are for: it goes into the audit",
+            hint="say what it is for, as a case or ticket: it goes into the audit",
         )
     if _PERSONAL.search(reason):
         raise UsageError(

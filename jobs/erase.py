@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from clearance.errors import KeyUnavailableError, ProtectionError, UsageError
 from clearance.governance.identity import dataset_identity
+from clearance.jobs.asking import check_reason
 from clearance.jobs.desk import Desk
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.settings import Tokens
@@ -41,13 +42,13 @@ def erase(
 
     ``subjects``: their identifiers as the subject column has them, or their one-way tokens; ``entity_type`` is that
     column's. The audit has the reason and counts; no identifier and no token is written anywhere. Raises ``UsageError``
-    without subjects or a reason, ``KeyUnavailableError`` when the table can't be written or a byte of a key is left.
+    without subjects or a reason that may stand on record, ``KeyUnavailableError`` when the table can't be written or a
+    byte of a key is left.
     """
     people = list(dict.fromkeys(subject for subject in subjects if subject.strip()))
     if not people:
         raise UsageError("there is no subject to erase", hint="give one identifier or token a line")
-    if not reason.strip():
-        raise UsageError("an erasure needs a reason", hint="name the request: --reason 'request 4711'")
+    check_reason(reason)
     tokens = desk.tokens()
     wanted = subject_tokens(people, entity_type, tokens)
     if dry_run:

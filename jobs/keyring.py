@@ -18,7 +18,14 @@ _IRREVERSIBLE = frozenset({"reversible", "format_preserving"})
 def audited(
     registry: Registry, action: str, provider: "KeysetProvider", work: Callable[[], "Keyset"], **facts: Any
 ) -> "Keyset":
-    """Does ``work`` between its announcement and its outcome; when it can't be announced, it does not happen."""
+    """Does ``work`` between its announcement and its outcome; when it can't be announced, it does not happen.
+
+    Raises ``UsageError`` for a ``reason`` that says nothing, or that must not stand on record.
+    """
+    if facts.get("reason") is not None:
+        from clearance.jobs.asking import check_reason
+
+        check_reason(facts["reason"])
     audit = Audit(registry)
     told = {"keys": provider.uri, **{name: fact for name, fact in facts.items() if fact is not None}}
     intent = audit.intent(f"keys.{action}", run_id=new_run_id(), facts=told)

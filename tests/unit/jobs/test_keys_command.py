@@ -78,6 +78,9 @@ def test_what_cannot_be_announced_does_not_happen(keys: Any, home: Path) -> None
 def test_a_reason_is_asked_for_and_options_stand_in_their_place(keys: Any, tmp_path: Path) -> None:
     keys("create", "--format", "json")
     keys("rotate", code=2)
+    for reason in ("", " ", "ana@example.org asked", "for 123-45-6789", "two\nlines"):
+        keys("rotate", "--reason", reason, code=2)
+    assert len(keys("list", "--format", "json")["keys"]) == 1
     keys("--key-file", str(tmp_path / "keys.json"), "list", code=2)
     keys("list", "--key-file", "a", "--keys", "b", code=2)
     keys("destroy", "abc123", "--after", "soon", "--reason", "x", code=2)

@@ -83,7 +83,7 @@ def test_a_subject_without_a_key_is_not_passed_over(world, desk):
     assert (again.erased, again.without_key) == (0, 1)
     other_type = erase(keys, [PEOPLE[1]], "EMAIL_ADDRESS", desk, reason="r")
     assert other_type.without_key == 1
-    for subjects, reason in (([], "r"), (["", " "], "r"), ([PEOPLE[1]], " ")):
+    for subjects, reason in (([], "r"), (["", " "], "r"), ([PEOPLE[1]], " "), ([PEOPLE[1]], "a@example.org")):
         with pytest.raises(UsageError):
             erase(keys, subjects, "CUSTOMER_ID", desk, reason=reason)
     assert keys.count() == 2
