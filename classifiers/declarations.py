@@ -29,13 +29,14 @@ A file holds a list ``detectors`` of mappings with these keys (and, if it likes,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import regex
 
 from clearance.classifiers.checks import CHECKS
-from clearance.classifiers.detectors import LONGEST_WORD, WINDOW, Detector, words_pattern
+from clearance.classifiers.detectors import LONGEST_WORD, PACKAGED_UNTIMED, WINDOW, Detector, words_pattern
 from clearance.classifiers.gates import Needs, traits_for_gates
 from clearance.classifiers.identifiers import stdnum_check
 from clearance.classifiers.yaml_files import content_of
@@ -56,8 +57,10 @@ _OPTIONAL = {
 _NEEDS = {"length": int, "digits": int, "any": list, "capital": bool}
 
 
-def read_declarations(files: Iterable[tuple[str, str]]) -> tuple[Detector, ...]:
-    """Detectors of the files, given as (name, text), in their order.
+def read_declarations(
+    files: Iterable[tuple[str, str]], *, packaged: Collection[tuple[str, str]] = ()
+) -> tuple[Detector, ...]:
+    """Detectors of the files, given as (name, text), in their order; ``packaged`` are those of them that are ours.
 
     Raises UsageError for what is not a valid declaration, DetectionError for a detector that fails its own examples;
     either names file and detector, and examples by their number, from 1.
@@ -68,6 +71,8 @@ def read_declarations(files: Iterable[tuple[str, str]]) -> tuple[Detector, ...]:
             name = entry.get("name") if isinstance(entry, dict) else None
             where = f"{file}: detector {name if isinstance(name, str) else number}"
             detector = _detector(where, entry)
+            if (file, text) in packaged:
+                detector = replace(detector, untimed=PACKAGED_UNTIMED)
             if detector.name in detectors:
                 raise UsageError(f"{where} is declared twice", hint="give it a name of its own")
             _try_examples(where, detector, entry["match"], entry["no_match"])

@@ -22,13 +22,15 @@ import tldextract
 from clearance.classifiers.context import Words
 from clearance.classifiers.detectors import detectors_digest, load_detectors
 from clearance.classifiers.findings import Span
+from clearance.classifiers.hit_columns import HitColumns
 from clearance.classifiers.ner import NerModel, load_ner
 from clearance.classifiers.nlp import WordsOnlyNlpEngine
-from clearance.classifiers.recognition import Recognition, quiet_presidio
+from clearance.classifiers.recognition import Lowered, Recognition, quiet_presidio
 from clearance.classifiers.recognizers import build_recognizer, enabled_entries
 from clearance.classifiers.resolution import load_resolution, resolution_digest
 from clearance.classifiers.sieve import Sieve, Worth
 from clearance.classifiers.views import View, views
+from clearance.classifiers.whole_values import WholeValues
 from clearance.classifiers.windows import OVERLAP, SIZE, in_windows
 from clearance.classifiers.yaml_files import RulesFile, read_files
 from clearance.errors import ClearanceError, DetectionError, UsageError
@@ -110,6 +112,15 @@ class Engine:
             raise UsageError(f"texts must be strings, not {names}", hint="an Arrow array may hold other types")
         return self._spans_of_texts([text or "" for text in texts] if strange else cast(Sequence[str], texts), ner)
 
+    def spans_beside(self, wholes: WholeValues, texts: Sequence[str], *, ner: Sequence[bool]) -> list[list[Span]]:
+        """The same as ``spans(texts)`` but for the texts that ``wholes`` can settle: those get no spans here.
+
+        ``wholes`` is made of the same values; none of them may have a token in it or be one that ``ner`` says true of.
+        """
+        if any(len(text) > SIZE for text in texts):
+            return self._spans_of_texts(texts, ner)
+        return self._finished(self._by_patterns(texts, wholes), texts, ner)
+
     def _spans_of_array(self, values: pa.Array | pa.ChunkedArray, ner: bool | Sequence[bool]) -> list[list[Span]]:
         if not isinstance(ner, bool):
             raise UsageError("with an Arrow array ner must be one bool", hint="pass a list of strings")
@@ -125,14 +136,16 @@ class Engine:
         wanted = [ner] * len(texts) if isinstance(ner, bool) else list(ner)
         if len(wanted) != len(texts):
             raise UsageError(f"ner has {len(wanted)} entries for {len(texts)} texts", hint="give one for each text")
-        found = in_windows(self._by_patterns, texts)
+        return self._finished(in_windows(self._by_patterns, texts), texts, wanted)
+
+    def _finished(self, found: list[list[Span]], texts: Sequence[str], wanted: Sequence[bool]) -> list[list[Span]]:
         self._add_names(found, texts, wanted)
         return [self._counting(hits) if hits else hits for hits in found]
 
-    def _by_patterns(self, texts: Sequence[str]) -> list[list[Span]]:
-        """What patterns find in the texts as they are and in their views."""
+    def _by_patterns(self, texts: Sequence[str], wholes: WholeValues | None = None) -> list[list[Span]]:
+        """What patterns find in the texts as they are and in their views; less what ``wholes`` settles."""
         worth = self._sieve.sift(texts)
-        found = _guarded(self._patterns, texts, worth)
+        found = _guarded(self._patterns, texts, worth, wholes)
         hidden = [(row, view) for row in worth.hidden for view in views(texts[row])]
         for (row, _), hits in zip(hidden, self._in_views([view for _, view in hidden]), strict=True):
             found[row] += hits
@@ -163,18 +176,22 @@ class Engine:
     def _by_recognizers(self, texts: Sequence[str]) -> list[list[Span]]:
         return _guarded(self._patterns, texts, self._sieve.sift(texts)._replace(declared={}))
 
-    def _patterns(self, texts: Sequence[str], worth: Worth) -> list[list[Span]]:
+    def _patterns(self, texts: Sequence[str], worth: Worth, wholes: WholeValues | None = None) -> list[list[Span]]:
         """Each text's hits of all patterns that are worth trying on it."""
         found: list[list[Span]] = [[] for _ in texts]
-        for row, spans in self._recognition.spans(texts, worth.recognized).items():
-            found[row] += spans
-        for index, rows in worth.declared.items():
-            find = self._own[index].spans
-            for row in rows:
-                spans = find(texts[row])
-                if spans:
-                    found[row] += spans
+        lower = Lowered(texts)
+        hits = self._hits(texts, worth, lower)
+        settled = None if wholes is None else wholes.settle(hits, texts, lower.mentions, worth.hidden)
+        for row, some in hits.by_row(settled).items():
+            found[row] = self._recognition.finished(lower, row, some)
         return found
+
+    def _hits(self, texts: Sequence[str], worth: Worth, lower: Lowered) -> HitColumns:
+        hits = HitColumns()
+        self._recognition.add_hits(hits, texts, worth.recognized, lower)
+        for index, rows in worth.declared.items():
+            self._own[index].add_hits(hits, texts, rows)
+        return hits
 
     def _counting(self, hits: list[Span]) -> list[Span]:
         """Distinct hits above the threshold, in the order that all callers see."""

@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+import pyarrow as pa
+
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Span
 from clearance.classifiers.resolve import blank_tokens, settled, weighed
 from clearance.classifiers.traits import is_texty
+from clearance.classifiers.whole_values import WholeValues
 
 #: ``token_spans(text) -> [(start, end, type)]``: the verified tokens inside a text, in code points.
 TokenSpans = Callable[[str], Sequence[tuple[int, int, str]]]
@@ -45,21 +49,28 @@ def _redacted(text: str, constants: re.Pattern[str]) -> list[tuple[int, int, str
 class Hits:
     """Weighed hits in many values, as three lists of the same length; see :class:`Look` for what they hold.
 
-    ``changed`` are the positions of the values that had something blanked. Keep it short-lived.
+    ``changed`` are the positions of the values that had something blanked. Values in ``wholes`` that are settled have
+    no hits here. Keep it short-lived.
     """
 
     texts: list[str]
     tokens: list[tuple[tuple[int, int, str], ...]]
     raw: list[list[Span]]
     changed: list[int]
+    wholes: WholeValues | None = None
 
 
 def find(
-    engine: Engine, texts: Sequence[str], token_spans: TokenSpans | None = None, texty: Sequence[bool] | None = None
+    engine: Engine,
+    texts: Sequence[str],
+    token_spans: TokenSpans | None = None,
+    texty: Sequence[bool] | None = None,
+    values: pa.Array | None = None,
 ) -> Hits:
     """Hits in values in text form, weighed by the engine's rules but not settled.
 
-    The NER model sees those that read like text. ``texty`` says which do, where it is known already.
+    The NER model sees those that read like text. ``texty`` says which do, where it is known already. With ``values``,
+    the same texts as a string array, those that are settled together have no hits of their own.
     Raises DetectionError when a detector fails.
     """
     tokens: list[tuple[tuple[int, int, str], ...]] = [()] * len(texts)
@@ -75,7 +86,15 @@ def find(
                 blanked[position] = blank_tokens(text, gone)
                 reads[position] = is_texty(blanked[position])
                 changed.append(position)
-    return Hits(blanked, tokens, _weighed(engine, blanked, engine.spans(blanked, ner=reads)), changed)
+    wholes = None
+    if values is not None and not engine.resolution.deny:
+        left_out = np.array(reads, np.bool_) & engine.has_ner
+        left_out[[*changed, *(position for position, inside in enumerate(tokens) if inside)]] = True
+        wholes = WholeValues(values, engine.resolution, left_out)
+        raw = engine.spans_beside(wholes, blanked, ner=reads)
+    else:
+        raw = engine.spans(blanked, ner=reads)
+    return Hits(blanked, tokens, _weighed(engine, blanked, raw), changed, wholes)
 
 
 def _weighed(engine: Engine, texts: Sequence[str], raw: list[list[Span]]) -> list[list[Span]]:

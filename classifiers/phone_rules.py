@@ -69,6 +69,15 @@ class NumberingPlan:
         for metadata in self._members:
             yield from _descriptions(metadata)
 
+    def first_region_patterns(self, length: int) -> tuple[str, ...]:
+        """Patterns that a number of this length is valid by, if it matches them all; none where they can't tell."""
+        first = self._members[0]
+        types = _types_of(first, length)
+        general = first.general_desc.national_number_pattern
+        if not _SHORTEST <= length <= _LONGEST or first.leading_digits or not general or not types:
+            return ()
+        return general, "|".join(types)
+
     def _valid_pattern(self, length: int) -> re.Pattern[str] | None:
         """One pattern for ``_region_code_for_number_from_list``, then ``is_valid_number_for_region``.
 
@@ -110,8 +119,12 @@ def _descriptions(metadata: Any) -> Iterator[tuple[str, frozenset[int]]]:
 def _type_pattern(metadata: Any, length: int) -> str:
     """The numbers of this length that ``_number_type_helper`` knows in a region; empty where there are none."""
     general = metadata.general_desc.national_number_pattern
-    patterns = dict.fromkeys(pattern for pattern, lengths in _descriptions(metadata) if length in lengths)
+    patterns = _types_of(metadata, length)
     return rf"(?=(?:{general})\Z)(?:{'|'.join(patterns)})\Z" if general and patterns else ""
+
+
+def _types_of(metadata: Any, length: int) -> list[str]:
+    return list(dict.fromkeys(pattern for pattern, lengths in _descriptions(metadata) if length in lengths))
 
 
 class NationalPrefix:
@@ -182,7 +195,7 @@ class Region:
         self.idd = re.compile(metadata.international_prefix or r"(?!)")
         #: (leading digits or None, pattern, is the national prefix required), in order.
         self.formats = [_format(number_format) for number_format in self.plan.number_formats]
-        self._any_needs_prefix = any(needs_prefix for _, _, needs_prefix in self.formats)
+        self.any_needs_prefix = any(needs_prefix for _, _, needs_prefix in self.formats)
 
     @property
     def rules(self) -> tuple[object, ...]:
@@ -226,7 +239,7 @@ class Region:
 
     def _needs_prefix(self, national: str) -> bool:
         """``_is_national_prefix_present_if_required``: is the number usually written with its national prefix?"""
-        if not self._any_needs_prefix:
+        if not self.any_needs_prefix:
             return False
         for leading, pattern, needs_prefix in self.formats:
             if (leading is None or leading.match(national)) and pattern.fullmatch(national):
@@ -238,12 +251,16 @@ def _after_plus(digits: str) -> bool | None:
     """``_extract_country_code``, and the decision on the rest; None where there is no such country calling code."""
     if len(digits) <= _SHORTEST:
         return False
-    if digits[0] == "0":
-        return None
-    for length in range(1, _LONGEST_COUNTRY_CODE + 1):
-        country_code = int(digits[:length])
-        if country_code in COUNTRY_CODE_TO_REGION_CODE:
-            return numbering_plan(country_code).accepts(digits[length:])
+    country_code = country_code_of(digits)
+    return None if country_code is None else numbering_plan(country_code).accepts(digits[len(str(country_code)) :])
+
+
+def country_code_of(digits: str) -> int | None:
+    """The country calling code that a number in international form begins with; None if it begins with none."""
+    if digits[0] != "0":
+        for length in range(1, _LONGEST_COUNTRY_CODE + 1):
+            if int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE:
+                return int(digits[:length])
     return None
 
 

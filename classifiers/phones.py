@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from phonenumbers.phonenumbermatcher import (
 from phonenumbers.phonenumberutil import _UNWANTED_END_CHAR_PATTERN
 
 from clearance.classifiers.folding import Buffer
+from clearance.classifiers.phone_batches import surely_dialled, surely_international
 from clearance.classifiers.phone_candidates import EXTENSION, PUNCTUATION, candidate_rows
 from clearance.classifiers.phone_rules import LEAST_DIGITS, Region
 from clearance.classifiers.phone_table import LONGEST, PrefixTable
@@ -43,6 +45,12 @@ _UNCUT_DIGITS = 20
 _MAX_TRIES = 65_535
 
 _DIGIT = re.compile(r"\d")
+_DIGITS = re.compile(r"\d+")
+_TO_ZERO = str.maketrans("123456789", "000000000")
+#: Texts of up to so many characters are often one number, and of few shapes.
+_SHORT = 28
+#: Fewer numbers of a kind are decided one by one.
+_FEW = 16
 _NON_ASCII_DIGIT = re.compile(r"(?![0-9])\d")
 #: A sign and its punctuation, twice, may stand before a candidate's first digit (``_LEAD_LIMIT``).
 _LONGEST_LEAD = 10
@@ -54,6 +62,43 @@ _WITHOUT_PUNCTUATION = {ord(mark): None for mark in " ()-./[]+"}
 #: Where parts of a plain candidate begin (``_INNER_MATCHES``); a hyphen only does beside a space.
 _SEPARATORS = frozenset(" (/.")
 _BRACKETS = frozenset("()[]")
+
+
+class _Candidate(NamedTuple):
+    """The only candidate of a text, with its digits."""
+
+    row: int
+    start: int
+    end: int
+    digits: str
+
+
+class _Place(NamedTuple):
+    """Where the only candidate of a text is, whatever its digits are; has it a plus sign; its runs of digits."""
+
+    start: int
+    end: int
+    plus: bool
+    runs: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=1 << 12)
+def _only_place(shape: str) -> _Place | None:
+    """Where in all texts of this shape, every digit a zero, the whole of the only candidate is a number if any is.
+
+    None where there are more candidates, or where the digits decide what is one: those of a date or a time.
+    """
+    match = _PATTERN.search(shape)
+    if match is None or "/" in shape or ":" in shape:
+        return None
+    start, end = match.span()
+    candidate = shape[start:end]
+    digits = candidate.translate(_WITHOUT_PUNCTUATION)
+    usual = _is_plain(candidate, digits) and LEAST_DIGITS <= len(digits) <= _UNCUT_DIGITS
+    if not usual or not _stands_alone(shape, candidate, start) or shape.count("0") != len(digits):
+        return None
+    runs = tuple((start + run.start(), start + run.end()) for run in _DIGITS.finditer(candidate))
+    return _Place(start, end, "+" in candidate, runs)
 
 
 class PhoneFinder:
@@ -99,6 +144,31 @@ class PhoneFinder:
                 whole = [(match.start, match.end) for region in self._regions for match in _Matcher(text, region, 0)]
                 return _without_contained(whole)
         return _without_contained(found) if by_matcher else found
+
+    def spans_of_all(self, texts: Sequence[str]) -> list[Spans]:
+        """``spans`` of each text."""
+        found: list[Spans | None] = [None] * len(texts)
+        for (region, _), candidates in self._candidates_by_region(texts).items():
+            numbers = [candidate.digits for candidate in candidates]
+            sure = surely_international(numbers) if region is None else surely_dialled(region, numbers)
+            for candidate, is_number in zip(candidates, sure.tolist(), strict=True):
+                if is_number:
+                    found[candidate.row] = [(candidate.start, candidate.end)]
+        return [self.spans(text) if spans is None else spans for text, spans in zip(texts, found, strict=True)]
+
+    def _candidates_by_region(self, texts: Sequence[str]) -> dict[tuple[Region | None, int], list[_Candidate]]:
+        """Only candidates of their texts, by the first region that may accept them, None behind a plus, and length."""
+        found: dict[tuple[Region | None, int], list[_Candidate]] = {}
+        for row, text in enumerate(texts):
+            place = _only_place(text.translate(_TO_ZERO)) if len(text) <= _SHORT and text.isascii() else None
+            if place is None:
+                continue
+            digits = "".join([text[first:last] for first, last in place.runs])
+            likely = () if place.plus else self._likely(digits, plus=False)
+            if place.plus or likely:
+                key = None if place.plus else likely[0], len(digits)
+                found.setdefault(key, []).append(_Candidate(row, place.start, place.end, digits))
+        return {key: candidates for key, candidates in found.items() if len(candidates) >= _FEW}
 
     def candidates(self, texts: Sequence[str], buffer: Buffer | None = None) -> npt.NDArray[np.bool_]:
         """Which texts may hold a number: never false where ``spans`` finds one.

@@ -29,10 +29,12 @@ Check = Callable[[str], bool | None]
 
 #: What these recognizers take out of a match before they look at it (``replacement_pairs``).
 _USUAL_REPLACEMENTS = [("-", ""), (" ", "")]
-_IBAN_FLAGS = re.DOTALL | re.MULTILINE
+_IBAN_FORMS = {
+    country: re.compile(form, re.DOTALL | re.MULTILINE) for country, form in regex_per_country.items() if form
+}
 _IBAN_VALUES = {ord(letter): str(value) for value, letter in enumerate("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 _SSN_SEPARATORS = str.maketrans("", "", ".- ")
-_SSN_SAMPLES = frozenset(["123456789", "987654320", "078051120"])
+SSN_SAMPLES = frozenset(["123456789", "987654320", "078051120"])
 _NHS_WEIGHTS = range(10, -1, -1)
 
 
@@ -88,8 +90,6 @@ def _has_public_suffix(domain: str) -> bool:
 
 
 def _iban(check: Check) -> Check:
-    formats = {country: re.compile(form, _IBAN_FLAGS) for country, form in regex_per_country.items() if form}
-
     def valid(text: str) -> bool | None:
         if not text.isascii():
             return check(text)
@@ -98,15 +98,20 @@ def _iban(check: Check) -> Check:
         number = (upper[4:] + upper[:2] + "00").translate(_IBAN_VALUES)
         if not number.isdigit() or f"{98 - int(number) % 97:02}" != written[2:4]:
             return False
-        if _fits(formats, written):
-            return True
-        return None if _fits(formats, upper) else False
+        return has_iban_form(written)
 
     return valid
 
 
-def _fits(formats: dict[str, re.Pattern[str]], iban: str) -> bool:
-    form = formats.get(iban[:2])
+def has_iban_form(written: str) -> bool | None:
+    """What the check says of a number without separators whose check digits are right: has it its country's form?"""
+    if _fits(written):
+        return True
+    return None if _fits(written.upper()) else False
+
+
+def _fits(iban: str) -> bool:
+    form = _IBAN_FORMS.get(iban[:2])
     return form is not None and form.match(iban) is not None
 
 
@@ -143,7 +148,7 @@ def _ssn(check: Check) -> Check:
             or digits[3:5] == "00"
             or digits[5:] == "0000"
             or digits[:3] in ("000", "666")
-            or digits in _SSN_SAMPLES
+            or digits in SSN_SAMPLES
         )
 
     return invalid

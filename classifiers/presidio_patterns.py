@@ -15,8 +15,10 @@ import regex
 from presidio_analyzer import EntityRecognizer, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, IbanRecognizer, UrlRecognizer
 
+from clearance.classifiers.batch_checks import for_batches
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gate_patterns import gate_pattern
+from clearance.classifiers.hit_columns import HitColumns, Places, Said
 from clearance.classifiers.presidio_checks import invalidation, validation
 from clearance.classifiers.weblinks import LISTED_DOMAINS, email_places, url_places
 
@@ -43,8 +45,6 @@ class Pattern:
     score: float
 
 
-#: Row -> hits in its text.
-Hits = dict[int, list[Span]]
 #: Index of a pattern, and an expression over folded bytes that matches wherever the pattern does.
 Gates = list[tuple[int, str]]
 
@@ -52,7 +52,8 @@ Gates = list[tuple[int, str]]
 class PatternRunner:
     """A pattern recognizer's hits, exactly as ``recognizer.analyze`` gives them."""
 
-    def __init__(self, recognizer: PatternRecognizer) -> None:
+    def __init__(self, recognizer: PatternRecognizer, source: int = 0) -> None:
+        self.source = source
         self.name = str(recognizer.name)  # type: ignore[has-type]
         self.entity_type: str = recognizer.supported_entities[0]
         self.context = tuple(word.lower() for word in recognizer.context or ())
@@ -64,6 +65,8 @@ class PatternRunner:
         )
         self._validate = validation(recognizer)
         self._invalidate = invalidation(recognizer)
+        self._validate_all = for_batches(recognizer, self._validate)
+        self._invalidate_all = for_batches(recognizer, self._invalidate)
 
     def gates(self, *, ascii_rows: bool) -> Gates | None:
         """Gates for all patterns; None if a pattern has none, so that every text has to be tried."""
@@ -74,31 +77,58 @@ class PatternRunner:
         """Whether a match of pattern ``index`` may have that score without a context word."""
         return self.patterns[index].score >= threshold or self._validate is not None
 
-    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
-        """Adds the hits of one pattern in the texts ``rows``, by row; :func:`without_contained` is yet to come.
+    def said(self, score: float) -> Said:
+        """What a hit of that score says."""
+        return Said(self.entity_type, score, self.name, self.context, self.source)
+
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+        """Adds the hits of one pattern in the texts ``rows``; :func:`without_contained` is yet to come.
 
         Raises TimeoutError when the pattern runs out of time.
         """
         pattern = self.patterns[index]
         needed = _NEEDED.get(pattern.source)
+        places = Places([], [], [])
+        matched: list[str] = []
         for row in rows:
             text = texts[row]
             if needed is not None and needed.search(text) is None:
                 continue
             for match in _matches(text, pattern):
-                score = self._score(match.group(), pattern.score)
-                if score > 0:
-                    start, end = match.span()
-                    found.setdefault(row, []).append(Span(start, end, self.entity_type, score, self.name))
+                start, end = match.span()
+                if start < end:
+                    places.rows.append(row)
+                    places.starts.append(start)
+                    places.ends.append(end)
+                    matched.append(text[start:end])
+        self.add_scored(hits, places, self.scores(matched, pattern.score))
 
-    def _score(self, match: str, score: float) -> float:
-        if not match:
-            return 0.0
-        if self._validate is not None:
-            valid = self._validate(match)
-            if valid is not None:
-                score = 1.0 if valid else 0.0
-        return 0.0 if self._invalidate is not None and score and self._invalidate(match) else score
+    def add_scored(self, hits: HitColumns, places: Places, scores: Sequence[float]) -> None:
+        """Adds hits with their scores; those of score 0 are none."""
+        of = {score: hits.of(self.said(score)) for score in set(scores) if score > 0}
+        if len(of) == 1 and len(set(scores)) == 1:
+            for found, some in zip(*of.values(), places, strict=True):
+                found.extend(some)
+            return
+        for row, start, end, score in zip(*places, scores, strict=True):
+            if score > 0:
+                found = of[score]
+                found.rows.append(row)
+                found.starts.append(start)
+                found.ends.append(end)
+
+    def scores(self, matched: Sequence[str], score: float) -> list[float]:
+        """The scores of matches of a pattern that gives ``score``: 1 where a check confirms one, 0 where it is none."""
+        found = [score] * len(matched)
+        if self._validate_all is not None:
+            valid = self._validate_all(matched)
+            found = [one if says is None else 1.0 if says else 0.0 for one, says in zip(found, valid, strict=True)]
+        if self._invalidate_all is not None:
+            left = [place for place, one in enumerate(found) if one]
+            for place, invalid in zip(left, self._invalidate_all([matched[place] for place in left]), strict=True):
+                if invalid:
+                    found[place] = 0.0
+        return found
 
 
 class EmailRunner(PatternRunner):
@@ -108,15 +138,18 @@ class EmailRunner(PatternRunner):
         """At sign, labels, a dot: less than the pattern asks, and one event for each address."""
         return [(0, r"@[0-9A-Za-z_\xff][0-9A-Za-z_\xff\x2d]*\x2e[0-9A-Za-z_\xff]")]
 
-    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
         """Adds the hits of its only pattern."""
-        least = self.patterns[index].score
+        places = Places([], [], [])
+        matched: list[str] = []
         for row in rows:
             text = texts[row]
             for start, end in email_places(text):
-                score = self._score(text[start:end], least)
-                if score > 0:
-                    found.setdefault(row, []).append(Span(start, end, self.entity_type, score, self.name))
+                places.rows.append(row)
+                places.starts.append(start)
+                places.ends.append(end)
+                matched.append(text[start:end])
+        self.add_scored(hits, places, self.scores(matched, self.patterns[index].score))
 
 
 class UrlRunner(PatternRunner):
@@ -126,37 +159,56 @@ class UrlRunner(PatternRunner):
         """What all patterns have in common: a listed domain behind a dot."""
         return [(0, rf"[0-9A-Za-z\x2e\x2d]\x2e(?:{'|'.join(LISTED_DOMAINS)})")]
 
-    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
         """Adds the hits of all four patterns."""
-        scores = [(pattern.name, pattern.score) for pattern in self.patterns]
+        by_name = [(pattern.name, hits.of(self.said(pattern.score))) for pattern in self.patterns]
         for row in rows:
             places = url_places(texts[row])
-            for name, score in scores if places else ():
+            for name, found in by_name if places else ():
                 for start, end in places.get(name, ()):
-                    found.setdefault(row, []).append(Span(start, end, self.entity_type, score, self.name))
+                    found.rows.append(row)
+                    found.starts.append(start)
+                    found.ends.append(end)
 
 
 class IbanRunner(PatternRunner):
     """Presidio's IBAN recognizer: what follows the number may look like a part of it, so shorter forms are tried."""
 
-    def add_hits(self, found: Hits, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
         """Adds the longest form of each match that passes the check."""
         pattern = self.patterns[index]
-        for row in rows:
-            for match in _matches(texts[row], pattern):
-                span = self._longest_valid(texts[row], match, pattern.score)
-                if span is not None:
-                    found.setdefault(row, []).append(span)
+        matches = [(row, match) for row in rows for match in _matches(texts[row], pattern)]
+        # Nearly always the longest form decides.
+        first = [texts[row][match.start() : self._end(match, match.re.groups)] for row, match in matches]
+        sure, usual = hits.of(self.said(1.0)), hits.of(self.said(pattern.score))
+        for (row, match), longest, valid in zip(matches, first, self._all_valid(first), strict=True):
+            end = match.start() + len(longest)
+            if valid is False or not longest:
+                end, valid = self._longest_valid(texts[row], match)
+            if end:
+                found = sure if valid else usual
+                found.rows.append(row)
+                found.starts.append(match.start())
+                found.ends.append(end)
 
-    def _longest_valid(self, text: str, match: regex.Match[str], score: float) -> Span | None:
+    def _all_valid(self, numbers: Sequence[str]) -> Sequence[bool | None]:
+        return [False] * len(numbers) if self._validate_all is None else self._validate_all(numbers)
+
+    @staticmethod
+    def _end(match: regex.Match[str], group: int) -> int:
+        end: int = match.end(group)
+        return end if end > 0 else match.end()
+
+    def _longest_valid(self, text: str, match: regex.Match[str]) -> tuple[int, bool]:
+        """Where the longest form ends that the check does not refuse, and whether it confirms it; else 0."""
         if self._validate is None:
-            return None
+            return 0, False
         for group in range(match.re.groups, 0, -1):
-            end = match.end(group) if match.end(group) > 0 else match.end()
+            end = self._end(match, group)
             valid = self._validate(text[match.start() : end]) if end > match.start() else False
             if valid is None or valid:
-                return Span(match.start(), end, self.entity_type, score if valid is None else 1.0, self.name)
-        return None
+                return end, valid is not None
+        return 0, False
 
 
 #: Recognizers with a runner of their own; IbanRecognizer's analysis is not that of the others.
@@ -167,14 +219,14 @@ _SPECIAL: dict[type[EntityRecognizer], type[PatternRunner]] = {
 }
 
 
-def runner_for(recognizer: EntityRecognizer) -> PatternRunner | None:
-    """The runner of a recognizer; None for one whose analysis is its own: it must be called."""
+def runner_for(recognizer: EntityRecognizer, source: int = 0) -> PatternRunner | None:
+    """The runner of a recognizer, the ``source``-th; None for one whose analysis is its own: it must be called."""
     kind = type(recognizer)
     if not isinstance(recognizer, PatternRecognizer):
         return None
     if kind in _SPECIAL:
-        return _SPECIAL[kind](recognizer)
-    return PatternRunner(recognizer) if kind.analyze is PatternRecognizer.analyze else None
+        return _SPECIAL[kind](recognizer, source)
+    return PatternRunner(recognizer, source) if kind.analyze is PatternRecognizer.analyze else None
 
 
 def _matches(text: str, pattern: Pattern) -> Iterable[regex.Match[str]]:

@@ -128,7 +128,7 @@ class LeafProfile:
         """Look at distinct values, neither blank nor whole tokens; ``numbers`` says how often each one occurs."""
         facts = column_traits(values, texts)
         texty = facts.setdefault("texty", np.zeros(len(texts), dtype=np.bool_))
-        hits = find(engine, texts, token_spans, texty.tolist())
+        hits = find(engine, texts, token_spans, texty.tolist(), values)
         for position in hits.changed:
             for mask in facts.values():
                 mask[position] = False
@@ -143,6 +143,8 @@ class LeafProfile:
         ):
             if raw or inside:
                 tally.add(text, raw, inside, number, reads)
+        if hits.wholes is not None:
+            tally.add_wholes(hits.wholes, numbers, texty)
         tally.close()
 
     def add_unverified(self, entity_type: str, rows: int, *, whole: bool) -> None:

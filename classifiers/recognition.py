@@ -20,6 +20,7 @@ from clearance.classifiers.context import Surroundings, Words, boosted
 from clearance.classifiers.findings import Span
 from clearance.classifiers.folding import Buffer
 from clearance.classifiers.gates import GateTraits, may_match
+from clearance.classifiers.hit_columns import OWN, HitColumns, Said
 from clearance.classifiers.phones import PhoneFinder
 from clearance.classifiers.prefilter import Expression, RowGate
 from clearance.classifiers.presidio_patterns import PatternRunner, runner_for, without_contained
@@ -55,26 +56,28 @@ def quiet_presidio() -> None:
         logger.addHandler(_watch)
 
 
-#: Hits of one recognizer in one text, and the words that lift their scores where they stand before them.
-_Found = tuple[tuple[str, ...], Sequence[Span]]
-
-
-class _Lowered(dict[int, str]):
-    """Row -> its text in lower case, made when it is asked for."""
+class Lowered(dict[int, str]):
+    """Row -> its text in lower case, made when it is asked for; ``around``: row -> the words around its hits."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         super().__init__()
-        self._texts = texts
+        self.texts = texts
+        self.around: dict[int, Surroundings] = {}
 
     def __missing__(self, row: int) -> str:
-        lower = self[row] = self._texts[row].lower()
+        lower = self[row] = self.texts[row].lower()
         return lower
+
+    def mentions(self, row: int, words: Iterable[str]) -> bool:
+        """Whether a row's text has one of the words in it."""
+        return _has_one(self[row], words)
 
 
 class _Called:
     """A recognizer with an analysis of its own: it is asked, text by text."""
 
-    def __init__(self, recognizer: EntityRecognizer) -> None:
+    def __init__(self, recognizer: EntityRecognizer, source: int) -> None:
+        self.source = source
         self.recognizer = recognizer
         self.name = str(recognizer.name)  # type: ignore[has-type]
         self.kind = type(recognizer).__name__
@@ -82,14 +85,17 @@ class _Called:
         self.context = tuple(word.lower() for word in recognizer.context or ())
 
     def add_hits(
-        self, found: dict[int, list[_Found]], texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+        self, hits: HitColumns, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: Lowered
     ) -> None:
-        """Adds to ``found``, by row; it has no patterns to choose from."""
+        """Adds its hits; it has no patterns to choose from."""
         for row in rows[0]:
-            for some in self._in_text(texts[row]):
-                found.setdefault(row, []).append(some)
+            for said, start, end in self._in_text(texts[row]):
+                found = hits.of(said)
+                found.rows.append(row)
+                found.starts.append(start)
+                found.ends.append(end)
 
-    def _in_text(self, text: str) -> Iterator[_Found]:
+    def _in_text(self, text: str) -> Iterator[tuple[Said, int, int]]:
         timeouts = _watch.timeouts
         results = self.recognizer.analyze(text, self.recognizer.supported_entities, _NO_ARTIFACTS) or []
         if _watch.timeouts != timeouts:
@@ -97,15 +103,16 @@ class _Called:
         enhanced = RecognizerResult.IS_SCORE_ENHANCED_BY_CONTEXT_KEY
         for result in results:
             done = (result.recognition_metadata or {}).get(enhanced)
-            span = Span(result.start, result.end, result.entity_type, round(float(result.score), 4), self.name)
-            yield () if done else self.context, [span]
+            score = round(float(result.score), 4)
+            said = Said(result.entity_type, score, self.name, () if done else self.context, self.source)
+            yield said, result.start, result.end
 
 
 class _Phones(_Called):
     """Presidio's phone recognizer, by the same library's metadata instead of its matcher."""
 
-    def __init__(self, recognizer: PhoneRecognizer) -> None:
-        super().__init__(recognizer)
+    def __init__(self, recognizer: PhoneRecognizer, source: int) -> None:
+        super().__init__(recognizer, source)
         self.finder = PhoneFinder(tuple(recognizer.supported_regions))
         self._score = float(recognizer.SCORE)
 
@@ -115,16 +122,17 @@ class _Phones(_Called):
         return self.finder.candidate_rows(data, buffer.ends, ascii_digits=buffer.is_ascii)
 
     def add_hits(
-        self, found: dict[int, list[_Found]], texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+        self, hits: HitColumns, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: Lowered
     ) -> None:
-        """Adds to ``found``, by row."""
-        entity_type = self.recognizer.supported_entities[0]
-        score, name = self._score, self.name
-        for row in rows[0]:
-            places = self.finder.spans(texts[row])
-            if places:
-                spans = [Span(start, end, entity_type, score, name) for start, end in places]
-                found.setdefault(row, []).append((self.context, spans))
+        """Adds its hits."""
+        said = Said(self.recognizer.supported_entities[0], self._score, self.name, self.context, self.source)
+        found = hits.of(said)
+        asked = rows[0]
+        for row, spans in zip(asked, self.finder.spans_of_all([texts[row] for row in asked]), strict=True):
+            for start, end in spans:
+                found.rows.append(row)
+                found.starts.append(start)
+                found.ends.append(end)
 
 
 class _Patterns:
@@ -144,17 +152,13 @@ class _Patterns:
         return index not in self.strong and all(any(map(str.isalpha, word)) for word in self.context)
 
     def add_hits(
-        self, found: dict[int, list[_Found]], texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: _Lowered
+        self, hits: HitColumns, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: Lowered
     ) -> None:
-        """Adds hits to ``found``, by row: of the patterns ``rows``, each in the texts given for it."""
-        hits: dict[int, list[Span]] = {}
+        """Adds the hits of the patterns ``rows``, each in the texts given for it."""
         for index, some in rows.items():
             if index not in self.strong:
-                some = [row for row in some if _mentions(lower[row], self.context)]
+                some = [row for row in some if lower.mentions(row, self.context)]
             self.runner.add_hits(hits, texts, some, index)
-        context = self.context
-        for row, spans in hits.items():
-            found.setdefault(row, []).append((context, spans if len(spans) == 1 else without_contained(spans)))
 
 
 class Recognition:
@@ -163,7 +167,7 @@ class Recognition:
     def __init__(self, recognizers: Sequence[EntityRecognizer], words: Words, threshold: float) -> None:
         self.threshold = threshold
         self._words = words
-        self._sources = [_source(recognizer, threshold) for recognizer in recognizers]
+        self._sources = [_source(recognizer, threshold, source) for source, recognizer in enumerate(recognizers)]
         #: Key -> (source, pattern).
         self._keys: list[tuple[int, int]] = []
         #: Keys of what no gate can speak for.
@@ -207,8 +211,10 @@ class Recognition:
         fitting = {i for i, source in enumerate(self._sources) if may_match(source.kind, traits)}
         return [key for key, (source, _) in enumerate(self._keys) if source in fitting]
 
-    def spans(self, texts: Sequence[str], rows: Mapping[int, Sequence[int]]) -> dict[int, Sequence[Span]]:
-        """Row -> spans in its text, for those that have any; ``rows`` are a key's texts: it matches in no other.
+    def add_hits(
+        self, hits: HitColumns, texts: Sequence[str], rows: Mapping[int, Sequence[int]], lower: Lowered
+    ) -> None:
+        """Adds what the recognizers find themselves; ``rows`` are a key's texts: it matches in no other.
 
         Raises DetectionError when a pattern runs out of time.
         """
@@ -216,36 +222,48 @@ class Recognition:
         for key, some in rows.items():
             number, index = self._keys[key]
             asked.setdefault(number, {})[index] = some
-        lower = _Lowered(texts)
-        found: dict[int, list[_Found]] = {}
         try:
             for number, by_pattern in asked.items():
-                self._sources[number].add_hits(found, texts, by_pattern, lower)
+                self._sources[number].add_hits(hits, texts, by_pattern, lower)
         except TimeoutError:
             raise DetectionError(
                 f"a pattern ran out of time on one of {len(texts)} texts",
                 hint="the scan is void; report the shape of the texts",
             ) from None
-        return {row: self._finished(texts[row], lower, row, hits) for row, hits in found.items()}
 
-    def _finished(self, text: str, lower: _Lowered, row: int, found: Sequence[_Found]) -> Sequence[Span]:
-        """Context words, threshold, and hits inside others of their type."""
-        surroundings: Surroundings | None = None
+    def finished(self, lower: Lowered, row: int, found: Sequence[tuple[Said, Span]]) -> list[Span]:
+        """The hits in one text that count: context words, threshold, and hits inside others of their type.
+
+        Those of our own detectors stay as they are.
+        """
+        if len(found) == 1:
+            ((said, span),) = found
+            return [span] if said.source == OWN else self._counting(lower, row, said.context, [span])
+        own: list[Span] = []
+        by_source: dict[tuple[int, tuple[str, ...]], list[Span]] = {}
+        for said, span in found:
+            if said.source == OWN:
+                own.append(span)
+            else:
+                by_source.setdefault((said.source, said.context), []).append(span)
+        by_type: dict[str, list[Span]] = {}
+        for (source, context), spans in by_source.items():
+            distinct = without_contained(spans) if isinstance(self._sources[source], _Patterns) else spans
+            for span in self._counting(lower, row, context, distinct):
+                by_type.setdefault(span.entity_type, []).append(span)
+        for spans in by_type.values():
+            own += without_contained(spans)
+        return own
+
+    def _counting(self, lower: Lowered, row: int, context: tuple[str, ...], spans: Sequence[Span]) -> list[Span]:
+        """Hits of one recognizer with the scores that words near them give, less those that don't count."""
+        if context and not _are_certain(spans) and lower.mentions(row, context):
+            surroundings = lower.around.get(row)
+            if surroundings is None:
+                surroundings = lower.around[row] = Surroundings(lower.texts[row], self._words)
+            spans = [_in_context(span, context, surroundings) for span in spans]
         threshold = self.threshold
-        counting: dict[str, list[Span]] = {}
-        for context, spans in found:
-            if context and not _are_certain(spans) and _mentions(lower[row], context):
-                surroundings = surroundings or Surroundings(text, self._words)
-                spans = [_in_context(span, context, surroundings) for span in spans]
-            spans = [span for span in spans if span.score >= threshold]
-            if len(found) == 1:
-                return without_contained(spans)
-            for span in spans:
-                if span.entity_type in counting:
-                    counting[span.entity_type].append(span)
-                else:
-                    counting[span.entity_type] = [span]
-        return [span for spans in counting.values() for span in without_contained(spans)]
+        return [span for span in spans if span.score >= threshold]
 
 
 def _are_certain(spans: Iterable[Span]) -> bool:
@@ -256,7 +274,7 @@ def _are_certain(spans: Iterable[Span]) -> bool:
     return True
 
 
-def _mentions(text: str, words: Iterable[str]) -> bool:
+def _has_one(text: str, words: Iterable[str]) -> bool:
     for word in words:  # noqa: SIM110
         if word in text:
             return True
@@ -264,7 +282,7 @@ def _mentions(text: str, words: Iterable[str]) -> bool:
 
 
 def _in_context(span: Span, context: Iterable[str], surroundings: Surroundings) -> Span:
-    if span.score < 1.0 and any(_mentions(word, context) for word in surroundings.near(span.start)):
+    if span.score < 1.0 and any(_has_one(word, context) for word in surroundings.near(span.start)):
         return span._replace(score=round(boosted(span.score), 4))
     return span
 
@@ -275,8 +293,8 @@ def _matches_words(gate: str, *, caseless: bool) -> bool:
     return regex.search(gate, _PLAIN_WORDS, flags) is not None
 
 
-def _source(recognizer: EntityRecognizer, threshold: float) -> _Patterns | _Called:
+def _source(recognizer: EntityRecognizer, threshold: float, source: int) -> _Patterns | _Called:
     if type(recognizer) is PhoneRecognizer and recognizer.leniency == 1:
-        return _Phones(recognizer)
-    runner = runner_for(recognizer)
-    return _Called(recognizer) if runner is None else _Patterns(type(recognizer).__name__, runner, threshold)
+        return _Phones(recognizer, source)
+    runner = runner_for(recognizer, source)
+    return _Called(recognizer, source) if runner is None else _Patterns(type(recognizer).__name__, runner, threshold)

@@ -87,7 +87,7 @@ def _weighed(text: str, hits: Iterable[Span], rules: Resolution) -> list[Span]:
         if span.score < pair.threshold:
             continue
         nonsense = pair.nonsense_alone if alone else pair.nonsense
-        if nonsense and _is_any_nonsense(text, span, nonsense):
+        if nonsense and is_any_nonsense(text, span, nonsense):
             continue
         if pair.allow and any(values.holds(text[start:end]) for values in pair.allow):
             excluded.append(span)
@@ -116,7 +116,8 @@ def _scored(text: str, span: Span, pair: PairRules) -> Span:
     return span if score == span.score else span._replace(score=round(score, 4))
 
 
-def _is_any_nonsense(text: str, span: Span, rules: Iterable[NonsenseRule]) -> bool:
+def is_any_nonsense(text: str, span: Span, rules: Iterable[NonsenseRule]) -> bool:
+    """Whether a hit is nothing by one of these rules. Raises TimeoutError when a pattern runs out of time."""
     for rule in rules:  # noqa: SIM110 - asked for nearly every hit: a generator inside any() takes twice as long
         if span.score < rule.below and _is_nonsense(text, span.start, span.end, rule):
             return True

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from clearance.classifiers.findings import Form, Span
 from clearance.classifiers.resolution import Resolution
 from clearance.classifiers.resolve import settled
 from clearance.classifiers.traits import shape
 from clearance.classifiers.type_counts import TypeCounts
+from clearance.classifiers.whole_values import WholeValues
 
 Counts = dict[tuple[Form, str], TypeCounts]
 #: How much of its value a hit covers: all of it, nine in ten of its letters and digits, or less.
 _Extent = Literal[2, 1, 0]
+_WHOLE: _Extent = 2
 
 
 class _Kind(NamedTuple):
@@ -73,6 +78,19 @@ class Tally:
             whole = shape(text.strip()) if any(extent for _, _, _, extent in kinds) else None
             inside = [_Kind(span.entity_type, span.score, span.detector, 0) for span in kept]
             self._count(kinds, inside, number, texty, whole)
+
+    def add_wholes(self, wholes: WholeValues, numbers: npt.NDArray[np.int64], texty: npt.NDArray[np.bool_]) -> None:
+        """The values that are settled together; of each one ``numbers`` rows, and whether it reads like text."""
+        if not wholes.alike:
+            return
+        shape_of, shapes = wholes.shapes()
+        for group in wholes.alike:
+            kinds = tuple((said.entity_type, said.score, said.detector, _WHOLE) for said in group.said)
+            winner = _Kind(*group.winner[:3], _WHOLE)
+            form = 2 * shape_of[group.rows] + texty[group.rows]
+            for each, number in enumerate(np.bincount(form, numbers[group.rows]).astype(np.int64).tolist()):
+                if number:
+                    self._count(kinds, [winner], number, bool(each % 2), shapes[each // 2])
 
     def close(self) -> None:
         """Count what was held back because it is alike."""

@@ -67,6 +67,10 @@ LONG = 120
 _SEPARATORS = re.compile(r"[ \-.()/+\u00a0]")
 
 
+#: So much of a value counts for its shape.
+SHAPE_CHARACTERS = 24
+
+
 class _Shapes(dict[int, str]):
     """Code point -> what it looks like; ASCII is remembered."""
 
@@ -79,8 +83,8 @@ class _Shapes(dict[int, str]):
         return character if character in "-./:@+ " else "?"
 
 
-_SHAPES = _Shapes()
-_SHAPES.update({code: _SHAPES[code] for code in range(128)})
+SHAPES = _Shapes()
+SHAPES.update({code: SHAPES[code] for code in range(128)})
 
 
 def is_texty(value: str) -> bool:
@@ -108,7 +112,7 @@ def _reads_like_text(words: Sequence[str]) -> bool:
 
 def shape(value: str) -> str:
     """What a value looks like, at most 24 characters: letters A, digits 9, ``-./:@+`` and space kept as themselves."""
-    return value[:24].translate(_SHAPES)
+    return value[:SHAPE_CHARACTERS].translate(SHAPES)
 
 
 def traits(value: str) -> list[str]:

@@ -83,12 +83,12 @@ _LONGEST_RUN = 250
 LISTED_DOMAINS = tuple(dict.fromkeys(re.findall(r"\(\?:([a-z0-9\-]+)\)", UrlRecognizer.BASE_URL_REGEX)))
 
 
-def _by_beginning(domains: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """First two characters -> the domains that begin so, in the pattern's order."""
+def _by_beginning(domains: Iterable[str]) -> dict[str, re.Pattern[str]]:
+    """First two characters -> a pattern of the domains that begin so; the first of them in this order is taken."""
     grouped: dict[str, list[str]] = {}
     for domain in domains:
         grouped.setdefault(domain[:2], []).append(domain)
-    return {beginning: tuple(listed) for beginning, listed in grouped.items()}
+    return {beginning: re.compile("|".join(map(re.escape, listed))) for beginning, listed in grouped.items()}
 
 
 _DOMAINS = _by_beginning(LISTED_DOMAINS)
@@ -151,10 +151,11 @@ def _host_length(run: str) -> int:
     word goes on: ``x.community`` gives ``x.com``.
     """
     dot = run.rfind(".")
+    lower = run.lower()
     while dot >= 1:
-        rest = run[dot + 1 :].lower()
-        for domain in _DOMAINS.get(rest[:2], ()):
-            if rest.startswith(domain):
-                return dot + 1 + len(domain)
+        listed = _DOMAINS.get(lower[dot + 1 : dot + 3])
+        domain = listed.match(lower, dot + 1) if listed is not None else None
+        if domain is not None:
+            return domain.end()
         dot = run.rfind(".", 0, dot)
     return 0
