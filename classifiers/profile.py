@@ -145,7 +145,6 @@ class LeafProfile:
                 tally.add(text, raw, inside, number, reads)
         if hits.wholes is not None:
             tally.add_wholes(hits.wholes, numbers, texty)
-        tally.close()
 
     def add_unverified(self, entity_type: str, rows: int, *, whole: bool) -> None:
         """``rows`` of what was fed before hold, or are, tokens that can't be checked for want of their key: raw."""

@@ -1,13 +1,9 @@
-"""From the hits in many values to counts by type: values whose hits say the same are settled and counted together.
-
-In a column of addresses nearly every value has the same hits: one detector sees the whole, another a part, a third the
-whole again. What they come to depends on what each is and on how much of the value it covers, not on the value.
-"""
+"""From the hits in many values to counts by type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,42 +16,23 @@ from clearance.classifiers.type_counts import TypeCounts
 from clearance.classifiers.whole_values import WholeValues
 
 Counts = dict[tuple[Form, str], TypeCounts]
-#: How much of its value a hit covers: all of it, nine in ten of its letters and digits, or less.
-_Extent = Literal[2, 1, 0]
-_WHOLE: _Extent = 2
 
 
 class _Kind(NamedTuple):
-    """What a hit says, without its place."""
+    """What a hit says, without its place; ``whole``: it covers nine in ten of the letters and digits of its value."""
 
     entity_type: str
     score: float
     detector: str
-    extent: _Extent
-
-
-#: The hits in one value, as plain tuples: one is made for every value, and most are known already.
-_Kinds = tuple[tuple[str, float, str, _Extent], ...]
-
-
-class _Alike:
-    """Values with the same hits. ``winner`` is what they come to, None where that depends on the value."""
-
-    __slots__ = ("forms", "winner")
-
-    def __init__(self, winner: _Kind | None) -> None:
-        self.winner = winner
-        #: (reads like text, shape of the value if a hit is the whole of it) -> rows.
-        self.forms: dict[tuple[bool, str | None], int] = {}
+    whole: bool = False
 
 
 class Tally:
-    """Counts the hits of one batch into ``counts``; :meth:`close` when all are in."""
+    """Counts the hits of one batch into ``counts``."""
 
     def __init__(self, counts: Counts, rules: Resolution) -> None:
         self._counts = counts
         self._rules = rules
-        self._alike: dict[_Kinds, _Alike] = {}
 
     def add(
         self, text: str, raw: Sequence[Span], tokens: Sequence[tuple[int, int, str]], number: int, texty: bool
@@ -64,20 +41,12 @@ class Tally:
         if tokens:
             for token_type in {token_type for _, _, token_type in tokens}:
                 self.add_token(token_type, number, whole=False)
-        if not raw:
-            return
-        kinds = _kinds(text, raw)
-        alike = self._alike.get(kinds)
-        if alike is None:
-            alike = self._alike[kinds] = _Alike(self._winner(kinds))
-        if alike.winner is not None and not tokens and (text[0].isalnum() or text[-1].isalnum()):
-            form = texty, shape(text.strip())
-            alike.forms[form] = alike.forms.get(form, 0) + number
-        else:
+        if raw:
+            kinds = _kinds(text, raw)
             kept = settled(text, raw, self._rules, tokens=tokens)
-            whole = shape(text.strip()) if any(extent for _, _, _, extent in kinds) else None
-            inside = [_Kind(span.entity_type, span.score, span.detector, 0) for span in kept]
-            self._count(kinds, inside, number, texty, whole)
+            form = shape(text.strip()) if any(kind.whole for kind in kinds) else None
+            inside = [_Kind(span.entity_type, span.score, span.detector) for span in kept]
+            self._count(kinds, inside, number, texty, form)
 
     def add_wholes(self, wholes: WholeValues, numbers: npt.NDArray[np.int64], texty: npt.NDArray[np.bool_]) -> None:
         """The values that are settled together; of each one ``numbers`` rows, and whether it reads like text."""
@@ -85,40 +54,18 @@ class Tally:
             return
         shape_of, shapes = wholes.shapes()
         for group in wholes.alike:
-            kinds = tuple((said.entity_type, said.score, said.detector, _WHOLE) for said in group.said)
-            winner = _Kind(*group.winner[:3], _WHOLE)
+            kinds = [_Kind(*said[:3], whole=True) for said in group.said]
+            winner = _Kind(*group.winner[:3])
             form = 2 * shape_of[group.rows] + texty[group.rows]
             for each, number in enumerate(np.bincount(form, numbers[group.rows]).astype(np.int64).tolist()):
                 if number:
                     self._count(kinds, [winner], number, bool(each % 2), shapes[each // 2])
 
-    def close(self) -> None:
-        """Count what was held back because it is alike."""
-        for kinds, alike in self._alike.items():
-            winner = [alike.winner] if alike.winner is not None else []
-            for (texty, form), number in alike.forms.items():
-                self._count(kinds, winner, number, texty, form)
-        self._alike.clear()
-
-    def _winner(self, kinds: _Kinds) -> _Kind | None:
-        """The hit that :func:`settled` leaves alone, as one that ranks first covers the whole; None if none does."""
-        first = min(
-            map(_Kind._make, kinds),
-            key=lambda kind: (
-                -self._rules.of(kind.entity_type, kind.detector).precedence,
-                -(kind.extent == 2),
-                -kind.score,
-                kind.entity_type,
-                kind.detector,
-            ),
-        )
-        return first if first.extent == 2 else None
-
-    def _count(self, kinds: _Kinds, kept: Iterable[_Kind], number: int, texty: bool, form: str | None) -> None:
+    def _count(self, kinds: Sequence[_Kind], kept: Iterable[_Kind], number: int, texty: bool, form: str | None) -> None:
         whole: dict[str, _Kind] = {}
-        for kind in map(_Kind._make, kinds):
+        for kind in kinds:
             best = whole.get(kind.entity_type)
-            if kind.extent and (best is None or kind.score > best.score):
+            if kind.whole and (best is None or kind.score > best.score):
                 whole[kind.entity_type] = kind
         inside: dict[str, _Kind] = {}
         for kind in kept:
@@ -159,26 +106,17 @@ class Tally:
         counts.detectors["KeyedCheck"] += number
 
 
-def _kinds(text: str, raw: Sequence[Span]) -> _Kinds:
-    length = len(text)
+def _kinds(text: str, raw: Sequence[Span]) -> list[_Kind]:
     # Once for all hits: a huge text may have many.
-    half = 5 * len(text.strip())
-    return tuple(
-        [
-            (
-                kind,
-                score,
-                detector,
-                2 if not start and end == length else 0 if 10 * (end - start) < half else _nearly(text, start, end),
-            )
-            for start, end, kind, score, detector in raw
-        ]
-    )
-
-
-def _nearly(text: str, start: int, end: int) -> Literal[1, 0]:
-    """Whether a part of a value is nine in ten of its letters and digits."""
-    return 1 if 10 * _letters_and_digits(text[start:end]) >= 9 * _letters_and_digits(text) else 0
+    half, total = 5 * len(text.strip()), -1
+    kinds = []
+    for start, end, entity_type, score, detector in raw:
+        whole = not start and end == len(text)
+        if not whole and 10 * (end - start) >= half:
+            total = _letters_and_digits(text) if total < 0 else total
+            whole = 10 * _letters_and_digits(text[start:end]) >= 9 * total
+        kinds.append(_Kind(entity_type, score, detector, whole))
+    return kinds
 
 
 def _letters_and_digits(text: str) -> int:

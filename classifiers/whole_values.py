@@ -12,7 +12,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -124,10 +124,19 @@ class WholeValues:
         lengths = self._lengths[rows]
         is_part = covered < lengths
         parts = rows[is_part]
-        open_rows[parts[10 * covered[is_part] >= 5 * lengths[is_part]]] = False
-        above[parts] = np.maximum(above[parts], rules.precedence)
+        if len(parts):
+            above[parts] = np.maximum(above[parts], rules.precedence)
+            large = is_part & (10 * covered >= 5 * lengths) & open_rows[rows]
+            begin = self._offsets[rows[large]] + np.array(places.starts, np.int64)[large]
+            inside = self._telling[begin + covered[large]] - self._telling[begin]
+            open_rows[rows[large][10 * inside >= 9 * np.diff(self._telling[self._offsets])[rows[large]]]] = False
         wholes: Rows = rows[~is_part]
         return wholes
+
+    @cached_property
+    def _telling(self) -> Rows:
+        """How many letters and digits there are before each octet."""
+        return np.concatenate([[0], np.cumsum(_LETTERS_AND_DIGITS[self._octets])])
 
     def _with_letters(self, rows: Rows, words: Sequence[str]) -> Iterable[int]:
         """The rows in which there may be one of the words: where there is no letter, there is none."""
@@ -135,7 +144,7 @@ class WholeValues:
         some: list[int] = (rows[self._has_letter[rows]] if need_letters else rows).tolist()
         return some
 
-    @property
+    @cached_property
     def _has_letter(self) -> Mask:
         letters = np.concatenate([[0], np.cumsum(_LETTERS[self._octets])])
         has_letter: Mask = np.diff(letters[self._offsets]) > 0

@@ -245,6 +245,33 @@ def test_candidates_of_a_batch() -> None:
     assert ours.candidate_rows(np.frombuffer(buffer.data, np.uint8), buffer.ends).tolist() == [3, 4, 5, 8]
 
 
+@settings(max_examples=30)
+@given(data=st.data())
+def test_many_numbers_of_few_shapes_are_found_as_one_by_one(data: st.DataObject) -> None:
+    shapes = [
+        "212-555-0143",
+        "(0)20 7946 0958",
+        "+1 212 555 0187",
+        "+49 30 1234567",
+        "030 123456",
+        "2125550143",
+        "1(212)5550143",
+    ]
+    ours = finder(DEFAULT_REGIONS, with_table=data.draw(st.booleans()))
+    texts = []
+    for shape in data.draw(st.lists(st.sampled_from(shapes), min_size=1, max_size=2)):
+        digits = [iter(f"{data.draw(st.integers(0, 10**15)):018}") for _ in range(18)]
+        kept = data.draw(st.integers(0, 12))  # the beginning of a real number, so that some are valid
+        texts += [
+            "".join(next(more) if mark.isdigit() and place >= kept else mark for place, mark in enumerate(shape))
+            for more in digits
+        ]
+    texts += data.draw(
+        st.lists(st.sampled_from(["", "x", "12/12/2020", "12:30 5550143", "ext 5", "٢٠٢ 555 0143"]), max_size=4)
+    )
+    assert ours.spans_of_all(texts) == [ours.spans(text) for text in texts]
+
+
 def test_unknown_region_is_refused() -> None:
     with pytest.raises(UsageError, match="XX"):
         PhoneFinder(("US", "XX"))
@@ -269,6 +296,7 @@ def _strings(node: object) -> Iterator[str]:
 def test_shared_data(shared: Path) -> None:
     sample = list(dict.fromkeys(_shared_texts(shared / "data")))
     ours = finder(DEFAULT_REGIONS, with_table=True)
-    different = sum(ours.spans(text) != expected(text) for text in sample)
+    different = sum(spans != expected(text) for text, spans in zip(sample, ours.spans_of_all(sample), strict=True))
+    different += sum(ours.spans(text) != expected(text) for text in sample)
     missed = sum(not kept and bool(expected(text)) for text, kept in zip(sample, ours.candidates(sample), strict=True))
     assert (different, missed) == (0, 0)

@@ -38,14 +38,12 @@ def test_a_type_counts_in_the_rows_in_which_its_spans_count(engine: Engine, valu
     tally = Tally(counts, engine.resolution)
     for one in seen:
         tally.add(one.text, one.raw, one.tokens, 3, False)
-    tally.close()
     expected = Counter(kind for one in seen for kind in {span.entity_type for span in one.spans})
     assert {kind: c.rows for (_, kind), c in counts.items() if c.rows} == {k: 3 * n for k, n in expected.items()}
     one_by_one: Counts = {}
     for one in seen:
         alone = Tally(one_by_one, engine.resolution)
         alone.add(one.text, one.raw, one.tokens, 3, False)
-        alone.close()
     assert counts == one_by_one
 
 
@@ -54,7 +52,6 @@ def test_the_part_of_an_address_is_no_finding_of_its_own(engine: Engine) -> None
     tally = Tally(counts, engine.resolution)
     for one in look(engine, [f"kim{number}@example.com" for number in range(10)]):
         tally.add(one.text, one.raw, one.tokens, 1, False)
-    tally.close()
     email = counts["raw", "EMAIL_ADDRESS"]
     assert (email.rows, email.whole, email.embedded) == (10, 10, 0)
     assert not any(c.rows for (_, kind), c in counts.items() if kind != "EMAIL_ADDRESS")
