@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
+from clearance.governance.column_paths import ColumnPaths
 from clearance.governance.solutions import Names, Text
 from clearance.governance.strict_yaml import Strict
 
@@ -28,7 +29,7 @@ DomainName = Annotated[Text, AfterValidator(_name)]
 class DomainRule(Strict):
     """One domain: column paths, entity types, or both. A column goes before an entity type."""
 
-    columns: Names = frozenset()
+    columns: ColumnPaths = frozenset()
     entity_types: Names = frozenset()
 
     @model_validator(mode="after")

@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    model_validator,
+)
 
 from clearance.errors import PolicyError
+from clearance.governance.column_paths import ColumnPath
 from clearance.governance.domains import DomainName, DomainRule
 from clearance.governance.facts import Day, Facts
 from clearance.governance.labels import Label
@@ -18,6 +27,12 @@ from clearance.methods import MethodSpec, parse_method
 
 def _names_or_all(value: object) -> object:
     return frozenset({"*"}) if value == "all" else value
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise ValueError("a reason says something")
+    return reason
 
 
 def _declared(value: object, info: ValidationInfo) -> MethodSpec:
@@ -173,7 +188,7 @@ class LowCardinality(Strict):
     """That a method which keeps equal values equal may be used on a column of few values, and why."""
 
     allow: bool
-    reason: Text
+    reason: Annotated[Text, AfterValidator(_said)]
 
 
 class ColumnRule(Strict):
@@ -340,7 +355,7 @@ class PolicyFile(Strict):
     deidentification: dict[Text, DeidentificationRule]
     rules: Rules
     basis: dict[Text, Text] = Field(default_factory=dict)
-    columns: dict[Text, ColumnRule] = Field(default_factory=dict)
+    columns: dict[ColumnPath, ColumnRule] = Field(default_factory=dict)
     domains: dict[DomainName, DomainRule] = Field(default_factory=dict)
     reversal: dict[Text, Grant] = Field(default_factory=dict)
     identities: IdentityRules = IdentityRules()

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from clearance.errors import UsageError
 from clearance.governance import canonical
+from clearance.governance.column_paths import SomePaths
 from clearance.governance.identity import dataset_identity
 from clearance.governance.solutions import Names, as_names
 from clearance.governance.strict_yaml import Strict
@@ -37,7 +38,7 @@ class Grant(Strict):
     who: _Some
     purposes: _Some
     datasets: _Some
-    columns: _Some | None = None
+    columns: SomePaths | None = None
     entity_types: _Some | None = None
     max_rows: Annotated[int, Field(ge=1)]
     valid_from: _Day | None = None

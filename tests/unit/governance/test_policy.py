@@ -189,6 +189,17 @@ WRONG = {
         "could not determine a constructor",
         "",
     ),
+    "a column that no path names": (("  user.email:", "  user..email:"), "not a column path", ""),
+    "a column that is spelled otherwise": (
+        ("  user.email:", "  '`user`.email':"),
+        "columns.`user`.email: `user`.email is written user.email",
+        "",
+    ),
+    "a blank reason": (
+        ("{method: token}", "{low_cardinality: {allow: true, reason: ' '}}"),
+        "low_cardinality.reason: a reason says something",
+        "",
+    ),
     "broken YAML": (("levels: [open, closed]", "levels: [open, closed"), "", ""),
 }
 
