@@ -34,6 +34,7 @@ from clearance.governance.chain import (
     row_digest,
 )
 from clearance.governance.registry import Registry, Row, is_conflict
+from clearance.governance.resting import NEEDED
 from clearance.governance.tables import TABLES
 
 _TABLE = TABLES["audit"]
@@ -188,13 +189,16 @@ class Audit:
         tables: dict[str, Iterable[Row]] = {name: self._registry.rows(name) for name in CHAINED}
         for name in RESTED_ON:
             table = self._registry.open(name)
-            tables[name] = () if table is None else self._registry.stream(table, TABLES[name])
+            tables[name] = () if table is None else self._stored(table, name)
         # Read after the rows: what was written meanwhile has its announcement here.
         rows = sorted(self._registry.rows("audit"), key=lambda row: int(row["index"]))
         report = check_entries(rows, [anchor for anchor in anchors if anchor is not None])
         entries = [row["entry"] for row in rows if isinstance(row["entry"], dict)]
         problems = check_rows(entries, tables, settled)
         return replace(report, problems=(*report.problems, *problems))
+
+    def _stored(self, table: Any, name: str) -> Iterator[Row]:
+        return self._registry.stream(table, TABLES[name], NEEDED[name], stored=True)
 
     def _append(self, content: Mapping[str, Any]) -> Head:
         deadline = time.monotonic() + _PATIENCE_S

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,20 +11,63 @@ from typing import Any
 _MAX_INTEGER = 2**53 - 1
 # Made once: json.dumps makes an encoder for each call that is not the default.
 _PLAIN = json.JSONEncoder(ensure_ascii=False).encode
+# Below these, keys sort alike by code points and by UTF-16.
+_HIGH = re.compile("[\ud800-\U0010ffff]")
+# What may be a number and is no short integer; inside a string it only costs a second look.
+_OTHER_NUMBER = re.compile(r"(?:^|[:,\[])-?\d+(?:(?<=\d{16})|[.eE][\d.eE+-]*)(?=[,\]}]|$)")
+_FAST = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: Any, *, parsed: bool = False) -> bytes:
     """Return ``value`` as RFC 8785 JSON in UTF-8.
 
     Takes what JSON has: None, booleans, strings, integers up to 2^53-1, finite floats, lists, mappings with
-    string keys. Raises ValueError for anything else; the message names the type, not the content.
+    string keys. Raises ValueError for anything else; the message names the type, not the content. ``parsed``: the value
+    comes from JSON, so that its keys are strings.
     """
-    return _text(value).encode("utf-8", "strict")
+    return _whole(value, parsed).encode("utf-8", "strict")
 
 
-def digest(value: Any) -> str:
+def digest(value: Any, *, parsed: bool = False) -> str:
     """SHA-256 of the canonical form, in hex."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return hashlib.sha256(canonical(value, parsed=parsed)).hexdigest()
+
+
+def _whole(value: Any, parsed: bool) -> str:
+    """At once, where the standard library's encoder writes what the standard asks for; else piece by piece."""
+    try:
+        text = _FAST(value)
+    except (TypeError, ValueError, RecursionError):
+        return _text(value)
+    simple = parsed and (text.isascii() or not _HIGH.search(text)) and not _OTHER_NUMBER.search(text)
+    alike = simple or _is_plain(value)
+    return text if alike else _text(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether all keys sort alike by code points and by UTF-16 (ASCII), and all numbers are written alike."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        kind = type(each)
+        if kind is dict:
+            for key, inner in each.items():
+                if type(key) is not str or not key.isascii():
+                    return False
+                if type(inner) is not str:
+                    waiting.append(inner)
+        elif kind is list or kind is tuple:
+            waiting.extend(inner for inner in each if type(inner) is not str)
+        elif kind is int:
+            if not -_MAX_INTEGER <= each <= _MAX_INTEGER:
+                return False
+        elif kind is float:
+            # In between, Python and ECMAScript write the same digits without an exponent.
+            if each.is_integer() or not 1e-4 <= abs(each) < 1e16:
+                return False
+        elif not (each is None or kind is bool or kind is str):
+            return False
+    return True
 
 
 def _text(value: Any) -> str:

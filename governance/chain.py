@@ -4,8 +4,6 @@ An entry's hash covers its content and the hash before it. Entries name the regi
 (``records``), so that the chain covers those too. What is not covered, or no longer there, shows here.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clearance.governance import canonical
+from clearance.governance.resting import holds, is_rested_on, normal, rests_on, rows_digest
 
 FIRST = ""  # what the first entry has for its predecessor's hash
 #: Columns of the table ``audit`` that repeat what its entry says.
@@ -22,8 +21,6 @@ CHAINED = ("labels", "protections", "signers", "identities", "approvals", "decis
 #: Tables that a label rests on. Its row names a digest over those of the scan, so that they are covered through it.
 RESTED_ON = ("datasets", "findings", "profiles")
 _FILLED_IN = frozenset({"seq", "at"})
-# Made once: json.dumps makes an encoder for each call that is not the default.
-_SORTED = json.JSONEncoder(default=str, sort_keys=True).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,40 +50,14 @@ class AuditReport:
         return not self.problems
 
 
-def row_digest(table: str, row: Mapping[str, Any]) -> str:
+def row_digest(table: str, row: Mapping[str, Any], *, parsed: bool = False) -> str:
     """``table:SHA-256`` of a registry row, for an entry's ``records``: a row written past the audit has none.
 
-    Covers what the caller wrote, not ``seq`` and ``at``, which the registry fills in.
+    Covers what the caller wrote, not ``seq`` and ``at``, which the registry fills in. ``parsed``: read from there.
     """
     plain = {k: v for k, v in row.items() if k not in _FILLED_IN and v is not None}
     times = {k: v.astimezone(UTC).isoformat() for k, v in plain.items() if isinstance(v, datetime)}
-    return f"{table}:{canonical.digest({'table': table, 'row': {**plain, **times}})}"
-
-
-def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 (hex) over rows of one table and run, whatever their order. Run, ``seq`` and ``at`` don't count."""
-    # Through JSON once, so that tuples and keys that are numbers read as they come back.
-    return _lines_digest([_line(json.loads(json.dumps(dict(row), default=str))) for row in rows])
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    plain = {k: v for k, v in row.items() if k not in _FILLED_IN and k != "run_id" and v is not None}
-    return _SORTED(plain)
-
-
-def _lines_digest(lines: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-
-def rests_on(run_id: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
-    """What a label row says of the rows of its scan (in ``looked``)."""
-    return {"run": run_id, **{table: rows_digest(rows) for table, rows in tables.items()}}
-
-
-def is_rested_on(label: Mapping[str, Any], table: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a label row rests on exactly these rows of a table."""
-    told = (label.get("looked") or {}).get("rests_on") or {}
-    return bool(told) and told.get(table) == rows_digest(rows)
+    return f"{table}:{canonical.digest({'table': table, 'row': {**plain, **times}}, parsed=parsed)}"
 
 
 def check_entries(rows: Sequence[Mapping[str, Any]], anchors: Sequence[Head] = ()) -> AuditReport:
@@ -125,7 +96,7 @@ def check_entries(rows: Sequence[Mapping[str, Any]], anchors: Sequence[Head] = (
 
 def _digest(entry: Mapping[str, Any]) -> str:
     try:
-        return canonical.digest(entry)
+        return canonical.digest(entry, parsed=True)
     except ValueError:
         return ""  # nothing that we wrote
 
@@ -148,7 +119,7 @@ def check_rows(
     covered: dict[tuple[str, str], Mapping[str, str]] = {}
     for table in CHAINED:
         for row in tables.get(table, ()):
-            digest = row_digest(table, row)
+            digest = row_digest(table, row, parsed=True)
             counted[digest] += 1
             if digest not in may:
                 problems.append(f"{_where(table, row)}: written past the audit, or changed")
@@ -188,14 +159,14 @@ def _rested_on(
     unfinished: set[str],
     counted: Counter[str],
 ) -> list[str]:
-    # Lines of each run's rows until they come to what its label rests on: the rows of a run lie together.
-    groups: dict[tuple[str, str], list[str]] = {key: [] for key, told in covered.items() if table in told}
+    # Each run's rows until they come to what its label rests on: the rows of a run lie together.
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {key: [] for key, told in covered.items() if table in told}
     settled: set[tuple[str, str]] = set()
     last: tuple[str, str] | None = None
     problems = []
 
     def settle(key: tuple[str, str] | None) -> None:
-        if key in groups and _lines_digest(groups[key]) == covered[key][table]:
+        if key in groups and holds(covered[key][table], table, groups[key]):
             groups[key] = []
             settled.add(key)
 
@@ -205,17 +176,17 @@ def _rested_on(
             settle(last)
             last = key
         if key in groups:
-            groups[key].append(_line(row))
+            groups[key].append(row)
             continue
-        digest = row_digest(table, row) if table == "datasets" else ""
+        digest = row_digest(table, normal(table, row)) if table == "datasets" else ""
         counted[digest] += 1
         if digest in may and counted[digest] == 2:
             problems.append(f"{_where(table, row)}: there more than once")
         elif digest not in may and key[1] not in unfinished:
             problems.append(f"{_where(table, row)}: written past the audit, or changed")
     settle(last)
-    for key, lines in groups.items():
-        if lines if key in settled else _lines_digest(lines) != covered[key][table]:
+    for key, left in groups.items():
+        if left if key in settled else not holds(covered[key][table], table, left):
             problems.append(f"{table} of {key[0]} in run {key[1]}: not what the label rests on")
     return problems
 

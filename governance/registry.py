@@ -241,14 +241,22 @@ class Registry:
         opened = self.open(table)
         return 0 if opened is None else int(opened.get_add_actions().num_rows)
 
-    def stream(self, table: Any, spec: Table) -> Iterator[Row]:
-        """All rows of a table that is open already, as they lie there, without what is empty; never all at once."""
+    def stream(
+        self, table: Any, spec: Table, columns: Iterable[str] | None = None, *, stored: bool = False
+    ) -> Iterator[Row]:
+        """All rows of a table that is open already, as they lie there, without what is empty; never all at once.
+
+        ``stored``: JSON as the text that stands there, parsed by nobody.
+        """
         from arro3.core import Table as ArrowTable
 
         there = [field.name for field in table.schema().fields if field.name in spec.columns]
+        if columns is not None:
+            wanted = frozenset(columns)
+            there = [name for name in there if name in wanted]
         try:
             for batch in table.scan(columns=there):
-                for row in _rows.decode(spec, ArrowTable.from_batches([batch])):
+                for row in _rows.decode(spec, ArrowTable.from_batches([batch]), stored=stored):
                     yield {name: value for name, value in row.items() if value is not None}
         except Exception as error:  # as above
             raise self._unreadable(spec.name) from error

@@ -74,12 +74,12 @@ def _plain(spec: Table, name: str, kind: Kind, value: Any) -> str | int | bool |
     return cast("str | int | bool", value)
 
 
-def decode(spec: Table, table: Any) -> list[dict[str, Any]]:
-    """Rows of an ``arro3.core.Table``, JSON columns parsed. Raises ValueError for damaged JSON."""
+def decode(spec: Table, table: Any, *, stored: bool = False) -> list[dict[str, Any]]:
+    """Rows of an ``arro3.core.Table``, JSON columns parsed (but for ``stored``). Raises ValueError for damaged JSON."""
     columns = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         values = column.to_pylist()
-        if spec.columns.get(name) == "json":
+        if spec.columns.get(name) == "json" and not stored:
             values = [None if v is None else json.loads(v) for v in values]
         elif spec.columns.get(name) == "time":
             values = [None if v is None else v.astimezone(UTC) for v in values]
