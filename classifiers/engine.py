@@ -117,7 +117,7 @@ class Engine:
 
         ``wholes`` is made of the same values; none of them may have a token in it or be one that ``ner`` says true of.
         """
-        if any(len(text) > SIZE for text in texts):
+        if max(map(len, texts), default=0) > SIZE:
             return self._spans_of_texts(texts, ner)
         return self._finished(self._by_patterns(texts, wholes), texts, ner)
 

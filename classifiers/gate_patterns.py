@@ -75,8 +75,11 @@ def _without_tail(nodes: Sequence[Node]) -> list[Node]:
             kept[-1] = (op, (argument[0], argument[0], argument[2]))
         elif op is sre.SUBPATTERN:
             group, added, removed, inner = argument
-            kept[-1] = (op, (group, added, removed, _without_tail(inner)))
-            break
+            shorter = _without_tail(inner)
+            if shorter:
+                kept[-1] = (op, (group, added, removed, shorter))
+                break
+            kept.pop()
         elif op is sre.BRANCH:
             kept[-1] = (op, (None, [_without_tail(branch) for branch in argument[1]]))
             break

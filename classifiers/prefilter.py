@@ -84,10 +84,12 @@ class Prefilter:
     def candidates(self, texts: Sequence[str]) -> dict[int, list[int]]:
         """Key -> indexes of the texts in which it occurs, ascending; keys that occur in none are left out."""
         found: dict[int, list[npt.NDArray[np.int64]]] = {}
-        ascii_texts = [i for i, text in enumerate(texts) if text.isascii()]
-        others = [i for i, text in enumerate(texts) if not text.isascii()] if len(ascii_texts) < len(texts) else []
+        is_ascii = list(map(str.isascii, texts))
+        all_ascii = all(is_ascii)
+        ascii_texts = range(len(texts)) if all_ascii else [i for i, ascii_only in enumerate(is_ascii) if ascii_only]
+        others = [] if all_ascii else [i for i, ascii_only in enumerate(is_ascii) if not ascii_only]
         if ascii_texts:
-            buffer = Buffer.of([texts[i] for i in ascii_texts])
+            buffer = Buffer.of(list(texts) if all_ascii else [texts[i] for i in ascii_texts])
             has_letter = buffer.rows_with(_LETTERS)
             rows = np.array(ascii_texts, dtype=np.int64)
             for database, some in (("_narrow", rows[has_letter]), ("_plain", rows[~has_letter])):

@@ -87,14 +87,16 @@ class PatternRunner:
         Raises TimeoutError when the pattern runs out of time.
         """
         pattern = self.patterns[index]
-        needed = _NEEDED.get(pattern.source)
+        needed, finditer = _NEEDED.get(pattern.source), pattern.compiled.finditer
         places = Places([], [], [])
         matched: list[str] = []
         for row in rows:
             text = texts[row]
             if needed is not None and needed.search(text) is None:
                 continue
-            for match in _matches(text, pattern):
+            # Not through _matches: a call for each text is a tenth of what this takes.
+            found = finditer(text) if len(text) <= _UNTIMED else finditer(text, timeout=TIMEOUT)
+            for match in found:
                 start, end = match.span()
                 if start < end:
                     places.rows.append(row)
@@ -157,7 +159,10 @@ class UrlRunner(PatternRunner):
 
     def gates(self, *, ascii_rows: bool) -> Gates | None:
         """What all patterns have in common: a listed domain behind a dot."""
-        return [(0, rf"[0-9A-Za-z\x2e\x2d]\x2e(?:{'|'.join(LISTED_DOMAINS)})")]
+        # Where a domain stands that begins with another one, that one does too: "com" with "co".
+        listed = set(LISTED_DOMAINS)
+        shortest = [name for name in LISTED_DOMAINS if not any(name[:end] in listed for end in range(1, len(name)))]
+        return [(0, rf"[0-9A-Za-z\x2e\x2d]\x2e(?:{'|'.join(shortest)})")]
 
     def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
         """Adds the hits of all four patterns."""

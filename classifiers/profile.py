@@ -102,8 +102,8 @@ class LeafProfile:
             self.filled += int(numbers[is_token].sum())
             distinct, numbers = distinct.filter(pa.array(~is_token)), numbers[~is_token]
         texts = [text or "" for text in texts_of(distinct)]
-        filled = np.fromiter((bool(text) and not text.isspace() for text in texts), np.bool_, len(texts))
-        if not filled.all():
+        if not all(texts) or any(map(str.isspace, texts)):
+            filled = np.fromiter((bool(text) and not text.isspace() for text in texts), np.bool_, len(texts))
             distinct, numbers = distinct.filter(pa.array(filled)), numbers[filled]
             texts = list(compress(texts, filled))
         self.filled += int(numbers.sum())

@@ -156,6 +156,10 @@ def _forms(key: int, pattern: str, *, caseless: bool = False) -> list[Expression
 
 def _passes(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Bounds of consecutive parts of ``texts``, none of more characters than one pass takes but for a single text."""
+    if len(texts) <= _PASS_TEXTS and sum(map(len, texts)) <= _PASS_CHARACTERS:
+        if texts:
+            yield 0, len(texts)
+        return
     start, characters = 0, 0
     for i, text in enumerate(texts):
         if i > start and (i - start >= _PASS_TEXTS or characters + len(text) > _PASS_CHARACTERS):

@@ -42,7 +42,7 @@ def in_windows(find: Find, texts: Sequence[str]) -> list[list[Span]]:
     later one: so each has been found with half of OVERLAP before and behind its beginning. A window that cuts a longer
     hit short is widened.
     """
-    if all(len(text) <= SIZE for text in texts):
+    if max(map(len, texts), default=0) <= SIZE:
         return find(texts)
     found = find([text if len(text) <= SIZE else "" for text in texts])
     for row, text in enumerate(texts):
