@@ -19,6 +19,9 @@ from clearance.classifiers.whole_values import WholeValues
 #: ``token_spans(text) -> [(start, end, type)]``: the verified tokens inside a text, in code points.
 TokenSpans = Callable[[str], Sequence[tuple[int, int, str]]]
 
+#: More characters than this are text, and what settles values together takes eight octets a character for a while.
+_TOGETHER = 1 << 22
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Look:
@@ -87,7 +90,7 @@ def find(
                 reads[position] = is_texty(blanked[position])
                 changed.append(position)
     wholes = None
-    if values is not None and not engine.resolution.deny:
+    if values is not None and not engine.resolution.deny and sum(map(len, blanked)) <= _TOGETHER:
         left_out = np.array(reads, np.bool_) & engine.has_ner
         left_out[[*changed, *(position for position, inside in enumerate(tokens) if inside)]] = True
         wholes = WholeValues(values, engine.resolution, left_out)
