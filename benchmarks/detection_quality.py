@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import tldextract
 from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
 
 from clearance.classifiers.evaluation import Score, evaluate
@@ -49,6 +50,8 @@ UNSCORED = frozenset({"DATE_TIME", "NRP", "URL", "UUID", "MAC_ADDRESS"})
 def stock_engine() -> AnalyzerEngine:
     """Presidio as it comes, less the NER model, with a tokenizer for context words."""
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
+    # Its e-mail recognizer would fetch the public suffix list; the packaged one needs no network.
+    setattr(tldextract, "extract", tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None))  # noqa: B010
     nlp = WordsOnlyNlpEngine("en")
     registry = RecognizerRegistry()
     registry.load_predefined_recognizers(languages=["en"], nlp_engine=nlp)

@@ -153,6 +153,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "hungarian_social_security": hungarian_social_security_fits,
     "luhn": lambda text: luhn_fits(text.translate(_SEPARATORS)),
     "payment_card": payment_card_fits,
+    "provider_number": lambda text: luhn_fits("80840" + text),
     "random": looks_random,
     "singapore_nric": singapore_nric_fits,
     "vin": vin_check_digit_fits,

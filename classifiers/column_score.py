@@ -46,6 +46,7 @@ TELLS = {
     "plate": "read like number plates",
     "secretish": "read like secrets",
     "short": "are short",
+    "somebody": "begin or end with a usual given name, or begin with a form of address",
     "ssn": "read like social security numbers",
     "street": "read like street addresses",
     "vin": "read like vehicle identification numbers",
@@ -53,9 +54,13 @@ TELLS = {
 }
 #: A checksum is judged from so many numbers on.
 _LEAST_CHECKED = 8
+#: ... and that nobody is called so.
+_LEAST_NAMED = 20
 #: Few different values are no sign of anything in fewer rows than this.
 _LEAST_REPEATING = 20
 _FEW, _NEARLY_ALL = 0.02, 0.95
+#: Columns beside one called "name" that are about a person, for it to be that person's, whatever its form.
+_AMONG_PEOPLE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +223,13 @@ class _Evidence:
     def judged_by_name(self, rule: NameRule) -> Candidate:
         """The type that a name or comment speaks for, if the values have the form that its rule asks for."""
         column, filled = self.column, self.column.profile.filled
-        having, whole = column.profile.traits[rule.trait], column.whole(self.entity_type)
-        self.add("format", _gain(having, filled, rule.share), f"values {TELLS[rule.trait]}")
+        trait = rule.trait
+        if trait == "fullname" and column.around.people >= _AMONG_PEOPLE and not column.around.things:
+            trait = "personish"  # beside a first name, an address and a phone number, a name need not be a full one
+        having, whole = column.profile.traits[trait], column.whole(self.entity_type)
+        self.add("format", _gain(having, filled, rule.share), f"values {TELLS[trait]}")
+        if trait == "fullname" and _names_nobody(column):
+            self.add("nobody", text="no value has a usual given name, and no column beside it is about a person")
         need = self._needed()
         if whole >= need * filled:
             self.add("detected", max(0.0, _gain(whole, filled, need)), "values are it by their own form")
@@ -264,6 +274,8 @@ class _Evidence:
             self.add("look_alike_form" if same_form else "look_alike", text=f"the name is one of {what}")
         elif self.named - {self.entity_type}:
             self.add("other_name", text="the name says another type")
+            if any(column.has(match.rule.trait, _NEARLY_ALL) for match in name_matches(column.name)):
+                self.add("other_name_fits", text="and the values have the form of that")
         if column.has("epoch", _NEARLY_ALL):
             self.add("time", text="values are seconds or milliseconds of our time")
         if column.has("hash", _NEARLY_ALL):
@@ -281,11 +293,15 @@ class _Evidence:
             passes, among = (column.profile.traits[trait] for trait in model().check_digits[kind])
             if among >= _LEAST_CHECKED:
                 self.add("checksum", _gain(passes, among, 0.1), "check digits, beside what chance lets pass")
+                if passes >= 0.9 * among and column.whole(kind) < 0.8 * passes:
+                    self.add("other_scheme", text="many that pass the check digit are of no such number's form")
         for sql_type, possible in model().sql_types.items():
             if column.dtype.startswith(sql_type):
                 fits = kind in possible
                 self.add("sql_date" if fits else "sql_type", text=f"SQL type {sql_type}")
                 break
+        if kind == "PERSON" and 2 * column.whole("ORGANIZATION") >= filled:
+            self.add("firms", text="values are names of firms")
         self._add_numbers_of_values()
         if kind in model().ambiguous:
             if column.around.people >= 2:
@@ -303,6 +319,17 @@ class _Evidence:
 
     def _candidate(self, rows: int, *, named: bool) -> Candidate:
         return Candidate(self.entity_type, rows, tuple(self.terms), named)
+
+
+def _names_nobody(column: Column) -> bool:
+    """Whether full names of a column that stands among no people's hold no given name that is usual anywhere."""
+    profile = column.profile
+    return (
+        profile.filled >= _LEAST_NAMED
+        and not column.around.people
+        and column.has("unknown_name", 0.3)
+        and not column.has("somebody", 0.02)
+    )
 
 
 def _gain(having: int, total: int, need: float) -> float:

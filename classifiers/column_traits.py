@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 from clearance.classifiers.checks import vin_check_digit_fits
 from clearance.classifiers.traits import (
     AGE_RANGE,
+    BEFORE_LAST,
+    BEHIND_FIRST,
     BIC,
     CARD_GROUPS,
     DATE,
@@ -33,8 +35,11 @@ from clearance.classifiers.traits import (
     MAC,
     NAME_WORD,
     NUMBER,
+    PHONE_GROUPS,
     STREET,
     STREET_WORD,
+    TITLED,
+    given_names,
     traits,
 )
 from clearance.values import octets_of
@@ -111,6 +116,18 @@ class _ShortTexts:
         return self._among(
             self.length <= longest, lambda some: pc.is_in(pc.ascii_lower(some), value_set=pa.array(sorted(words)))
         )
+
+    def are_somebody(self, where: Mask) -> Mask:
+        """Which of the full names that ``where`` points to :func:`traits.is_somebody` says are somebody's."""
+
+        def judge(some: pa.Array) -> pa.Array:
+            lower, known = pc.ascii_lower(some), _given_names()
+            first = pc.replace_substring_regex(lower, pattern=BEHIND_FIRST, replacement="")
+            last = pc.replace_substring_regex(lower, pattern=BEFORE_LAST, replacement="")
+            return pc.or_(pc.is_in(first, value_set=known), pc.is_in(last, value_set=known))
+
+        named = self._among(where, judge)
+        return named | self.match(TITLED, where & ~named)
 
     def test(self, holds: Callable[[str], object], where: Mask) -> Mask:
         """Which of the values that ``where`` points to pass a test in Python: for few."""
@@ -190,7 +207,7 @@ def _number_facts(texts: _ShortTexts, integer: Mask) -> dict[str, Mask]:
         "ssn": number & (digits >= 7) & (digits <= 9),
         "nine": number & (digits == 9),
         "phone": phone,
-        "phone_formatted": phone & separated,
+        "phone_formatted": texts.match(PHONE_GROUPS, phone & separated),
         "account": number & (digits >= 5) & (digits <= 17),
         "epoch": texts.match(rf"^[+-]*{EPOCH.pattern}$", number & ~separated & ((digits == 10) | (digits == 13))),
     }
@@ -203,9 +220,13 @@ def _name_facts(texts: _ShortTexts) -> dict[str, Mask]:
     worded = texts.match(f"(?i){STREET_WORD.pattern}", letters > 1)
     numbered = worded & ((digits > 0) | texts.match(r"(?i)p\.? ?o\.? ?box", worded))
     street = texts.match(f"(?i){STREET.pattern}", numbered)
+    fullname = texts.match(_FULL_NAME, person & (texts.count["blanks"] > 0))
+    somebody = texts.are_somebody(fullname)
     return {
         "personish": person,
-        "fullname": texts.match(_FULL_NAME, person & (texts.count["blanks"] > 0)),
+        "fullname": fullname,
+        "somebody": somebody,
+        "unknown_name": fullname & ~somebody,
         "street": street,
         "housed": street | texts.match(HOUSED, (digits > 0) & (letters > 0) & ~street),
     }
@@ -248,6 +269,11 @@ def _packed_counts(octets: npt.NDArray[np.uint8], offsets: Counts) -> npt.NDArra
     # The sum wraps around, its differences don't: no class has more than LONG characters in a value.
     counts: npt.NDArray[np.uint64] = np.diff(sums[offsets - offsets[0]])
     return counts
+
+
+@functools.cache
+def _given_names() -> pa.Array:
+    return pa.array(sorted(given_names()))
 
 
 @functools.cache

@@ -98,8 +98,15 @@ def _is_telling(profile: LeafProfile, kind: str) -> bool:
     """
     if kind != "CREDIT_CARD":
         return kind in TELLING
-    cards = profile.traits["card"]
-    return bool(profile.traits["card_written"]) or (cards >= 3 and profile.traits["luhn"] >= 0.8 * cards)
+    cards, counts = profile.traits["card"], profile.counts[("raw", kind)]
+    nearly_all = cards >= 3 and profile.traits["luhn"] >= 0.8 * cards
+    return bool(profile.traits["card_written"]) or (nearly_all and not _is_another_scheme(profile, counts))
+
+
+def _is_another_scheme(profile: LeafProfile, counts: TypeCounts) -> bool:
+    """Whether numbers pass a card's check digit, but many of them are of no card's form: another register's."""
+    fitting = profile.traits["luhn"]
+    return fitting >= 0.9 * profile.traits["card"] and counts.whole < 0.8 * fitting
 
 
 def _inside(raw: Mapping[str, TypeCounts]) -> dict[str, TypeCounts]:
@@ -119,16 +126,22 @@ def _mixed(profile: LeafProfile, raw: Mapping[str, TypeCounts], doubted: str | N
     filled, kept = profile.filled, {}
     for kind, counts in raw.items():
         enough = counts.rows >= MIXED_SHARE * filled
+        embedded = counts.embedded
         if kind in NUMERIC:
-            enough = counts.embedded >= MIXED_SHARE * filled or counts.whole >= NUMERIC_SHARE * filled
+            if _all_numbers(profile) and embedded + counts.whole < NUMERIC_SHARE * filled:
+                embedded = 0  # a part of a longer number fits by chance as a whole one does
+            enough = embedded >= MIXED_SHARE * filled or counts.whole >= NUMERIC_SHARE * filled
         if kind in CHECKED_CODES and profile.traits["code"] >= 0.9 * filled:
             enough = counts.rows >= NUMERIC_SHARE * filled
         if kind == "PHONE_NUMBER":
-            written = counts.embedded + min(counts.whole, profile.traits["phone_formatted"])
+            written = embedded + min(counts.whole, profile.traits["phone_formatted"])
             enough = written >= MIXED_SHARE * filled
-            if profile.traits["phone_formatted"] >= 0.9 * filled:
-                # All are written alike, and few are anybody's number: codes of digits, which by chance are so too.
-                enough = max(counts.embedded / MIXED_SHARE, counts.whole / NUMERIC_SHARE) >= filled
+            if _all_numbers(profile) and profile.traits["integer"] < 0.1 * filled:
+                # All are written with marks in them, and few like, or as, anybody's number: codes of digits.
+                alike = counts.whole >= NUMERIC_SHARE * filled and profile.traits["phone_formatted"] >= 0.6 * filled
+                enough = alike or embedded >= MIXED_SHARE * filled
+        if kind == "CREDIT_CARD" and _is_another_scheme(profile, counts):
+            enough = False
         if kind == doubted:
             enough = False
         if (
@@ -138,6 +151,12 @@ def _mixed(profile: LeafProfile, raw: Mapping[str, TypeCounts], doubted: str | N
         ):
             kept[kind] = counts
     return kept
+
+
+def _all_numbers(profile: LeafProfile) -> bool:
+    """Whether nearly all values are digits and their separators: numbers of some kind, not words around one."""
+    numbers = max(profile.traits[trait] for trait in ("account", "card", "phone"))
+    return numbers + profile.traits["fraction"] >= 0.9 * profile.filled
 
 
 def _chosen_finding(chosen: Candidate, counts: TypeCounts | None, filled: int) -> Finding:

@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+
+import yaml
 
 from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
 
@@ -28,12 +33,27 @@ CARD_GROUPS = re.compile(
 # A street with its house number, behind it as in most of Europe or before it; only where the column's name says street.
 HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
 MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}", re.ASCII)
+#: Digits in the groups that somebody's numbering plan has: behind a plus, a zero or a bracket whatever they are, else as
+#: in North America, Brazil, Mexico, India, China, Russia, and in pairs and threes as in much of Europe.
+PHONE_GROUPS = re.compile(
+    r"[+0(].*|(?:1[ \-.]?)?[2-9]\d{2}[ \-./]{1,2}\d{3}[ \-.]?\d{4}|[2-9]\d{2}[ \-.]\d{4}|\d{2}(?:[ .\-]\d{2}){3,4}"
+    r"|[5-9]\d{2}[ .\-]\d{3}[ .\-]\d{3}|\d{3}[ .\-]?\d{2,3}(?:[ .\-]\d{2}){2}|[6-9]\d{4}[ \-]\d{5}|[3689]\d{3}[ \-]\d{4}"
+    r"|(?:\d{2}[ \-])?9\d{4}-\d{4}|[1-9]\d[ \-.]\d{4}[ \-.]\d{4}|1[3-9]\d[ \-]\d{4}[ \-]\d{4}"
+    r"|\d{1,3}[ \-.]\(?\d{2,4}\)?[ \-.]\d{3,5}[ \-.]?\d{3,5}(?:[ \-.]\d{2})?|[78][ \-(]{1,2}\d{3}[ \-)]{1,2}\d{3}(?:[ \-]?\d{2}){2}",
+    re.ASCII,
+)
 #: Bank, country, place and branch (ISO 9362); many a word in capitals looks like it too.
 BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", re.ASCII)
 #: Seconds or milliseconds since 1970, of the years 2001 to 2033.
 EPOCH = re.compile(r"1\d{9}(?:\d{3})?", re.ASCII)
 #: As long as MD5, SHA-1, SHA-256 and SHA-512 in hexadecimal.
 HASH = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}", re.ASCII)
+#: A form of address before a name.
+TITLED = re.compile(
+    r"(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|herr|frau|mme|mlle|monsieur|madame|sig|signora?|sra?|srta|dott|dra|judge|rev)\.? .*"
+)
+#: What is not the first word of a name, and what is not its last.
+BEHIND_FIRST, BEFORE_LAST = r"(?s)[\t-\r\x1c-\x1f ,].*", r"(?s).*[\t-\r\x1c-\x1f ,]"
 NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
 _STREET_WORDS = (
     r"\b(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
@@ -143,7 +163,7 @@ def traits(value: str) -> list[str]:
         found.append("age")
     if bare.isascii() and bare.isdigit():
         separated = bare != text and "integer" not in found
-        found += _number_traits(bare, separated=separated, written=CARD_GROUPS.fullmatch(text) is not None)
+        found += _number_traits(text, bare, separated=separated)
     if DATE.fullmatch(text):
         found.append("date")
     if IPISH.fullmatch(text):
@@ -158,15 +178,15 @@ def traits(value: str) -> list[str]:
     return found
 
 
-def _number_traits(bare: str, *, separated: bool, written: bool) -> list[str]:
-    """Facts about a value that is all digits, but for separators."""
+def _number_traits(text: str, bare: str, *, separated: bool) -> list[str]:
+    """Facts about a value that is all digits, but for separators; ``bare`` is it without them."""
     found = []
     length = len(bare)
     if 12 <= length <= 19:
         found.append("card")
         if luhn_fits(bare):
             found.append("luhn")
-            if written:
+            if CARD_GROUPS.fullmatch(text):
                 found.append("card_written")
     if 7 <= length <= 9:
         found.append("ssn")
@@ -174,7 +194,7 @@ def _number_traits(bare: str, *, separated: bool, written: bool) -> list[str]:
         found.append("nine")
     if 7 <= length <= 15:
         found.append("phone")
-        if separated:
+        if separated and PHONE_GROUPS.fullmatch(text):
             found.append("phone_formatted")
     if 5 <= length <= 17:
         found.append("account")
@@ -191,6 +211,10 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
         found.append("personish")
         if (2 <= len(words) <= 4 and all(map(_begins_a_name, words))) or UNSPACED_NAME.fullmatch(text):
             found.append("fullname")
+            if is_somebody(text):
+                found.append("somebody")
+            elif text.isascii():
+                found.append("unknown_name")
     if letters >= 2 and (digits or len(words) >= 2):
         found.append("addressish")
     street = has_street(text)
@@ -226,6 +250,22 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
 def has_street(text: str) -> bool:
     """Whether STREET is somewhere in a text: a word for a street, and close before it a number or a post box."""
     return any(_BEFORE_STREET_WORD.match(text[: word.start()][::-1]) for word in STREET_WORD.finditer(text))
+
+
+@lru_cache(maxsize=1)
+def given_names() -> frozenset[str]:
+    """Usual given names, without accents and in lower case."""
+    text = resources.files("clearance.classifiers").joinpath("given_names.yaml").read_text(encoding="utf-8")
+    return frozenset(yaml.safe_load(text)["given_names"].split())
+
+
+def is_somebody(text: str) -> bool:
+    """Whether a full name begins with a form of address, or begins or ends with a usual given name."""
+    lower = text.lower()
+    if not text.isascii():
+        lower = "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
+    ends = {re.sub(BEHIND_FIRST, "", lower), re.sub(BEFORE_LAST, "", lower)}
+    return not ends.isdisjoint(given_names()) or TITLED.fullmatch(text) is not None
 
 
 def _begins_a_name(word: str) -> bool:

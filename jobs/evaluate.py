@@ -281,8 +281,11 @@ def read_columns(path: Path, rows: int) -> list[Column]:
 def _read_table(path: Path, rows: int) -> pa.Table:
     if path.is_dir():
         from deltalake import DeltaTable
+        from pyarrow import fs
 
-        return DeltaTable(str(path)).to_pyarrow_dataset().head(rows)
+        # Arrow's own file system: over deltalake's, which is in Python, a thread still reading at exit aborts it.
+        files = fs.SubTreeFileSystem(str(path.absolute()), fs.LocalFileSystem())
+        return DeltaTable(str(path)).to_pyarrow_dataset(filesystem=files).head(rows)
     if path.suffix.lower() == ".parquet":
         from pyarrow import dataset
 

@@ -27,6 +27,16 @@ WORDS = [
     ),
     *("00:1a:2B:3c:4d:5e", "001a.2b3c.4d5e", "DEUTDEFF500", "1600000000", "+1600000000123", "ABC 123", "männlich"),
     *("d41d8cd98f00b204e9800998ecf8427e", "1" * 40, "a" * 64, "ana_silva", "ab", "@ana", "a:b", "-1600000000"),
+    *(
+        "Dr. Okafor",
+        "Zhang, Wei",
+        "Ana Diaz",
+        "North Pier",
+        "+49 30 123456",
+        "142626-3350",
+        "98765 43210",
+        "José Ortega",
+    ),
     *("the order was late", "a 1 2 3", "wörd", "\u0663\u0664", "12 Jan 2020", "March 3, 2021", "\0", "😀"),
 ]
 BLANKS = ["", " ", "\x1c", "\n", "\u00a0", " \t"]

@@ -6,6 +6,14 @@ from clearance.classifiers.engine import Engine
 from clearance.classifiers.looking import look
 
 NOTHING = """\
+the order 123-45-6789 never arrived
+my account balance is 12345678 points
+error on line 4021, page 394
+flight BA 2490 leaves from gate B32
+meeting id: 823 1145 9921 starts soon
+customer since 2011, loyalty no 9988776655
+Rechnung 30123456 vom Montag ist offen
+the quick brown fox says 1234567890
 my ssn is none of your business
 order no 4111-1111 is on its way
 call 911 now

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
+from clearance.classifiers.checks import luhn_fits
 from clearance.classifiers.columns import finish
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import ColumnReport
@@ -33,7 +34,8 @@ def _codes(form: str, seed: int) -> list[str]:
         *("9" * length for length in (9, 10, 12, 17)),
         "1" + "9" * 16,
         *("CMD99999999", "BK9999999", "RR999999999DE", "99999-9999", "9999-9999-9999", "99-99999-999999"),
-        *("999.999.999", "INC9999999", "ORD-9999-999999"),
+        *("999.999.999", "INC9999999", "ORD-9999-999999", "999999-9999", "999-9999999-9999999", "9999-99-999-9999"),
+        *("999-99999999", "9999.99.99", "99999-9999-99", "POINT (9.99999 49.99999)", "499999.9"),
     ],
 )
 def test_codes_that_pass_a_check_by_chance_are_codes(patterns: Engine, form: str, seed: int) -> None:
@@ -71,6 +73,53 @@ def test_a_column_of_names_in_any_script(patterns: Engine, name: str, values: li
 @pytest.mark.parametrize("values", [["桌子", "椅子", "书架"], ["책상", "의자", "가구 목록"]])
 def test_things_in_a_column_called_name_are_no_people(patterns: Engine, values: list[str]) -> None:
     assert _report(patterns, "name", values * 20).entity_type is None
+
+
+NAMES = ["Priya Sharma", "Tomasz Nowak", "Garcia, Maria", "Kwame Mensah", "Ingrid Larsen", "Wei Zhang", "Dr. Okafor"]
+PLACES = ["Harbour Gate", "North Pier", "Granite Hill", "Old Quarry", "Mill Pond", "Upper Weir", "Stone Bridge"]
+
+
+@pytest.mark.parametrize("name", ["attending", "signed_by", "Your name", "c7", "handled"])
+def test_full_names_tell_themselves(patterns: Engine, name: str) -> None:
+    assert _report(patterns, name, NAMES * 10).entity_type == "PERSON"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("name", PLACES),
+        ("product", ["Emma Mattress", "Oliver Chair", "Ted Baker", "Calvin Klein"]),
+        ("recipient", ["Acme Ltd", "Brandt Logistik GmbH", "Northgate Supplies Inc"]),
+    ],
+)
+def test_names_of_things_are_nobody_s(patterns: Engine, name: str, values: list[str]) -> None:
+    report = _report(patterns, name, values * 15)
+    assert (report.kind, report.entity_type) == ("structured", None)
+
+
+def _with_check_digit(number: str) -> str:
+    return next(number + digit for digit in "0123456789" if luhn_fits(number + digit))
+
+
+def test_another_register_s_check_digit_makes_no_cards(patterns: Engine) -> None:
+    rng = random.Random(5)
+    establishments = [_with_check_digit("".join(rng.choices("123456789", k=13))) for _ in range(300)]
+    report = _report(patterns, "c7", establishments)
+    assert (report.kind, report.entity_type) == ("structured", None)
+    imeis = [_with_check_digit("35" + "".join(rng.choices("0123456789", k=12))) for _ in range(300)]
+    assert _report(patterns, "imei", imeis).entity_type == "DEVICE_ID"
+
+
+def test_books_are_no_patients(patterns: Engine) -> None:
+    """The check digit of an ISBN-10 is that of an NHS number."""
+    rng = random.Random(6)
+    books = []
+    while len(books) < 300:
+        digits = [rng.randrange(10) for _ in range(9)]
+        check = -sum((10 - place) * digit for place, digit in enumerate(digits)) % 11
+        books += ["".join(map(str, [*digits, check]))] if check < 10 else []
+    assert _report(patterns, "isbn10", books).entity_type is None
+    assert _report(patterns, "nhs_no", books).entity_type == "UK_NHS"
 
 
 def test_a_name_without_a_space_has_a_family_name() -> None:
