@@ -33,13 +33,14 @@ CARD_GROUPS = re.compile(
 # A street with its house number, behind it as in most of Europe or before it; only where the column's name says street.
 HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
 MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}", re.ASCII)
-#: Digits in the groups that somebody's numbering plan has: behind a plus, a zero or a bracket whatever they are, else as
-#: in North America, Brazil, Mexico, India, China, Russia, and in pairs and threes as in much of Europe.
+#: Digits in the groups that somebody's numbering plan has: behind a plus, a zero or a bracket whatever they are, else
+#: as in North America, Brazil, Mexico, India, China, Russia, and in pairs and threes as in much of Europe.
 PHONE_GROUPS = re.compile(
     r"[+0(].*|(?:1[ \-.]?)?[2-9]\d{2}[ \-./]{1,2}\d{3}[ \-.]?\d{4}|[2-9]\d{2}[ \-.]\d{4}|\d{2}(?:[ .\-]\d{2}){3,4}"
-    r"|[5-9]\d{2}[ .\-]\d{3}[ .\-]\d{3}|\d{3}[ .\-]?\d{2,3}(?:[ .\-]\d{2}){2}|[6-9]\d{4}[ \-]\d{5}|[3689]\d{3}[ \-]\d{4}"
-    r"|(?:\d{2}[ \-])?9\d{4}-\d{4}|[1-9]\d[ \-.]\d{4}[ \-.]\d{4}|1[3-9]\d[ \-]\d{4}[ \-]\d{4}"
-    r"|\d{1,3}[ \-.]\(?\d{2,4}\)?[ \-.]\d{3,5}[ \-.]?\d{3,5}(?:[ \-.]\d{2})?|[78][ \-(]{1,2}\d{3}[ \-)]{1,2}\d{3}(?:[ \-]?\d{2}){2}",
+    r"|[5-9]\d{2}[ .\-]\d{3}[ .\-]\d{3}|\d{3}[ .\-]?\d{2,3}(?:[ .\-]\d{2}){2}|[6-9]\d{4}[ \-]\d{5}"
+    r"|[3689]\d{3}[ \-]\d{4}|(?:\d{2}[ \-])?9\d{4}-\d{4}|[1-9]\d[ \-.]\d{4}[ \-.]\d{4}|1[3-9]\d[ \-]\d{4}[ \-]\d{4}"
+    r"|\d{1,3}[ \-.]\(?\d{2,4}\)?[ \-.]\d{3,5}[ \-.]?\d{3,5}(?:[ \-.]\d{2})?"
+    r"|[78][ \-(]{1,2}\d{3}[ \-)]{1,2}\d{3}(?:[ \-]?\d{2}){2}",
     re.ASCII,
 )
 #: Bank, country, place and branch (ISO 9362); many a word in capitals looks like it too.
@@ -50,7 +51,8 @@ EPOCH = re.compile(r"1\d{9}(?:\d{3})?", re.ASCII)
 HASH = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}", re.ASCII)
 #: A form of address before a name.
 TITLED = re.compile(
-    r"(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|herr|frau|mme|mlle|monsieur|madame|sig|signora?|sra?|srta|dott|dra|judge|rev)\.? .*"
+    r"(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|herr|frau|mme|mlle|monsieur|madame|sig|signora?|sra?|srta|dott|dra"
+    r"|judge|rev)\.? .*"
 )
 #: What is not the first word of a name, and what is not its last.
 BEHIND_FIRST, BEFORE_LAST = r"(?s)[\t-\r\x1c-\x1f ,].*", r"(?s).*[\t-\r\x1c-\x1f ,]"
