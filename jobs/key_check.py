@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from clearance.errors import KeyUnavailableError
 from clearance.jobs.failures import value_free
+from clearance.jobs.session import is_local
 from clearance.jobs.settings import Tokens
 from clearance.jobs.workers import Batches, map_batches
 
@@ -34,7 +35,9 @@ def _open_on_workers(spark: "SparkSession", tokens: Tokens, reversal: bool) -> N
             tokens.key.open().require(name, reversal=reversal)
         yield from batches
 
-    frame = map_batches(spark.range(0, _TASKS, 1, _TASKS).toDF("id"), opened, "id bigint", "opening the keys")
+    # The workers of a local session are children of one process, with its files and environment: one speaks for all.
+    tasks = 1 if is_local(spark) else _TASKS
+    frame = map_batches(spark.range(0, tasks, 1, tasks).toDF("id"), opened, "id bigint", "opening the keys")
     try:
         with value_free("opening the keys in the workers", hint="clearance doctor --spark"):
             frame.collect()

@@ -78,6 +78,14 @@ def is_connect(spark: "SparkSession") -> bool:
     return type(spark).__module__.startswith("pyspark.sql.connect")
 
 
+def is_local(spark: "SparkSession") -> bool:
+    """Whether the workers run beside the driver, with its files and its environment. False where that can't be told."""
+    try:
+        return str(spark.conf.get("spark.master", "")).startswith("local")
+    except Exception:  # a server may keep its settings to itself
+        return False
+
+
 def log_file() -> Path:
     """The file that takes Spark's log."""
     return cache_home() / "spark.log"

@@ -5,6 +5,9 @@ slipped into may be part of it.
 """
 
 import gc
+import re
+import sys
+import zipimport
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -32,6 +35,8 @@ LARGE_ROWS, LARGE_OCTETS = 1 << 15, 1 << 24
 HUGE_OCTETS = 1 << 26
 #: Objects made and not yet gone, and younger collections, before the collector looks: hits are no cycles.
 _COLLECT_AFTER = (100_000, 50, 1_000)
+#: Spark's own archives on a worker's path. They do not change while it runs.
+_SPARKS_OWN = re.compile(r"/(pyspark\.zip|py4j-[^/]*\.zip|spark-core_[^/]*\.jar)$")
 
 
 def map_batches(
@@ -54,8 +59,22 @@ def map_batches(
             raise DetectionError(
                 f"{doing} stopped with {type(error).__name__}", hint="report it with the column's type and shape"
             ) from None
+        finally:
+            forget_archives()
 
     return positional.mapInArrow(run, schema)
+
+
+def forget_archives() -> None:
+    """Drops what importing remembers of Spark's own archives, without which the next task starts sooner.
+
+    PySpark invalidates all of that before each task, and Python then reads the directory of every archive again, 40 ms
+    for Spark's core alone: more than most tasks take. What is imported after this is found as before.
+    """
+    remembered = sys.path_importer_cache
+    for path, finder in list(remembered.items()):
+        if isinstance(finder, zipimport.zipimporter) and _SPARKS_OWN.search(finder.archive):
+            del remembered[path]
 
 
 def in_even_batches(batches: Batches) -> Iterator[pa.RecordBatch]:

@@ -1,5 +1,10 @@
 """Batches are joined and cut without losing a row, and none grows beyond what it may hold."""
 
+import importlib
+import sys
+import zipfile
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -44,3 +49,31 @@ def test_huge_cells_are_looked_at_apart_and_what_is_between_them_together(monkey
 
 def test_nothing_stays_nothing() -> None:
     assert list(workers.in_even_batches(iter([]))) == []
+
+
+def test_sparks_own_archives_are_forgotten_and_still_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PySpark invalidates what is remembered before each task, and an archive's whole directory is read again then."""
+    archives = [tmp_path / "pyspark.zip", tmp_path / "py4j-0.10.9.9-src.zip", tmp_path / "theirs.zip"]
+    for number, archive in enumerate(archives):
+        with zipfile.ZipFile(archive, "w") as made:
+            made.writestr(f"first{number}.py", "")
+            made.writestr(f"second{number}.py", "")
+        monkeypatch.syspath_prepend(str(archive))
+        importlib.import_module(f"first{number}")
+    list(workers.map_batches(_Frame(), lambda batches: batches, "id bigint", "a test"))  # type: ignore[call-overload]
+    assert [str(archive) in sys.path_importer_cache for archive in archives] == [False, False, True]
+    importlib.invalidate_caches()
+    for number in range(len(archives)):
+        importlib.import_module(f"second{number}")
+
+
+class _Frame:
+    """A frame of one batch that is worked on here."""
+
+    columns = ("id",)
+
+    def toDF(self, *_: str) -> "_Frame":
+        return self
+
+    def mapInArrow(self, work, _):
+        return work(iter([pa.RecordBatch.from_arrays([pa.array([1])], names=["c0"])]))
