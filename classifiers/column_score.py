@@ -10,17 +10,15 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from itertools import pairwise
 from typing import Any
-
-import yaml
 
 from clearance.classifiers.findings import Term
 from clearance.classifiers.names import NameRule, comment_rules, look_alike, name_matches, names_an_aspect
 from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.surroundings import ALONE, Surroundings
 from clearance.classifiers.type_counts import TypeCounts
+from clearance.classifiers.yaml_files import packaged
 
 #: What a trait says of values, in words for whoever asks why.
 TELLS = {
@@ -105,8 +103,7 @@ class Model:
 @lru_cache(maxsize=1)
 def model() -> Model:
     """The packaged model."""
-    text = resources.files("clearance.classifiers").joinpath("column_weights.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = yaml.safe_load(text)
+    content: dict[str, Any] = packaged("column_weights.yaml")
     return Model(
         calibration=tuple(sorted(content["calibration"].items())),
         decision=content["decision"],

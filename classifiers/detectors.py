@@ -6,14 +6,15 @@ They are declared in YAML (``patterns/``, and a user's own files); :mod:`clearan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
+import phonenumbers
 import regex
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gates import Needs
@@ -132,12 +133,25 @@ def words_pattern(words: Sequence[str]) -> regex.Pattern[str]:
     return regex.compile(rf"(?<![^\W\d_])(?:{'|'.join(alternatives)})", regex.IGNORECASE)
 
 
+def _country_names() -> Mapping[str, Mapping[str, str]]:
+    """phonenumbers' names of countries by language, without the names of all areas that its package would load."""
+    name = "phonenumbers.geodata.locale"
+    path = Path(phonenumbers.__file__).with_name("geodata") / "locale.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise DetectionError("phonenumbers has no names of countries", hint="reinstall the package phonenumbers")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    names: Mapping[str, Mapping[str, str]] = module.LOCALE_DATA
+    return names
+
+
 @lru_cache(maxsize=8)
 def countries(language: str) -> Detector:
     """Names of countries in a language, as they are written; the list is the one phone numbers come with."""
     # An entry "*de" points to that language's spelling; "aa" stands for the commonest one.
     named = set()
-    for region in LOCALE_DATA.values():
+    for region in _country_names().values():
         name = region.get(language, region.get("en", ""))
         name = (region.get(name[1:], "") if name.startswith("*") else name).partition(" (")[0]
         if len(name) > 3:

@@ -6,15 +6,18 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Span
 from clearance.classifiers.resolve import blank_tokens, settled, weighed
 from clearance.classifiers.traits import is_texty
 from clearance.classifiers.whole_values import WholeValues
+
+if TYPE_CHECKING:
+    from clearance.classifiers.engine import Engine
 
 #: ``token_spans(text) -> [(start, end, type)]``: the verified tokens inside a text, in code points.
 TokenSpans = Callable[[str], Sequence[tuple[int, int, str]]]

@@ -7,10 +7,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-import yaml
+from clearance.classifiers.yaml_files import packaged
 
 # The form of what a string holds, as in payload{json}.user, names nothing.
 _SEGMENT = re.compile(r"`((?:[^`]|``)*)`|\{(?:json|xml|query|kv)\}|([^.`\[\]{}]+)")
@@ -78,8 +77,7 @@ class _Names:
 
 @lru_cache(maxsize=1)
 def _names() -> _Names:
-    text = resources.files("clearance.classifiers").joinpath("names.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = packaged("names.yaml")
     rules = tuple(_rule(rule) for rule in content["rules"])
     aspects, whole = _plain(content["aspects"]), _plain(content["whole"])
     parts = {word for rule in rules for phrase in rule.phrases for word in phrase}

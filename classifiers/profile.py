@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from clearance.classifiers.column_traits import column_traits
 from clearance.classifiers.embedded import MAX_NESTING
-from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import Form
 from clearance.classifiers.looking import TokenSpans, find
 from clearance.classifiers.profile_wire import numbers_of, read_numbers
@@ -27,6 +26,10 @@ from clearance.classifiers.tally import Counts, Tally
 from clearance.classifiers.traits import traits
 from clearance.classifiers.type_counts import SHAPE_ROWS, TypeCounts
 from clearance.values import texts_of
+
+if TYPE_CHECKING:
+    # Whoever only merges profiles needs no engine, which takes a second to import.
+    from clearance.classifiers.engine import Engine
 
 #: The detector of tokens whose key is disabled.
 UNVERIFIED = "UnverifiedToken"

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import resources
 from typing import cast
-
-import yaml
 
 from clearance.classifiers.column_score import Column
 from clearance.classifiers.findings import ColumnReport, Role
 from clearance.classifiers.names import Words, last_words, name_coverage, name_words
+from clearance.classifiers.yaml_files import packaged
 
 #: Of the roles of several findings in one column the first counts.
 _STRONGEST: tuple[Role, ...] = ("direct", "sensitive", "quasi", "none")
@@ -61,8 +59,7 @@ class _Roles:
 
 @lru_cache(maxsize=1)
 def _roles() -> _Roles:
-    text = resources.files("clearance.classifiers").joinpath("quasi_identifiers.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = packaged("quasi_identifiers.yaml")
     return _Roles(
         roles={kind: cast(Role, role) for role, kinds in content["entity_types"].items() for kind in kinds},
         attributes=tuple(

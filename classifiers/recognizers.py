@@ -6,14 +6,13 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-import yaml
 from phonenumbers import SUPPORTED_REGIONS
 from presidio_analyzer import EntityRecognizer, PatternRecognizer, RecognizerRegistry, predefined_recognizers
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
+from clearance.classifiers.yaml_files import packaged
 from clearance.errors import DetectionError, UsageError
 
 #: What the stock registry sets on all its recognizers, whatever their constructors say.
@@ -42,8 +41,7 @@ class RecognizerEntry:
 @lru_cache(maxsize=1)
 def recognizer_entries() -> tuple[tuple[RecognizerEntry, ...], dict[str, frozenset[str]]]:
     """All entries, and each language's default regions."""
-    text = resources.files("clearance.classifiers").joinpath("recognizers.yaml").read_text(encoding="utf-8")
-    data = yaml.safe_load(text)
+    data = packaged("recognizers.yaml")
     entries = tuple(
         RecognizerEntry(
             name=item["name"],

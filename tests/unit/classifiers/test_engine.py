@@ -166,6 +166,16 @@ def test_the_public_import_is_light() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+def test_who_only_adds_up_what_workers_saw_loads_no_engine() -> None:
+    """The driver of a scan: Presidio and spaCy take a second, and the names of all telephone areas 60 MB."""
+    script = (
+        "import sys; import clearance.jobs.tasks; driver = {'presidio_analyzer', 'spacy'} & set(sys.modules)\n"
+        "from clearance.classifiers import load_engine; load_engine(ner=None)\n"
+        "sys.exit(bool(driver) or 'phonenumbers.geodata' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_an_arrow_array_is_looked_at_by_distinct_value() -> None:
     engine = load_engine(ner=None)
     values = ["ana@example.org", None, "nothing", "ana@example.org", ""]
