@@ -21,10 +21,15 @@ settings.register_profile("clearance", deadline=None, suppress_health_check=[Hea
 settings.load_profile("clearance")
 
 # Half of a short-lived Spark's time goes into making its code faster than a test needs; the first compiler will do.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
-#: For commands that run as processes of their own: one worker loads the detectors for a few rows, not one a core. What
-#: several do together is tested in tests/spark, in one session.
-QUICK_SPARK = {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"], "CLEARANCE_MASTER": "local[1]"}
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+#: For commands that run as processes of their own: one worker loads the detectors for a few rows, not one a core, and
+#: Spark compiles no Java for each plan that it runs once. What several workers do together, and the Java that Spark
+#: writes of our plans, is tested in tests/spark, in one session.
+QUICK_SPARK = {
+    "SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"]
+    + " -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN",
+    "CLEARANCE_MASTER": "local[1]",
+}
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -383,6 +388,12 @@ solutions:
   - {name: private-model, owner: o@example.com, hosting: private, clearance: restricted, usage: [analytics],
      inputs_may_train: false, regimes: [GDPR, CCPA, PCI DSS, HIPAA, COPPA, PDPA]}
 """
+
+
+@pytest.fixture(scope="session")
+def quick_spark() -> dict[str, str]:
+    """What commands under test have in their environment: see QUICK_SPARK."""
+    return QUICK_SPARK
 
 
 def make_project(path: Path, key_file: Path) -> Project:

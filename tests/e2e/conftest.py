@@ -59,21 +59,20 @@ def copy_example(folder: Path) -> Path:
     )
 
 
-def own_environment(folder: Path) -> dict[str, str]:
+def own_environment(folder: Path, quick_spark: dict[str, str]) -> dict[str, str]:
     """A user's environment with a configuration folder of its own, and the machine's cache of JARs."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENLINEAGE", "CLEARANCE_", "SPARK_", "PYSPARK"))}
-    # The tests' own: see QUICK_SPARK in tests/conftest.py.
-    kept |= {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"], "CLEARANCE_MASTER": "local[1]"}
+    kept |= quick_spark
     if cache := os.environ.get("CLEARANCE_CACHE"):
         kept["CLEARANCE_CACHE"] = cache
     return {**kept, "XDG_CONFIG_HOME": str(folder / "config")}
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(tmp_path_factory: pytest.TempPathFactory, quick_spark: dict[str, str]) -> Demo:
     """The demo's copy, run. A receiver and a policy in the environment must not reach it."""
     folder = tmp_path_factory.mktemp("demo")
-    path, env = copy_example(folder), own_environment(folder)
+    path, env = copy_example(folder), own_environment(folder, quick_spark)
     done = subprocess.run(
         [sys.executable, str(path / "demo.py")],
         cwd=folder,

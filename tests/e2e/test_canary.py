@@ -178,6 +178,11 @@ SENTENCES = {
     "user": "My username is {} there.",
 }
 ROWS = 24
+SEVERAL = """
+import json
+from clearance.jobs.cli import run
+json.dump([run(arguments) for arguments in json.load(open("commands.json"))], open("codes.json", "w"))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -243,40 +248,46 @@ class Left:
         (path / "torn.json").write_text(f'[{{"a": "{make("email")}", "b": {make("card")} {make("iban")}')
         (path / "latin1.csv").write_bytes(f"a,b\n{make('email')},caf\xe9 {make('card')}\n".encode("latin-1"))
 
-    def clearance(self, *arguments: str, **env: str):
-        said = self.project(*arguments, **env)
-        self.streams[" ".join(arguments)] = said.out + said.err
-        return said
+    def clearance(self, *commands: list[str]) -> list[int]:
+        """Runs commands one after the other in one process, as a job of one's own may; how each ended."""
+        self.project.write("commands.json", json.dumps(commands))
+        done = subprocess.run(
+            [sys.executable, "-c", SEVERAL],
+            cwd=self.project.path, env=self.project.env, capture_output=True, text=True, timeout=500,
+        )  # fmt: skip
+        self.streams["; ".join(" ".join(arguments) for arguments in commands)] = done.stdout + done.stderr
+        assert done.returncode == 0, done.stderr
+        codes: list[int] = json.loads((self.project.path / "codes.json").read_text())
+        return codes
 
     def run(self) -> None:
         self.plant()
         datasets = ["columns.jsonl", "texts.jsonl", "nested.jsonl", "headerless.csv", "latin1.csv"]
         paths = [f"source/{name}" for name in datasets]
-        self.codes = {
-            "scan": self.clearance("scan", *paths, "--format", "json").code,
-            "broken parquet": self.clearance("scan", "source/broken.parquet").code,
-            "run": self.clearance(
-                "run", "source", "--solution", "strict-bot", "--protect", "always", "--log-format", "json", "--format",
-                "json", "--no-ner",
-            ).code,
-        }  # fmt: skip
+        whole = ["run", "source", "--solution", "strict-bot", "--protect", "always", "--no-ner"]
+        whole += ["--log-format", "json", "--format", "json"]
+        done = self.clearance(["scan", *paths, "--format", "json"], ["scan", "source/broken.parquet"], whole)
+        self.codes = dict(zip(("scan", "broken parquet", "run"), done, strict=True))
         self.killed()
         self.codes["driver"] = self.driver()
-        for command in ("label", "explain"):
-            self.codes[command] = self.clearance(command, paths[0]).code
-        self.codes["lineage"] = self.clearance("lineage", "show", paths[0]).code
-        self.clearance("check", paths[0], "--solution", "strict-bot")
-        self.clearance("lineage", "show", "--format", "json")
-        self.clearance("lineage", "export", "--format", "json")
-        self.clearance("lineage", "export", "--format", "openlineage")
-        self.clearance("audit", "--format", "json")
-        self.clearance("audit", "verify")
-        self.clearance("registry", "show")
-        self.clearance("registry", "show", paths[0], "--format", "json")
-        self.clearance("registry", "show", "protected/columns", "--format", "json")
-        self.clearance("explain", f"{paths[1]}#message", "--format", "json")
-        self.clearance("keys", "--format", "json")
-        self.clearance("scan", "--text", "source/texts.jsonl")
+        done = self.clearance(
+            ["label", paths[0]],
+            ["explain", paths[0]],
+            ["lineage", "show", paths[0]],
+            ["check", paths[0], "--solution", "strict-bot"],
+            ["lineage", "show", "--format", "json"],
+            ["lineage", "export", "--format", "json"],
+            ["lineage", "export", "--format", "openlineage"],
+            ["audit", "--format", "json"],
+            ["audit", "verify"],
+            ["registry", "show"],
+            ["registry", "show", paths[0], "--format", "json"],
+            ["registry", "show", "protected/columns", "--format", "json"],
+            ["explain", f"{paths[1]}#message", "--format", "json"],
+            ["keys", "--format", "json"],
+            ["scan", "--text", "source/texts.jsonl"],
+        )
+        self.codes |= dict(zip(("label", "explain", "lineage"), done, strict=False))
 
     def killed(self) -> None:
         """A protection that is killed while something is staged."""

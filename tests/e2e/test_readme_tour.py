@@ -18,14 +18,13 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> str:
+def told(tmp_path_factory: pytest.TempPathFactory, quick_spark: dict[str, str]) -> str:
     """Standard output of the whole tour, with paths as the README has them."""
     home = tmp_path_factory.mktemp("stranger")
     place = home / "tour"
     script = "\n".join(blocks("sh")).replace(PLACE, str(place))
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENLINEAGE", "CLEARANCE_", "SPARK_", "PYSPARK"))}
-    # The tests' own: see QUICK_SPARK in tests/conftest.py.
-    kept |= {"SPARK_SUBMIT_OPTS": os.environ["SPARK_SUBMIT_OPTS"], "CLEARANCE_MASTER": "local[1]"}
+    kept |= quick_spark
     env = {
         **kept,
         "HOME": str(home),
