@@ -55,6 +55,20 @@ def raised(label: Label, columns: Mapping[str, Label], policy: Policy) -> Label:
     return together([Source(label, columns)], policy)[0]
 
 
+def raised_by_roles(label: Label, columns: Mapping[str, Label], roles: Mapping[str, Label], policy: Policy) -> Label:
+    """A dataset's label with what its combinations make of columns that have a role only: ``roles`` are their labels,
+    were they of the type that they may be. They are parts of combinations, and raise nothing by themselves.
+    """
+    found = held_by_roles(columns, roles, policy)
+    return combine([label, *(_added(policy.combinations[one.name]) for one in found)], policy.levels)
+
+
+def held_by_roles(columns: Mapping[str, Label], roles: Mapping[str, Label], policy: Policy) -> tuple[Held, ...]:
+    """The combinations that hold where those columns are what they may be, if there are any such columns."""
+    seen = {**columns, **roles}
+    return held(combine(seen.values(), policy.levels), seen, policy) if roles else ()
+
+
 def held(label: Label, columns: Mapping[str, Label], policy: Policy) -> tuple[Held, ...]:
     """The combinations that hold in one dataset, in the policy's order."""
     return together([Source(label, columns)], policy)[1]

@@ -18,6 +18,14 @@ _KINDS = frozenset({"structured", "text", "mixed", "empty"})
 _TOKEN = {"name": "token"}
 #: How a report's evidence begins that tells of documents inside a column's strings.
 HOLDS = "values hold "
+#: What a column of an attribute (``classifiers/quasi_identifiers.yaml``) would be, were it found by its values.
+_STANDS_FOR = {
+    "BIRTH_DATE": "DATE_OF_BIRTH",
+    "GENDER": "GENDER",
+    "POSTAL_CODE": "ZIP_CODE",
+    "CITY": "CITY",
+    "COORDINATES": "GEOLOCATION",
+}
 #: Stands for the entity type of a column that could not be looked at.
 UNKNOWN_LEAF = "UNKNOWN"
 
@@ -49,6 +57,19 @@ def label_dataset(labels: Iterable[Label], policy: Policy) -> Label:
     labels = tuple(labels)
     columns = {str(number): label for number, label in enumerate(labels)}
     return raised(combine(labels, policy.levels), columns, policy)
+
+
+def roles_in(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str, Label]:
+    """Labels, by path, of columns in which nothing was found and that are quasi-identifiers by name: as if they were
+    of the type that says the same. For combinations only (``raised_by_roles``): by itself such a column says no one.
+    """
+    found = {}
+    for report in reports:
+        stands_for = _STANDS_FOR.get(str(report.get("attribute")))
+        bare = report.get("entity_type") is None and not report.get("findings") and report.get("kind") == "structured"
+        if bare and report.get("role") == "quasi" and stands_for is not None:
+            found[str(report["path"])] = policy.label_of(stands_for)
+    return found
 
 
 def after_protection(

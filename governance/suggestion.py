@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clearance.governance.combinations import Held, held
-from clearance.governance.labeling import protected_column
+from clearance.governance.labeling import protected_column, roles_in
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import ColumnRule, Policy
 from clearance.governance.solutions import Solution
@@ -47,19 +47,30 @@ def suggest_methods(reports: Iterable[Mapping[str, Any]], solutions: Iterable[So
             stuck.append(path)
     # What breaks one combination may complete another, so there is an end to it.
     for _ in range(2 * len(policy.combinations)):
-        broken = _objected(labels, wanted, policy)
+        broken = _objected(_seen(labels, columns, by_path, policy), wanted, policy)
         if broken is None:
             break
         done = min(
-            (_apart(part, broken, by_path, labels, policy) for part in broken.parts),
+            (_apart(part, broken, by_path, _seen(labels, columns, by_path, policy), policy) for part in broken.parts),
             key=lambda each: len(each) or len(by_path) + 1,
         )
         if not done:
             return Suggestion(columns, (*stuck, *broken.columns))
         for path, (method, label) in done.items():
             columns[path], labels[path] = method, label
-    left = _objected(labels, wanted, policy)
+    left = _objected(_seen(labels, columns, by_path, policy), wanted, policy)
     return Suggestion(columns, (*stuck, *(left.columns if left else ())))
+
+
+def _seen(
+    labels: Mapping[str, Label],
+    columns: Mapping[str, object],
+    reports: Mapping[str, Mapping[str, Any]],
+    policy: Policy,
+) -> dict[str, Label]:
+    """The labels as combinations see them: a column that has a role only and stays as it is may be what it says."""
+    kept = [report for path, report in reports.items() if path not in columns and path in labels]
+    return {**labels, **roles_in(kept, policy)}
 
 
 def _outcomes(path: str, report: Mapping[str, Any], policy: Policy) -> Iterator[tuple[dict[str, Any] | None, Label]]:

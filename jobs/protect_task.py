@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
+from clearance.governance.combinations import raised_by_roles
 from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
+from clearance.governance.labeling import roles_in
 from clearance.governance.labels import Label
 from clearance.governance.observation import Observation
 from clearance.governance.policy import Policy
@@ -88,7 +90,10 @@ class _Work:
     @property
     def label(self) -> Label:
         """The label of the result, once it is proved."""
-        return records.dataset_label({leaf.path: leaf.label for leaf in self.plan.leaves}, self.desk.policy)
+        labels, policy = {leaf.path: leaf.label for leaf in self.plan.leaves}, self.desk.policy
+        kept = {leaf.path for leaf in self.plan.leaves if leaf.how == "keep"}
+        roles = roles_in((each.to_dict() for each in self.scanned.scan.columns if each.path in kept), policy)
+        return raised_by_roles(records.dataset_label(labels, policy), labels, roles, policy)
 
 
 def protect(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from clearance.errors import DatasetError
 from clearance.governance.audit import Audit
 from clearance.governance.chain import is_rested_on
+from clearance.governance.combinations import raised_by_roles
 from clearance.governance.identities import people
-from clearance.governance.labeling import label_column, label_dataset
+from clearance.governance.labeling import label_column, label_dataset, roles_in
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
@@ -74,7 +75,8 @@ def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, f
         decided = {*touched, *((row.get("looked") or {}).get("reviewed") or ())}
         columns |= {path: own for path, own in column_labels(row).items() if path not in decided}
         types |= {path: own for path, own in column_types(row).items() if path not in decided}
-    return Labelled(columns, label_dataset(columns.values(), policy), types, tuple(touched))
+    label = raised_by_roles(label_dataset(columns.values(), policy), columns, roles_in(reports, policy), policy)
+    return Labelled(columns, label, types, tuple(touched))
 
 
 def with_confirmed(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from clearance.classifiers.findings import ColumnReport
 from clearance.errors import DatasetError
 from clearance.governance.chain import rests_on
+from clearance.governance.combinations import held_by_roles, raised_by_roles
 from clearance.governance.decisions import read_facts
-from clearance.governance.labeling import after_protection, reasons
+from clearance.governance.labeling import after_protection, reasons, roles_in
 from clearance.governance.labels import Label, combine
 from clearance.governance.observation import changed
 from clearance.governance.policy import Policy
@@ -19,7 +20,7 @@ from clearance.jobs.extent import FULL, Extent
 from clearance.jobs.failures import value_free
 from clearance.jobs.incremental import scan_added
 from clearance.jobs.key_check import require_keys_on_workers
-from clearance.jobs.proved import proved
+from clearance.jobs.proved import Proved, proved
 from clearance.jobs.reviewed import decisions_on, with_decisions
 from clearance.jobs.sampling import scan_sample
 from clearance.jobs.scan import Scan, scan_dataset
@@ -71,8 +72,11 @@ def scan(
         found = _look(dataset, desk, extent)
         require_unchanged(dataset)
         made, touched = _decided(found, desk)
-        columns = _labels(found, made, touched, desk)
-        label = records.dataset_label(columns, desk.policy)
+        known = proved(found, desk)
+        columns = _labels(found, made, touched, desk, known)
+        done = known.methods().keys() | known.texts().keys()
+        roles = roles_in([report.to_dict() for report in made if report.path not in done], desk.policy)
+        label = raised_by_roles(records.dataset_label(columns, desk.policy), columns, roles, desk.policy)
         run.inputs = [records.scanned_input(dataset, found, label, columns)]
         run.label = label.to_dict()
         run.facts = {"rows": found.rows, "malformed": found.malformed, "coverage": found.coverage.to_dict()}
@@ -80,6 +84,8 @@ def scan(
             run.facts["prepared"] = list(dataset.prepared)
         labels = _label_row(desk, found, made, columns, label, declared)
         labels["looked"]["reviewed"] = touched
+        if combined := held_by_roles(columns, roles, desk.policy):
+            labels["reasons"][""] = [one.to_dict() for one in combined]
         _record_scan(desk, run, dataset, found, labels, declared)
     return Scanned(found, columns, label, run.run_id, declared)
 
@@ -177,14 +183,15 @@ def _decided(found: Scan, desk: Desk) -> tuple[list[ColumnReport], list[str]]:
     return [ColumnReport.from_dict(report) for report in made] if touched else list(found.columns), touched
 
 
-def _labels(found: Scan, made: Sequence[ColumnReport], touched: Collection[str], desk: Desk) -> dict[str, Label]:
+def _labels(
+    found: Scan, made: Sequence[ColumnReport], touched: Collection[str], desk: Desk, known: Proved
+) -> dict[str, Label]:
     """Labels from the findings; for columns that a signed, passed proof speaks of, from what was done to them.
 
     A masked or redacted column can't be told from a raw one by looking: the record of column, method and
     version, made when it was proved, can.
     """
     labels = records.column_labels(made, desk.policy)
-    known = proved(found, desk)
     texts = known.texts()
     for report in found.columns:
         if report.path in texts and report.path not in touched:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearance.errors import PolicyError
-from clearance.governance.combinations import Source, held, raised, together
+from clearance.governance.combinations import Source, held, held_by_roles, raised, raised_by_roles, together
 from clearance.governance.decisions import decide
-from clearance.governance.labeling import label_column, label_dataset, protected_column
+from clearance.governance.labeling import label_column, label_dataset, protected_column, roles_in
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy, load_policy
 from clearance.governance.solutions import Solution
@@ -183,3 +183,42 @@ def test_a_check_of_several_datasets_tells_what_none_of_them_is_alone() -> None:
     # Together they are no more than each may be alone.
     told = judged(people, part("b", {"n": SEX}, "undecidable"))
     assert (told.verdict.verdict, told.verdict.conflicts[0].rule) == ("undecidable", "part")
+
+
+# ---- columns that have a role only ----
+
+
+def bare(path: str, attribute: str | None, **more: object) -> dict[str, object]:
+    report = {"path": path, "kind": "structured", "entity_type": None, "findings": [], "role": "quasi"}
+    return {**report, "attribute": attribute, **more}
+
+
+def test_columns_with_a_role_only_are_parts_of_combinations_and_raise_nothing_alone() -> None:
+    policy = load_policy()
+    reports = [bare("yob", "BIRTH_DATE"), bare("plz", "POSTAL_CODE"), bare("sex", "GENDER")]
+    columns = {str(each["path"]): Label("public") for each in reports}
+    for few in (reports[:2], reports[1:], reports[::2], []):
+        roles = roles_in(few, policy)
+        assert raised_by_roles(Label("public"), columns, roles, policy) == Label("public")
+    assert raised_by_roles(Label("public"), columns, roles_in(reports, policy), policy).level == "restricted"
+    # Beside what was found by its values, too.
+    found = {**columns, "plz": policy.label_of("ZIP_CODE")}
+    assert raised_by_roles(Label("confidential"), found, roles_in(reports[::2], policy), policy).level == "restricted"
+    [one] = held_by_roles(columns, roles_in(reports, policy), policy)
+    assert one.columns == ["plz", "sex", "yob"] and one.name == "birth-date-place-gender"
+    other = [bare("a", "GENDER", findings=[{}]), bare("b", "GENDER", kind="empty"), bare("c", "GENDER", role="none"),
+             bare("d", "INCOME"), bare("e", None), bare("f", "GENDER", entity_type="GENDER")]  # fmt: skip
+    assert roles_in(other, policy) == {}
+
+
+def test_what_is_suggested_for_them_leaves_no_such_combination() -> None:
+    policy = load_policy()
+    reports = [bare("yob", "BIRTH_DATE", type="int"), bare("plz", "POSTAL_CODE"), bare("sex", "GENDER")]
+    wants = Solution.model_validate(
+        {"name": "bot", "owner": "web", "hosting": "private", "clearance": "internal", "usage": ["inference"],
+         "inputs_may_train": False, "regimes": ["GDPR", "CCPA", "HIPAA"]}
+    )  # fmt: skip
+    found = suggest_methods(reports, [wants], policy)
+    assert len(found.columns) == 1 and found.stuck == ()
+    left = [each for each in reports if each["path"] not in found.columns]
+    assert held_by_roles({}, roles_in(left, policy), policy) == ()
