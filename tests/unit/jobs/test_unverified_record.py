@@ -13,6 +13,7 @@ from clearance.governance.labels import Label
 from clearance.governance.observation import observe
 from clearance.jobs.desk import open_desk
 from clearance.jobs.proof import SIGNED, canonical
+from clearance.jobs.proved import proved
 from clearance.jobs.scan import Scan
 from clearance.jobs.scan_task import _labels
 from clearance.tokenization.keys import FileKeyProvider
@@ -38,7 +39,7 @@ def test_no_key_lowers_a_label(tmp_path: Path, keys: str) -> None:
     desk.registry.append("protections", [row], run_id="r")
     report = ColumnReport("phone", "string", "structured", 2, 0, 2, None)
     found = Scan(identity.key, str(place), "parquet", 2, (report,), (), "", Coverage("full", 2, 2), seen)
-    assert _labels(found, [report], (), desk)["phone"].level == "internal"
+    assert _labels(found, [report], (), desk, proved(found, desk))["phone"].level == "internal"
     # Other data in its place are what is found in them.
     pq.write_table(pa.table({"phone": ["a", "b", "c"]}), place / "a.parquet")
-    assert _labels(found, [report], (), desk)["phone"].level == "public"
+    assert _labels(found, [report], (), desk, proved(found, desk))["phone"].level == "public"
