@@ -19,8 +19,6 @@ import pyarrow.compute as pc
 from clearance.classifiers.checks import vin_check_digit_fits
 from clearance.classifiers.traits import (
     AGE_RANGE,
-    BEFORE_LAST,
-    BEHIND_FIRST,
     BIC,
     CARD_GROUPS,
     DATE,
@@ -119,14 +117,8 @@ class _ShortTexts:
 
     def are_somebody(self, where: Mask) -> Mask:
         """Which of the full names that ``where`` points to :func:`traits.is_somebody` says are somebody's."""
-
-        def judge(some: pa.Array) -> pa.Array:
-            lower, known = pc.ascii_lower(some), _given_names()
-            first = pc.replace_substring_regex(lower, pattern=BEHIND_FIRST, replacement="")
-            last = pc.replace_substring_regex(lower, pattern=BEFORE_LAST, replacement="")
-            return pc.or_(pc.is_in(first, value_set=known), pc.is_in(last, value_set=known))
-
-        named = self._among(where, judge)
+        named = self._among(where, lambda some: _is_given(some, last=False))
+        named |= self._among(where & ~named, lambda some: _is_given(some, last=True))
         return named | self.match(TITLED, where & ~named)
 
     def test(self, holds: Callable[[str], object], where: Mask) -> Mask:
@@ -269,6 +261,14 @@ def _packed_counts(octets: npt.NDArray[np.uint8], offsets: Counts) -> npt.NDArra
     # The sum wraps around, its differences don't: no class has more than LONG characters in a value.
     counts: npt.NDArray[np.uint64] = np.diff(sums[offsets - offsets[0]])
     return counts
+
+
+def _is_given(names: pa.Array, *, last: bool) -> pa.Array:
+    """Whether the first words of names, or the last ones, are usual given names."""
+    parts = pc.split_pattern(pc.ascii_lower(names), pattern=" ", max_splits=1, reverse=last)
+    # The offsets tell where the parts of each name begin among all parts.
+    places = parts.offsets[1:].to_numpy() - 1 if last else parts.offsets[:-1].to_numpy()
+    return pc.is_in(pc.ascii_trim(parts.values.take(pa.array(places)), characters=","), value_set=_given_names())
 
 
 @functools.cache
