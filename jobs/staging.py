@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearance.errors import DatasetError, PublishError, UsageError
+from clearance.governance.delta_log import open_log
 from clearance.governance.identity import dataset_identity
 from clearance.jobs.failures import value_free
 from clearance.paths import sql_name
@@ -121,8 +122,12 @@ class Target:
     def version(self, spark: "SparkSession") -> int | None:
         """The Delta version at the target now; None where there is no table."""
         local = self.local_path
-        if local is not None and not (local / "_delta_log").is_dir():
-            return None
+        if local is not None:
+            # A look at the log's folder; Spark would start jobs to tell the same.
+            log = open_log(str(local))
+            latest = log.latest(0)
+            if latest is None or not log.managed_elsewhere():
+                return latest
         try:
             newest = spark.sql(f"DESCRIBE HISTORY {self.identifier}").agg({"version": "max"}).head()
         except Exception:  # not there yet; createOrReplace will say what else may be wrong
