@@ -133,6 +133,9 @@ def test_rules_in_re2_say_what_the_rules_say() -> None:
             found = pc.match_substring_regex(pa.array(printable), pattern).to_pylist()
             assert found == [rule.value.fullmatch(text) is not None for text in printable], rule.value.pattern
     assert tried >= 10
+    # Asked of nearly every column that has numbers in it: without RE2, that alone is a tenth of a scan.
+    for selector in (("PHONE_NUMBER", "PhoneRecognizer"), ("US_SSN", "UsSsnRecognizer")):
+        assert _in_re2(load_resolution().of(*selector).nonsense_alone) is not None
 
 
 def test_a_rule_that_re2_does_not_know_is_left_to_regex() -> None:
