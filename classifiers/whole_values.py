@@ -9,6 +9,7 @@ score, a list of allowed values, a hit that is nearly the whole) is left to
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.classifiers.findings import Span
-from clearance.classifiers.hit_columns import HitColumns, Places, Said
+from clearance.classifiers.hit_columns import OWN, HitColumns, Places, Said
 from clearance.classifiers.resolution import NonsenseRule, PairRules, Resolution
 from clearance.classifiers.resolve import is_any_nonsense
 from clearance.classifiers.traits import SHAPE_CHARACTERS, SHAPES
@@ -107,15 +108,32 @@ class WholeValues:
             if said.context and said.score < 1.0:
                 open_rows[[row for row in self._with_letters(rows, said.context) if lifts(row, said.context)]] = False
             if said.score < rules.threshold:
+                self._close_where_better(said, rows, hits, open_rows)
                 continue
             if rules.allow or len(said_of) == _MOST:
                 open_rows[rows] = False
                 continue
             if rules.nonsense_alone:
-                rows = rows[~self._are_nonsense(rows, texts, said, rules)]
+                are_nonsense = self._are_nonsense(rows, texts, said, rules)
+                self._close_where_better(said, rows[are_nonsense], hits, open_rows)
+                rows = rows[~are_nonsense]
             signs[rows] |= 1 << len(said_of)
             said_of.append(said)
         return self._group(np.where(open_rows, signs, 0), above, said_of)
+
+    def _close_where_better(self, dropped: Said, rows: Rows, hits: HitColumns, open_rows: Mask) -> None:
+        """Leaves rows to others in which a hit that does not count has taken the place of one that would.
+
+        Presidio drops a hit beside a better one of its type before any rule is asked.
+        """
+        if dropped.source != OWN and any(
+            other != dropped
+            and other.source != OWN
+            and other.entity_type == dropped.entity_type
+            and self._rules.of(other.entity_type, other.detector).threshold <= other.score <= dropped.score
+            for other, _ in hits
+        ):
+            open_rows[rows] = False
 
     def _wholes(self, places: Places, rules: PairRules, open_rows: Mask, above: Rows) -> Rows:
         """The rows that a hit is the whole of. Those where it is nearly that are left to others."""
@@ -158,8 +176,9 @@ class WholeValues:
         pattern = _in_re2(meant)
         if pattern is None:
             return np.array([_is_nonsense(texts[row], said, rules) for row in rows.tolist()], np.bool_)
-        some = self._values if len(rows) == len(self._values) else self._values.take(pa.array(rows))
-        found: Mask = pc.match_substring_regex(some, pattern).to_numpy(zero_copy_only=False)
+        found: Mask = pc.match_substring_regex(self._values.take(pa.array(rows)), pattern).to_numpy(
+            zero_copy_only=False
+        )
         return found
 
     def _group(self, signs: Rows, above: Rows, said_of: Sequence[Said]) -> Mask:
@@ -187,16 +206,27 @@ class WholeValues:
         return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 
 
+#: Syntax that means the same to RE2 and to the regex module: no look-around, no fuzzy counts, no sets in sets.
+_ALIKE = re.compile(
+    r"(?:\(\?i\))?"
+    r"(?:\\[dDwWsSbB]|\\[pP]\{L[lu]?\}|\\[^0-9A-Za-z]|\(\?:|\((?!\?)|\{\d+(?:,\d*)?\}"
+    r"|\[\^?(?:\\[dDwWsS]|\\[pP]\{L[lu]?\}|\\[^0-9A-Za-z]|[^\[\]\\&|~])+\]"
+    r"|[^\\\[\]({}])*"
+)
+
+
 @lru_cache(maxsize=256)
 def _in_re2(rules: tuple[NonsenseRule, ...]) -> str | None:
     """One pattern in RE2 for what the rules call nonsense where it is all of a text; None if there is none.
 
     On printable ASCII, RE2 finds what the rules' own patterns find; it is asked about nothing else.
     """
-    patterns = [rule.value.pattern for rule in rules if rule.value is not None]
-    if len(patterns) < len(rules):  # a rule without one takes any value
-        return None
-    pattern = rf"^(?:{'|'.join(f'(?:{one})' for one in patterns)})$"
+    patterns = []
+    for rule in rules:
+        if rule.value is None or rule.before or rule.behind or not _ALIKE.fullmatch(rule.value.pattern):
+            return None
+        patterns.append(f"(?:{rule.value.pattern})")
+    pattern = f"^(?:{'|'.join(patterns)})$"
     try:
         pc.match_substring_regex(pa.array([""]), pattern)
     except pa.ArrowInvalid:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from clearance.classifiers import profile as profile_module
 from clearance.classifiers.engine import Engine, load_engine
+from clearance.classifiers.hit_columns import HitColumns, Said
 from clearance.classifiers.looking import Hits, TokenSpans, find
 from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.resolution import load_resolution
-from clearance.classifiers.whole_values import _in_re2
+from clearance.classifiers.whole_values import WholeValues, _in_re2
 from clearance.classifiers.yaml_files import RulesFile
 
 _RULES = """
@@ -138,7 +140,42 @@ def test_rules_in_re2_say_what_the_rules_say() -> None:
         assert _in_re2(load_resolution().of(*selector).nonsense_alone) is not None
 
 
-def test_a_rule_that_re2_does_not_know_is_left_to_regex() -> None:
-    rules = load_resolution([RulesFile("r.yaml", "resolution: {nonsense: {One: {of: [URL], value: '(?=a)a'}}}")])
-    (rule,) = [rule for rule in rules.of("URL", "x").nonsense_alone if rule.value == regex.compile("(?=a)a")]
+@pytest.mark.parametrize("value", ["(?=a)a", r"\d{,9}", "(?:123456){e<=1}", r"(\d)\1", "a(?i)b", "[[a]]", r"a\Z"])
+def test_a_rule_that_re2_may_read_otherwise_is_left_to_regex(value: str) -> None:
+    rules = load_resolution(
+        [RulesFile("r.yaml", f"resolution: {{nonsense: {{One: {{of: [URL], value: '{value}'}}}}}}")]
+    )
+    (rule,) = [rule for rule in rules.of("URL", "x").nonsense_alone if rule.value == regex.compile(value)]
     assert _in_re2((rule,)) is None
+
+
+def _settled(rules: str, texts: list[str], hits: list[tuple[Said, int]]) -> dict[int, list[str]]:
+    """Row -> types that count, of rows that are settled together; each hit is the whole of its row."""
+    columns = HitColumns()
+    for said, row in hits:
+        places = columns.of(said)
+        places.rows.append(row)
+        places.starts.append(0)
+        places.ends.append(len(texts[row]))
+    resolution = load_resolution([RulesFile("r.yaml", f"resolution: {rules}")])
+    wholes = WholeValues(pa.array(texts), resolution, np.zeros(len(texts), np.bool_))
+    wholes.settle(columns, texts, lambda _row, _words: False)
+    return {
+        row: sorted({said.entity_type for said in group.said}) for group in wholes.alike for row in group.rows.tolist()
+    }
+
+
+def test_a_value_is_judged_by_its_own_nonsense() -> None:
+    """The hits of a recognizer with two patterns are not in the order of the rows."""
+    date, birth = Said("DATE_TIME", 0.6, "DateRecognizer"), Said("DATE_OF_BIRTH", 0.6, "Own")
+    rules = "{nonsense: {Never: {of: [DATE_TIME], value: '1900-01-01'}}}"
+    found = _settled(rules, ["01/02/1985", "1900-01-01"], [(date, 1), (date, 0), (birth, 0)])
+    assert found == {0: ["DATE_OF_BIRTH", "DATE_TIME"]}
+
+
+def test_a_hit_that_gave_way_to_a_better_one_stays_away_when_that_one_is_nonsense() -> None:
+    """Presidio drops it before any rule is asked, so the value is left to be settled by itself."""
+    better, worse = Said("US_SSN", 0.9, "Better", source=1), Said("US_SSN", 0.5, "Worse", source=2)
+    rules = "{nonsense: {Never: {of: [US_SSN/Better], value: '.*0'}}}"
+    hits = [(said, row) for said in (better, worse) for row in (0, 1)]
+    assert _settled(rules, ["457555460", "457555461"], hits) == {1: ["US_SSN"]}
