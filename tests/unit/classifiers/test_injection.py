@@ -98,9 +98,9 @@ def test_the_default_policy_lets_no_model_learn_from_or_read_them() -> None:
     assert (label.level, label.regimes) == ("public", frozenset())
 
     def verdict(usage: str, label: Label = label) -> str:
-        solution = Solution.model_validate(
-            {"name": "s", "owner": "o", "hosting": "private", "clearance": "public", "usage": [usage], "regimes": []}
-        )
+        told = {"name": "s", "owner": "o", "hosting": "private", "clearance": "public", "regimes": []}
+        learns = usage in ("training", "fine-tuning")
+        solution = Solution.model_validate({**told, "usage": [usage], "inputs_may_train": learns})
         return decide(label, {}, solution, policy, column_labels={"note": label}).verdict
 
     assert [verdict(usage) for usage in ("training", "fine-tuning", "rag", "inference")] == ["conflict"] * 4
