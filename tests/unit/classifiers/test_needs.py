@@ -1,10 +1,11 @@
 """What our own patterns need of a text must never hold back a text that they would match."""
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.classifiers.detectors import Detector, load_detectors
+from clearance.classifiers.detectors import Detector, load_detectors, packaged_files
 from clearance.classifiers.gates import traits_for_gates
 
 PIECES = [
@@ -25,6 +26,48 @@ def matching(text: str) -> list[Detector]:
 def test_a_text_that_matches_meets_the_needs(text: str) -> None:
     traits = traits_for_gates(text)
     assert [d.name for d in matching(text) if not d.needs.met_by(traits)] == []
+
+
+def _least(detector: Detector, text: str) -> str:
+    """What is left of a text where nothing more can be left out without the detector finding nothing."""
+    before = ""
+    while text != before:
+        before = text
+        for size in (8, 3, 1):
+            start = 0
+            while start + size <= len(text):
+                shorter = text[:start] + text[start + size :]
+                text, start = (shorter, start) if detector.spans(shorter) else (text, start + 1)
+    return text
+
+
+def test_the_least_that_a_detector_finds_meets_its_needs() -> None:
+    """A text is held against needs only in small batches: what is found must not depend on the texts beside it."""
+    detectors = {detector.name: detector for detector in load_detectors()}
+    held_back = {}
+    for _, content in packaged_files():
+        for entry in yaml.load(content, yaml.CSafeLoader)["detectors"]:
+            detector = detectors[entry["name"]]
+            for example in entry["match"]:
+                least = _least(detector, example) if len(example) < 60 else example
+                if not detector.needs.met_by(traits_for_gates(least)):
+                    held_back[detector.name] = least
+    assert not held_back
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("NumberOfAFile", "case no. A1/2"),
+        ("AddressInKorean", "중구 을로 1"),
+        ("AddressInJapanese", "津市南1-"),
+        ("OrganizationByForm", "BP AG"),
+        ("InstructionOverride", "forget past rules"),
+    ],
+)
+def test_short_ones_are_not_held_back(name: str, text: str) -> None:
+    detector = next(detector for detector in load_detectors() if detector.name == name)
+    assert detector.spans(text) and detector.needs.met_by(traits_for_gates(text))
 
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
