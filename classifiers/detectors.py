@@ -6,6 +6,7 @@ They are declared in YAML (``patterns/``, and a user's own files); :mod:`clearan
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -141,7 +142,10 @@ def _country_names() -> Mapping[str, Mapping[str, str]]:
     if spec is None or spec.loader is None:
         raise DetectionError("phonenumbers has no names of countries", hint="reinstall the package phonenumbers")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except OSError:  # in an archive there are no files
+        module = importlib.import_module(name)
     names: Mapping[str, Mapping[str, str]] = module.LOCALE_DATA
     return names
 

@@ -8,9 +8,9 @@ that is not understood is an error, never left out: what is not counted can't be
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from clearance.errors import ClearanceError, DatasetError
@@ -27,6 +27,11 @@ _S3_READS = frozenset({"GetObject", "GetObjectTorrent", "SelectObjectContent", "
 _S3_WRITES = frozenset({"PutObject", "DeleteObject", "DeleteObjects", "CompleteMultipartUpload", "RestoreObject"})
 # A session that a machine names anew each time says nothing of who it is; the role does.
 _MACHINE_SESSION = re.compile(r"(i-[0-9a-f]+|[0-9]+|botocore-session-[0-9]+|aws-sdk-[a-z]+-[0-9]+|[0-9a-f-]{32,})")
+# Almost all moments are of this form, and sort as they are.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\dZ", re.ASCII)
+# So far ahead a clock in another zone may be; what is further is an error that would hide all that is recent.
+_AHEAD = timedelta(days=1)
+_LARGEST = 2**63
 _CACHED = 100_000
 
 
@@ -84,18 +89,20 @@ class Places:
         return ELSEWHERE
 
 
-def read_log(lines: Iterable[str], name: str, places: Places) -> Iterator[Access]:
+def read_log(lines: Iterable[str], name: str, places: Places, now: datetime | None = None) -> Iterator[Access]:
     """The accesses of one log: CloudTrail's JSON (``Records``, or a record a line), JSON Lines or CSV of ``FIELDS``.
 
-    ``lines`` are those of the file ``name``. Raises ``DatasetError`` with the line's number and nothing of the line.
+    ``lines`` are those of the file ``name``, ``now`` is the clock's time. Raises ``DatasetError`` with the number
+    of a line and nothing in it, where one can't be read or lies more than a day ahead of ``now``.
     """
+    reader = _Reader(places, _written((now or datetime.now(UTC)) + _AHEAD))
     numbered = enumerate(lines, 1)
     number, first = next(((number, line) for number, line in numbered if line.strip()), (0, ""))
     if not number:
         return
     rest: Iterator[tuple[int, str]] = (pair for pair in numbered if pair[1].strip())
     if not first.lstrip().startswith("{"):
-        yield from _csv(first, (line for _, line in rest), name, places)
+        yield from _csv(first, (line for _, line in rest), name, reader)
         return
     one = _json(first)
     if one is None:
@@ -104,11 +111,11 @@ def read_log(lines: Iterable[str], name: str, places: Places) -> Iterator[Access
     if one is not None and "Records" in one:
         records = one["Records"] if isinstance(one["Records"], list) else [None]
         for place, record in enumerate(records, 1):
-            yield from _told(record, f"{name}, record {place}", places)
+            yield from reader.told(record, f"{name}, record {place}")
         return
-    yield from _told(one, f"{name}:{number}", places)
+    yield from reader.told(one, f"{name}:{number}")
     for number, line in rest:
-        yield from _told(_json(line), f"{name}:{number}", places)
+        yield from reader.told(_json(line), f"{name}:{number}")
 
 
 def _json(text: str) -> Any:
@@ -119,28 +126,48 @@ def _json(text: str) -> Any:
     return found if isinstance(found, dict) else None
 
 
-def _told(record: Any, place: str, places: Places) -> Iterator[Access]:
-    reader: Callable[[Mapping[str, Any], Places], Access | None]
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads records. ``latest``: the last moment that an access can be of."""
+
+    places: Places
+    latest: str
+
+    def told(self, record: Any, place: str) -> Iterator[Access]:
+        """The access that a record tells of, if it is one. Raises ``DatasetError`` that names the place."""
+        try:
+            found = (_cloudtrail if "eventName" in record else _plain)(record, self.places)
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
+            # "from None": the error quotes what it stumbled over.
+            raise DatasetError(
+                f"{place}: not an access that can be read",
+                hint=f"CloudTrail data events of S3, or the fields {', '.join(FIELDS)}: docs/how-to/activity.md",
+            ) from None
+        if found is not None and found.at > self.latest:
+            raise DatasetError(
+                f"{place}: an access more than a day ahead of now",
+                hint="mend its time, or the clock of this machine: what is recent is told by it",
+            )
+        if found is not None:
+            yield found
+
+
+def _csv(header: str, lines: Iterable[str], name: str, reader: _Reader) -> Iterator[Access]:
+    number = 1
     try:
-        reader = _cloudtrail if "eventName" in record else _plain
-        found = reader(record, places)
-    except (TypeError, KeyError, ValueError, AttributeError):
-        # "from None": the error quotes what it stumbled over.
+        names = next(csv.reader([header]))
+        if not {"time", "who", "dataset", "action"} <= set(names) <= set(FIELDS):
+            raise DatasetError(f"{name}:1: not a log that can be read", hint=f"a first line with {', '.join(FIELDS)}")
+        for number, row in enumerate(csv.reader(lines), 2):
+            # A quote that does not end would take in the lines that follow.
+            whole = len(row) == len(names) and not any("\n" in field or "\r" in field for field in row)
+            record = dict(zip(names, row, strict=False)) if whole else None
+            yield from reader.told(record, f"{name}, row {number}")
+    except csv.Error:
         raise DatasetError(
-            f"{place}: not an access that can be read",
-            hint=f"CloudTrail data events of S3, or the fields {', '.join(FIELDS)}: docs/how-to/activity.md",
+            f"{name}, behind row {number}: no CSV that can be read",
+            hint=f"no field may have more than {csv.field_size_limit():,} characters",
         ) from None
-    if found is not None:
-        yield found
-
-
-def _csv(header: str, lines: Iterable[str], name: str, places: Places) -> Iterator[Access]:
-    names = next(csv.reader([header]))
-    if not {"time", "who", "dataset", "action"} <= set(names) <= set(FIELDS):
-        raise DatasetError(f"{name}:1: not a log that can be read", hint=f"a first line with {', '.join(FIELDS)}")
-    for number, row in enumerate(csv.reader(lines), 2):
-        record = dict(zip(names, row, strict=False)) if len(row) == len(names) else None
-        yield from _told(record, f"{name}, row {number}", places)
 
 
 def _plain(record: Mapping[str, Any], places: Places) -> Access:
@@ -149,7 +176,7 @@ def _plain(record: Mapping[str, Any], places: Places) -> Access:
     action, denied = record["action"], record.get("denied") in (True, "true", "1")
     if action not in ACTIONS or not isinstance(record["dataset"], str):
         raise ValueError
-    size = int(record.get("bytes") or 0)
+    size = _size(record.get("bytes"))
     return Access(_moment(record["time"]), named(record["who"]), places.named(record["dataset"]), action, size, denied)
 
 
@@ -170,7 +197,7 @@ def _cloudtrail(record: Mapping[str, Any], places: Places) -> Access | None:
         _identity(record["userIdentity"]),
         places.of(uri),
         "write" if name in _S3_WRITES else "read",
-        int(more.get("bytesTransferredOut") or 0),
+        _size(more.get("bytesTransferredOut")),
         record.get("errorCode") is not None,
     )
 
@@ -195,10 +222,19 @@ def named(who: Any) -> str:
     return text.strip() or "unknown"
 
 
+def _size(told: Any) -> int:
+    # A negative one would make up for others.
+    size = int(told or 0)
+    if not 0 <= size < _LARGEST:
+        raise ValueError
+    return size
+
+
 def _moment(text: Any) -> str:
-    # Almost all are of this form, and this is once a line.
-    if len(text) == 20 and text[19] == "Z" and text[10] == "T" and text[:4].isdigit():
-        return str(text)
     moment = datetime.fromisoformat(text)
+    return str(text) if _MOMENT.fullmatch(text) else _written(moment)
+
+
+def _written(moment: datetime) -> str:
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

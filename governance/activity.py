@@ -103,12 +103,12 @@ class Activity:
             for (who, dataset, action), tally in sorted(self.tallies.items())
         ]
 
-    def unusual(self, levels: Mapping[str, str], watched: frozenset[str], since: str, factor: float) -> list[Unusual]:
+    def unusual(self, levels: Mapping[str, str], unwatched: frozenset[str], since: str, factor: float) -> list[Unusual]:
         """What is unusual from the day ``since`` on, by identity.
 
-        ``levels``: of each dataset on record that has a label; ``watched``: those whose new readers are told. One that
-        has no label is watched, too. A jump is a day of more than ``factor`` times the median of the identity's own
-        days before, and more than any of them.
+        ``levels``: of each dataset on record that has a label; ``unwatched``: those whose new readers nobody is told.
+        A dataset with no label, or with a level that no policy has any more, is watched. A jump is a day of more than
+        ``factor`` times the median of the identity's own days before, and more than any of them.
         """
         reads: dict[tuple[str, str], list[Tally]] = {}
         for (who, dataset, action), tally in self.tallies.items():
@@ -117,7 +117,7 @@ class Activity:
         found: list[Unusual] = []
         for (who, dataset), tallies in reads.items():
             level, days = levels.get(dataset), _together(tally.days for tally in tallies)
-            is_watched = dataset != ELSEWHERE and (level is None or level in watched)
+            is_watched = dataset != ELSEWHERE and level not in unwatched
             if is_watched and days and min(days) >= since:
                 why = "did not read it before"
                 found.append(Unusual("new-reader", who, dataset, level, min(days), sum(days.values()), None, why))

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -66,13 +67,17 @@ def report(
     since: date | None = None,
     watch: str | None = None,
     factor: float = 4.0,
+    now: datetime | None = None,
 ) -> Reported:
     """Who reached what how often, and what of it is unusual from ``since`` on (a week before the newest access).
+
+    ``now`` is the clock's time: no access counts as newer, and a log's line more than a day ahead of it is an error.
 
     ``logs`` are files or folders of access logs, ``histories`` Delta tables whose commits count. New readers are told
     of data at the level ``watch`` (the policy's highest) or above. Raises ``DatasetError`` for a log or a table that
     can't be read whole, ``PolicyError`` for a level that is none.
     """
+    now = now or datetime.now(UTC)
     lowest = policy.levels.rank(watch if watch is not None else policy.levels.top)
     watched = policy.levels.names[lowest:]
     labels = registry.latest_each("labels", columns=["label"])
@@ -83,10 +88,12 @@ def report(
         found.add(of_history(reference), "delta")
     for path in logs:
         for file in _files(Path(path)):
-            found.add(_of_file(file, places), "log")
-    newest = max((tally.last for tally in found.tallies.values()), default=datetime.now(UTC).isoformat())
-    day = (since or date.fromisoformat(newest[:10]) - _WINDOW).isoformat()
-    return Reported(found, levels, day, watched, found.unusual(levels, frozenset(watched), day, factor))
+            found.add(_of_file(file, places, now), "log")
+    today = now.astimezone(UTC).date()
+    newest = max((date.fromisoformat(tally.last[:10]) for tally in found.tallies.values()), default=today)
+    day = (since or min(newest, today) - _WINDOW).isoformat()
+    unwatched = frozenset(policy.levels.names[:lowest])
+    return Reported(found, levels, day, watched, found.unusual(levels, unwatched, day, factor))
 
 
 def of_audit(entries: Iterable[Row]) -> Iterator[Access]:
@@ -160,11 +167,11 @@ def _is_log(file: Path) -> bool:
     return file.name.removesuffix(".gz").endswith(_LOGS)
 
 
-def _of_file(file: Path, places: Places) -> Iterator[Access]:
+def _of_file(file: Path, places: Places, now: datetime) -> Iterator[Access]:
     try:
         with _opened(file) as lines:
-            yield from read_log(lines, str(file), places)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+            yield from read_log(lines, str(file), places, now)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         # "from None": a decoding error quotes the bytes.
         raise DatasetError(f"{file} can't be read ({type(error).__name__})", hint="name a whole text file") from None
 

@@ -2,10 +2,11 @@
 
 from importlib import resources
 
+import phonenumbers
 import pytest
 import yaml
 
-from clearance.classifiers.detectors import Detector, load_detectors
+from clearance.classifiers.detectors import Detector, countries, load_detectors
 from clearance.classifiers.recognizers import build_recognizer, enabled_entries, known_languages, recognizer_entries
 from clearance.errors import UsageError
 
@@ -68,10 +69,16 @@ def test_an_unknown_region_is_refused() -> None:
 
 
 def test_countries_in_several_languages() -> None:
-    def countries(language: str, text: str) -> list[str]:
+    def found(language: str, text: str) -> list[str]:
         detector = next(d for d in load_detectors(language) if d.name == "Countries")
         assert isinstance(detector, Detector)
         return [text[s.start : s.end] for s in detector.spans(text)]
 
-    assert countries("en", "from Estonia to the United Kingdom and Nigeria") == ["Estonia", "United Kingdom", "Nigeria"]
-    assert countries("de", "von Estland nach Frankreich") == ["Estland", "Frankreich"]
+    assert found("en", "from Estonia to the United Kingdom and Nigeria") == ["Estonia", "United Kingdom", "Nigeria"]
+    assert found("de", "von Estland nach Frankreich") == ["Estland", "Frankreich"]
+
+
+def test_countries_are_known_where_packages_lie_in_an_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = countries.__wrapped__("en").pattern.pattern
+    monkeypatch.setattr(phonenumbers, "__file__", "/packages.zip/phonenumbers/__init__.py")
+    assert countries.__wrapped__("en").pattern.pattern == usual

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,33 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from clearance.errors import DatasetError
 from clearance.governance.access_log import Places, read_log
+from clearance.governance.activity import Activity
 from clearance.governance.audit import Audit
 from clearance.governance.policy import load_policy
 from clearance.governance.registry import Registry
+from clearance.jobs import activity_task
 from clearance.jobs.activity_task import report
 from clearance.jobs.cli import run
 
 POLICY = load_policy()
 SECRET = "zelda.quirk@example.org"
 ORDERS, MAILS = "s3://lake/orders", "s3://lake/mails"
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+class Clock(datetime):
+    """Stands still."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> "Clock":
+        return cls.fromtimestamp(NOW.timestamp(), tz)
 
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLEARANCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(activity_task, "datetime", Clock)
     found = Registry(tmp_path / "home")
     for key, level in ((ORDERS, "restricted"), (MAILS, "internal")):
         label = {"level": level, "categories": [], "regimes": [], "subjects": []}
@@ -112,7 +124,7 @@ def test_no_key_of_an_object_is_kept(registry: Registry, capsys: pytest.CaptureF
     ],
 )
 def test_the_plain_form(lines: list[str]) -> None:
-    (found,) = read_log(lines, "x", Places([ORDERS]))
+    (found,) = read_log(lines, "x", Places([ORDERS]), NOW)
     assert (found.at, found.who, found.dataset, found.action) == ("2026-11-27T08:00:00Z", "ann", ORDERS, "export")
 
 
@@ -126,12 +138,54 @@ def test_the_plain_form(lines: list[str]) -> None:
         [json.dumps({"time": "2026-11-27T08:00:00Z", "who": "ann", "dataset": SECRET, "action": "read", "x": 1})],
         [json.dumps({"Records": [trail(1, "ann", SECRET) | {"eventTime": None}]})],
         ["{", SECRET],
+        ["time,who,dataset,action,denied", f'2026-11-27,ann,{SECRET},read,"\n', f"2026-11-27,ann,{SECRET},read,\n"],
+        ["time,who,dataset,action", f"2026-11-27,{SECRET * 6000},d,read"],
+        *(
+            [json.dumps({"time": time, "who": "ann", "dataset": SECRET, "action": "read"})]
+            for time in ("2026-13-45T00:00:00Z", f"2026-ab-{SECRET[:9]}Z", "2026-11-27T24:61:00Z", 20261127)
+        ),
+        ['{"time": "0001-01-01T00:00:00+09:00", "who": "ann", "dataset": "d", "action": "read"}'],
+        *(
+            [f'{{"time": "2026-11-27T08:00:00Z", "who": "ann", "dataset": "d", "action": "read", "bytes": {size}}}']
+            for size in ("1e999", "NaN", "-5", str(2**63))
+        ),
+        [json.dumps(trail(1, "ann", SECRET, size=-5))],
     ],
 )
 def test_what_cannot_be_read_is_never_left_out(lines: list[str]) -> None:
     with pytest.raises(DatasetError) as caught:
-        list(read_log(lines, "x", Places([])))
+        list(read_log(lines, "x", Places([]), NOW))
     assert SECRET not in str(caught.value) and caught.value.__cause__ is None
+
+
+def plain(at: datetime, who: str = "eve") -> str:
+    return json.dumps({"time": at.isoformat(), "who": who, "dataset": MAILS, "action": "read"}) + "\n"
+
+
+def test_no_wrong_clock_hides_what_is_recent(registry: Registry) -> None:
+    """What is recent is counted from the newest access: one of the year 2030 would make all of today long ago."""
+    lines = [plain(NOW - timedelta(days=day)) for day in range(8, 20) for _ in range(3)]
+    lines += [plain(NOW - timedelta(days=1))] * 500 + [plain(NOW + timedelta(hours=23), "ann")]
+    Path("a.jsonl").write_text("".join(lines))
+    found = report(POLICY, registry, logs=["a.jsonl"], now=NOW)
+    assert (found.since, [one.kind for one in found.unusual]) == ("2026-11-21", ["volume-jump"])
+    Path("b.jsonl").write_text("".join([*lines, plain(NOW + timedelta(days=2), "ann")]))
+    with pytest.raises(DatasetError, match=rf"b\.jsonl:{len(lines) + 1}: .*ahead of now"):
+        report(POLICY, registry, logs=["b.jsonl"], now=NOW)
+
+
+def test_a_level_that_the_policy_no_longer_has_is_watched() -> None:
+    counted = Activity()
+    counted.add(read_log([plain(NOW)], "x", Places([MAILS]), NOW), "log")
+    for level, kinds in (("secret-of-old", ["new-reader"]), ("restricted", ["new-reader"]), ("internal", [])):
+        found = counted.unusual({MAILS: level}, frozenset({"public", "internal"}), "2026-11-21", 4.0)
+        assert [one.kind for one in found] == kinds
+
+
+def test_a_damaged_archive_is_named(registry: Registry) -> None:
+    Path("bad.jsonl.gz").write_bytes(b"\x1f\x8b\x08" + bytes(6) + b"\x03" + b"\xff" * 50)
+    with pytest.raises(DatasetError, match=r"bad\.jsonl\.gz can't be read"):
+        report(POLICY, registry, logs=["bad.jsonl.gz"], now=NOW)
 
 
 def test_who_it_was_is_the_same_in_each_session_of_a_machine() -> None:
@@ -141,7 +195,7 @@ def test_who_it_was_is_the_same_in_each_session_of_a_machine() -> None:
     lines.append(json.dumps(trail(1, "x", "orders/x", "HeadBucket")))
     copy = trail(1, "x", "mails/y", "CopyObject")
     copy["requestParameters"]["x-amz-copy-source"] = "lake/orders/x"
-    found = list(read_log([*lines, json.dumps(copy)], "x", Places([ORDERS, MAILS])))
+    found = list(read_log([*lines, json.dumps(copy)], "x", Places([ORDERS, MAILS]), NOW))
     assert [one.who for one in found][:5] == [*["123456789012/reader"] * 3, "123456789012/reader/ann@corp", "a?[2Jb"]
     assert (found[-1].dataset, found[-1].action, len(found)) == (ORDERS, "read", 6)
 
