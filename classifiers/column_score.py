@@ -15,6 +15,7 @@ from typing import Any
 
 from clearance.classifiers.findings import Term
 from clearance.classifiers.names import NameRule, comment_rules, look_alike, name_matches, names_an_aspect
+from clearance.classifiers.nobody import names_nobody
 from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.surroundings import ALONE, Surroundings
 from clearance.classifiers.type_counts import TypeCounts
@@ -52,8 +53,6 @@ TELLS = {
 }
 #: A checksum is judged from so many numbers on.
 _LEAST_CHECKED = 8
-#: ... and that nobody is called so.
-_LEAST_NAMED = 20
 #: Few different values are no sign of anything in fewer rows than this.
 _LEAST_REPEATING = 20
 _FEW, _NEARLY_ALL = 0.02, 0.95
@@ -225,8 +224,8 @@ class _Evidence:
             trait = "personish"  # beside a first name, an address and a phone number, a name need not be a full one
         having, whole = column.profile.traits[trait], column.whole(self.entity_type)
         self.add("format", _gain(having, filled, rule.share), f"values {TELLS[trait]}")
-        if trait == "fullname" and _names_nobody(column):
-            self.add("nobody", text="no value has a usual given name, and no column beside it is about a person")
+        if trait == "fullname" and names_nobody(column.name, column.profile, column.around, column.raw):
+            self.add("nobody", text="no value has a usual given name, and they read like names of things")
         need = self._needed()
         if whole >= need * filled:
             self.add("detected", max(0.0, _gain(whole, filled, need)), "values are it by their own form")
@@ -316,17 +315,6 @@ class _Evidence:
 
     def _candidate(self, rows: int, *, named: bool) -> Candidate:
         return Candidate(self.entity_type, rows, tuple(self.terms), named)
-
-
-def _names_nobody(column: Column) -> bool:
-    """Whether full names of a column that stands among no people's hold no given name that is usual anywhere."""
-    profile = column.profile
-    return (
-        profile.filled >= _LEAST_NAMED
-        and not column.around.people
-        and column.has("unknown_name", 0.3)
-        and not column.has("somebody", 0.02)
-    )
 
 
 def _gain(having: int, total: int, need: float) -> float:

@@ -36,6 +36,7 @@ from clearance.classifiers.traits import (
     PHONE_GROUPS,
     STREET,
     STREET_WORD,
+    THING_NAME,
     TITLED,
     given_names,
     traits,
@@ -219,6 +220,7 @@ def _name_facts(texts: _ShortTexts) -> dict[str, Mask]:
         "fullname": fullname,
         "somebody": somebody,
         "unknown_name": fullname & ~somebody,
+        "thing_name": texts.match(THING_NAME, fullname & ~somebody),
         "street": street,
         "housed": street | texts.match(HOUSED, (digits > 0) & (letters > 0) & ~street),
     }

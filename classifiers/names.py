@@ -70,6 +70,7 @@ class _Names:
 
     rules: tuple[NameRule, ...]
     aspects: frozenset[str]
+    bare_names: frozenset[str]
     look_alikes: Mapping[str, tuple[Words, ...]]
     vocabulary: frozenset[str]
     whole: frozenset[str]
@@ -85,6 +86,7 @@ def _names() -> _Names:
     return _Names(
         rules=rules,
         aspects=aspects,
+        bare_names=_plain(content["bare_names"]),
         look_alikes={what: _phrases(phrases) for what, phrases in content["look_alikes"].items()},
         vocabulary=frozenset(word for word in parts if len(word) >= _LEAST_GLUED) | _plain(content["glue"]) | whole,
         whole=whole,
@@ -168,6 +170,16 @@ def names_an_aspect(path: str) -> bool:
     """Whether a name is about a thing rather than the thing: email_sent, address_type."""
     words = last_words(path)
     return len(words) > 1 and bool(_names().aspects & set(words))
+
+
+@lru_cache(maxsize=4096)
+def names_no_owner(path: str) -> bool:
+    """Whether a column path says that these are names, and not whose or of what: "name", but not "customer.name"."""
+    segments = _speaking(path)
+    if not segments or not set(segments[-1]) <= _names().bare_names:
+        return False
+    of_people = (rule for rule in _names().rules if rule.entity_type in ("PERSON", "USERNAME"))
+    return not any(rule.coverage(words) for rule in of_people for words in segments[:-1])
 
 
 def last_words(path: str) -> Words:
@@ -258,4 +270,5 @@ __all__ = [
     "name_matches",
     "name_words",
     "names_an_aspect",
+    "names_no_owner",
 ]

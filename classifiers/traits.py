@@ -54,6 +54,21 @@ TITLED = re.compile(
     r"(?i:dr|mr|mrs|ms|miss|mx|prof|professor|doctor|herr|frau|mme|mlle|monsieur|madame|sig|signora?|sra?|srta|dott|dra"
     r"|judge|rev)\.? .*"
 )
+#: A full name that begins or ends with a word for a place or a thing, as no person's does, or few.
+THING_NAME = re.compile(
+    r"(?i:(?:old|new|upper|lower|north|south|east|west|northern|southern|eastern|western|central|great|little|big|grand"
+    r"|royal|city|town|mount|lake|river|port|fort|cape|isle|hotel|cafe|casa|the|smart|ultra|super|premium|deluxe|classic"
+    r"|organic|wireless|digital|electric|portable|wooden|leather|cotton|steel|stone|golden|silver|black|white|red|blue"
+    r"|green|yellow|grey|gray|pink) .*|.* (?:gate|pier|hill|quarry|pond|weir|bridge|street|road|lane|avenue|square|park"
+    r"|valley|lake|river|island|beach|bay|harbou?r|port|station|airport|terminal|tower|house|castle|church|school|college"
+    r"|university|academy|hospital|clinic|hotel|inn|resort|restaurant|cafe|pub|club|gym|shop|store|market|mall|cent(?:er|re)"
+    r"|plaza|gardens?|farm|forest|mill|mine|plant|factory|works|depot|warehouse|office|building|apartments|heights"
+    r"|reserve|museum|library|theat(?:er|re)|cinema|stadium|arena|chair|table|desk|lamp|sofa|mattress|shelf|cabinet|phone"
+    r"|laptop|tablet|monitor|keyboard|mouse|printer|camera|headphones|speaker|cable|charger|battery|watch|shirt|shoes"
+    r"|boots|jacket|dress|jeans|hat|bag|backpack|wallet|bottle|mug|knife|kit|cream|soap|shampoo|coffee|chocolate|cheese"
+    r"|bread|juice|milk|sauce|salad|soup|pizza|burger|sandwich|beer|bike|truck|pump|valve|filter|motor|engine|drill"
+    r"|software|app|service|plan|system|edition|series|plus|group|team|league|fund|bank|insurance))"
+)
 NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
 _STREET_WORDS = (
     r"\b(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|sq|square|ter|terrace|pkwy|parkway|cir|circle|hwy|highway|trail|crossing|plaza|alley|row|close|crescent"
@@ -215,6 +230,8 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
                 found.append("somebody")
             elif text.isascii():
                 found.append("unknown_name")
+                if THING_NAME.fullmatch(text):
+                    found.append("thing_name")
     if letters >= 2 and (digits or len(words) >= 2):
         found.append("addressish")
     street = has_street(text)

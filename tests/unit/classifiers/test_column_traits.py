@@ -32,6 +32,7 @@ WORDS = [
         "Zhang, Wei",
         "Ana Diaz",
         "North Pier",
+        "Levan Beridze",
         "+49 30 123456",
         "142626-3350",
         "98765 43210",

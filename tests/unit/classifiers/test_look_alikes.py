@@ -88,6 +88,7 @@ def test_full_names_tell_themselves(patterns: Engine, name: str) -> None:
     ("name", "values"),
     [
         ("name", PLACES),
+        ("name", ["Walnut Chair", "Foldable Desk", "Trail Boots", "Galaxy Tab 9", "Ceramic Mug", "Rain Jacket"]),
         ("product", ["Emma Mattress", "Oliver Chair", "Ted Baker", "Calvin Klein"]),
         ("recipient", ["Acme Ltd", "Brandt Logistik GmbH", "Northgate Supplies Inc"]),
     ],
@@ -95,6 +96,27 @@ def test_full_names_tell_themselves(patterns: Engine, name: str) -> None:
 def test_names_of_things_are_nobody_s(patterns: Engine, name: str, values: list[str]) -> None:
     report = _report(patterns, name, values * 15)
     assert (report.kind, report.entity_type) == ("structured", None)
+
+
+GIVEN = {
+    "Georgian": ["Levan", "Nodar", "Zurab", "Ketevan", "Vakhtang"],
+    "Kazakh": ["Nursultan", "Aigerim", "Yerlan", "Gulnara", "Bolat"],
+    "Icelandic": ["Ragnheidur", "Thorvaldur", "Gudmundur", "Hallgrimur", "Sigridur"],
+    "Mongolian": ["Batbayar", "Oyunbileg", "Ganzorig", "Munkhtsetseg", "Enkhtuya"],
+}
+FAMILY = {
+    "Georgian": ["Beridze", "Kapanadze", "Lomidze"],
+    "Kazakh": ["Abenov", "Sadykova", "Omarov"],
+    "Icelandic": ["Jonsdottir", "Einarsson", "Palsson"],
+    "Mongolian": ["Ganbold", "Tserendorj", "Purev"],
+}
+
+
+@pytest.mark.parametrize("name", ["customer", "patient", "owner", "student", "name", "customer.name", "`Nom`"])
+@pytest.mark.parametrize("people", sorted(GIVEN))
+def test_people_whose_names_no_list_has_are_people(patterns: Engine, name: str, people: str) -> None:
+    values = [f"{given} {family}" for given in GIVEN[people] for family in FAMILY[people]] * 4
+    assert _report(patterns, name, values).entity_type == "PERSON"
 
 
 def _with_check_digit(number: str) -> str:
