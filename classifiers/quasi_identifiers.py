@@ -87,14 +87,17 @@ def with_role(report: ColumnReport, column: Column) -> ColumnReport:
     """A report with the role and attribute of its column.
 
     The entity type decides where there is one, but an attribute that is sensitive by its name stays sensitive. In text
-    and mixed columns the strongest role of what was found counts.
+    and mixed columns the strongest role of what was found, and of what the name says, counts.
     """
     if report.kind == "empty":
         return replace(report, role="none")
+    named = None
+    if report.kind != "unknown":
+        named = next((item for item in _roles().attributes if item.fits(column)), None)
     if report.kind != "structured":
-        roles = {role_of_type(finding.entity_type) for finding in report.findings}
-        return replace(report, role=next((role for role in _STRONGEST if role in roles), "none"))
-    named = next((item for item in _roles().attributes if item.fits(column)), None)
+        roles = {role_of_type(finding.entity_type) for finding in report.findings} | ({named.role} if named else set())
+        strongest: Role = next((role for role in _STRONGEST if role in roles), "none")
+        return replace(report, role=strongest, attribute=named.attribute if named else None)
     if report.entity_type is None:
         if named is not None:
             return replace(report, role=named.role, attribute=named.attribute)

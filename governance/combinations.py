@@ -56,7 +56,7 @@ def raised(label: Label, columns: Mapping[str, Label], policy: Policy) -> Label:
 
 
 def raised_by_roles(label: Label, columns: Mapping[str, Label], roles: Mapping[str, Label], policy: Policy) -> Label:
-    """A dataset's label with what its combinations make of columns that have a role only: ``roles`` are their labels,
+    """A dataset's label with what its combinations make of columns that have a role: ``roles`` are their labels,
     were they of the type that they may be. They are parts of combinations, and raise nothing by themselves.
     """
     found = held_by_roles(columns, roles, policy)
@@ -65,8 +65,13 @@ def raised_by_roles(label: Label, columns: Mapping[str, Label], roles: Mapping[s
 
 def held_by_roles(columns: Mapping[str, Label], roles: Mapping[str, Label], policy: Policy) -> tuple[Held, ...]:
     """The combinations that hold where those columns are what they may be, if there are any such columns."""
-    seen = {**columns, **roles}
+    seen = with_roles(columns, roles, policy)
     return held(combine(seen.values(), policy.levels), seen, policy) if roles else ()
+
+
+def with_roles(columns: Mapping[str, Label], roles: Mapping[str, Label], policy: Policy) -> dict[str, Label]:
+    """The columns' labels as combinations see them: what was found in a column counts beside its role."""
+    return {**columns, **{p: combine((columns.get(p, own), own), policy.levels) for p, own in roles.items()}}
 
 
 def held(label: Label, columns: Mapping[str, Label], policy: Policy) -> tuple[Held, ...]:

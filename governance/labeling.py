@@ -12,6 +12,7 @@ from typing import Any
 from clearance.governance.combinations import raised
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import DeidentificationRule, Policy
+from clearance.governance.taxonomy import covers
 
 _KINDS = frozenset({"structured", "text", "mixed", "empty"})
 #: The method that a verified token in the data was made with.
@@ -26,6 +27,8 @@ _STANDS_FOR = {
     "CITY": "CITY",
     "COORDINATES": "GEOLOCATION",
 }
+#: Share of the values that must be found to be what the column's name says.
+_MOSTLY = 0.5
 #: Stands for the entity type of a column that could not be looked at.
 UNKNOWN_LEAF = "UNKNOWN"
 
@@ -60,16 +63,28 @@ def label_dataset(labels: Iterable[Label], policy: Policy) -> Label:
 
 
 def roles_in(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str, Label]:
-    """Labels, by path, of columns in which nothing was found and that are quasi-identifiers by name: as if they were
-    of the type that says the same. For combinations only (``raised_by_roles``): by itself such a column says no one.
+    """Labels, by path, of columns that are quasi-identifiers by name and were not found to be: as if they were of the
+    type that says the same. For combinations only (``raised_by_roles``): by itself such a column says no one.
+
+    Something else that was found in such a column makes it no less of one.
     """
     found = {}
     for report in reports:
         stands_for = _STANDS_FOR.get(str(report.get("attribute")))
-        bare = report.get("entity_type") is None and not report.get("findings") and report.get("kind") == "structured"
-        if bare and report.get("role") == "quasi" and stands_for is not None:
-            found[str(report["path"])] = policy.label_of(stands_for)
+        untyped = report.get("entity_type") is None and report.get("kind") in _KINDS - {"empty"}
+        if stands_for is None or not untyped or report.get("role") == "none":
+            continue
+        label = policy.label_of(stands_for)
+        if not any(_says(finding, label, policy) for finding in report.get("findings") or ()):
+            found[str(report["path"])] = label
     return found
+
+
+def _says(finding: Mapping[str, Any], label: Label, policy: Policy) -> bool:
+    """Whether most values are found to be what a column's name says; then they are judged, and replaced, as that."""
+    own = policy.label_of(str(finding.get("entity_type"))).categories
+    same = any(covers(one, other) or covers(other, one) for one in own for other in label.categories)
+    return same and float((finding.get("prevalence") or {}).get("estimate", 0)) >= _MOSTLY
 
 
 def after_protection(

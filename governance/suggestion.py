@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clearance.governance.combinations import Held, held
+from clearance.governance.combinations import Held, held, with_roles
 from clearance.governance.labeling import protected_column, roles_in
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import ColumnRule, Policy
@@ -70,7 +70,7 @@ def _seen(
 ) -> dict[str, Label]:
     """The labels as combinations see them: a column that has a role only and stays as it is may be what it says."""
     kept = [report for path, report in reports.items() if path not in columns and path in labels]
-    return {**labels, **roles_in(kept, policy)}
+    return with_roles(labels, roles_in(kept, policy), policy)
 
 
 def _outcomes(path: str, report: Mapping[str, Any], policy: Policy) -> Iterator[tuple[dict[str, Any] | None, Label]]:

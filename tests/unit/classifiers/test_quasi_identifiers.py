@@ -85,6 +85,12 @@ def test_text_has_the_strongest_role_of_what_is_in_it(patterns: Engine) -> None:
     assert (found["note"].kind, found["note"].role) == ("text", "direct")
 
 
+def test_a_name_says_what_a_column_of_text_is_about(patterns: Engine) -> None:
+    values = [f"{80000 + n}" if n % 2 else "see https://example.org/a or call again" for n in range(40)]
+    found = reports(patterns, {"plz": values})["plz"]
+    assert (found.kind, found.attribute, found.role) == ("text", "POSTAL_CODE", "quasi")
+
+
 def test_what_nobody_thought_of_is_a_direct_identifier() -> None:
     assert role_of_type("NEVER_HEARD_OF") == "direct"
 

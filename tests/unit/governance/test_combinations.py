@@ -206,9 +206,30 @@ def test_columns_with_a_role_only_are_parts_of_combinations_and_raise_nothing_al
     assert raised_by_roles(Label("confidential"), found, roles_in(reports[::2], policy), policy).level == "restricted"
     [one] = held_by_roles(columns, roles_in(reports, policy), policy)
     assert one.columns == ["plz", "sex", "yob"] and one.name == "birth-date-place-gender"
-    other = [bare("a", "GENDER", findings=[{}]), bare("b", "GENDER", kind="empty"), bare("c", "GENDER", role="none"),
+    other = [bare("b", "GENDER", kind="empty"), bare("c", "GENDER", role="none"),
              bare("d", "INCOME"), bare("e", None), bare("f", "GENDER", entity_type="GENDER")]  # fmt: skip
     assert roles_in(other, policy) == {}
+
+
+def test_what_else_is_found_in_such_a_column_makes_it_no_less_of_one() -> None:
+    policy = load_policy()
+
+    def level(**more: object) -> str:
+        reports = [bare("yob", "BIRTH_DATE"), bare("plz", "POSTAL_CODE", **more), bare("sex", "GENDER")]
+        columns = {str(each["path"]): label_column(each, policy) for each in reports}
+        return raised_by_roles(
+            label_dataset(columns.values(), policy), columns, roles_in(reports, policy), policy
+        ).level
+
+    def finding(kind: str, share: float, form: str = "raw") -> dict[str, object]:
+        return {"entity_type": kind, "form": form, "prevalence": {"low": 0.0, "estimate": share, "high": 1.0}}
+
+    url = [finding("URL", 0.001)]
+    assert level() == level(findings=url) == level(kind="mixed") == "restricted"
+    assert level(kind="mixed", findings=url, role="quasi") == level(kind="text", findings=url) == "restricted"
+    # A token is no sign that the others are; a column of tokens is one of tokens.
+    assert level(kind="mixed", findings=[finding("ZIP_CODE", 0.01, "token")]) == "restricted"
+    assert level(kind="mixed", findings=[finding("ZIP_CODE", 0.99, "token")]) == "internal"
 
 
 def test_what_is_suggested_for_them_leaves_no_such_combination() -> None:
