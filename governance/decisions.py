@@ -26,7 +26,7 @@ _STATES: dict[str, str] = {
     "unlabelled": "the dataset has no label: scan and label it first",
     "unreadable": "the dataset's state could not be read: make it readable, or scan it again",
     "unvouched": "the registry was written past the audit: see `clearance audit verify`, then scan the dataset again",
-    "other-policy": "the label was given under another policy: label the dataset again with this one",
+    "other-policy": "the label was given under another policy: protect or scan the dataset again with this one",
     "overlooked": "no model looked for names and places in its text: scan it with the model, "
     "or accept that in the policy (rules: text_without_model)",
     "sampled": "only a sample was scanned, which can refuse but not clear: scan all of it, "

@@ -163,6 +163,7 @@ def plan_protection(
     proved: Mapping[str, Settings] | None = None,
     proved_texts: Mapping[str, Mapping[str, Settings]] | None = None,
     proved_labels: Mapping[str, Label] | None = None,
+    scanned_labels: Mapping[str, Label] | None = None,
     subject: tuple[str, SubjectKeys, Tokens] | None = None,
 ) -> ProtectionPlan:
     """The plan for a scanned dataset; with ``protect=False`` everything is kept and only labelled.
@@ -172,7 +173,8 @@ def plan_protection(
 
     ``proved``: methods by path that a signed record says were applied; a method that can't tell its own output is not
     applied again. ``proved_texts``: the same of the methods inside texts (``LeafPlan.unmarked``), ``proved_labels``:
-    the labels that such texts keep whatever is still found in them. Raises
+    the labels that columns keep whatever is still found in them. ``scanned_labels``: those of the scan, below which
+    nothing falls that stays as it is. Raises
     ``ProtectionError`` when a partition column would have to change (its values are directory names), a leaf of the
     frame was not scanned, a method needs a column that is not there, would leave few values open to counting, or
     changes a type where the policy forbids it.
@@ -195,11 +197,13 @@ def plan_protection(
             plan = replace(plan, unmarked=unmarked(methods, overrides.get(leaf.path), inside))
             if plan.unmarked and (proved_texts or {}).get(leaf.path) == plan.unmarked:
                 plan = replace(plan, method=KEEP, note=DONE)
-        if plan.how in ("spans", "keep") and leaf.path in (proved_labels or {}):
-            plan = replace(plan, label=combine((plan.label, (proved_labels or {})[leaf.path]), policy.levels))
         same = plan.how == "cells" and (proved or {}).get(leaf.path) == plan.method
         if same and not policy.spec(plan.method).self_evident:
             plan = replace(plan, how="done", type_after=leaf.type, note=DONE)
+        stays = {} if plan.how in ("cells", "null") else proved_labels or {}
+        as_scanned = {} if plan.changes else scanned_labels or {}
+        floors = [labels[leaf.path] for labels in (stays, as_scanned) if leaf.path in labels]
+        plan = replace(plan, label=combine((plan.label, *floors), policy.levels))
         if plan.how == "cells":
             require_fit(plan, report, policy, leaves)
         if plan.changes and leaf.column in partitions:

@@ -18,7 +18,7 @@ from clearance.jobs.binding import ensure_keys
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.key_check import require_keys_on_workers
-from clearance.jobs.plans import LeafPlan, ProtectionPlan, plan_protection
+from clearance.jobs.plans import DONE, LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.prepare import PREPARED, declared
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame, source_frame
@@ -91,7 +91,8 @@ class _Work:
     def label(self) -> Label:
         """The label of the result, once it is proved."""
         labels, policy = {leaf.path: leaf.label for leaf in self.plan.leaves}, self.desk.policy
-        kept = {leaf.path for leaf in self.plan.leaves if leaf.how == "keep"}
+        # What is not found in text stays in it, whatever else is replaced.
+        kept = {leaf.path for leaf in self.plan.leaves if leaf.how in ("keep", "spans") and leaf.note != DONE}
         roles = roles_in((each.to_dict() for each in self.scanned.scan.columns if each.path in kept), policy)
         return raised_by_roles(records.dataset_label(labels, policy), labels, roles, policy)
 
@@ -135,9 +136,7 @@ def protect(
         desk.policy,
         partitions=partitions,
         protect=not only_label,
-        proved=known.methods(),
-        proved_texts=known.texts(by_policy=True),
-        proved_labels=known.text_labels(),
+        **known.for_plan(scanned.columns),
         subject=(*subject, tokens) if subject is not None else None,
     )
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)

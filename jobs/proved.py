@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
+from clearance.governance.changes import additions
 from clearance.governance.identity import dataset_identity
+from clearance.governance.labeling import protected_type
 from clearance.governance.labels import Label, Levels
 from clearance.governance.observation import Observation, changed
 from clearance.governance.policy import Policy
@@ -25,7 +27,7 @@ class Proved:
     """The record of a scanned dataset, read and verified once; without ``leaves`` where there is none that holds.
 
     ``same_detectors``, ``same_policy``: whether it was made with those of today. ``doubted`` are the leaves of one that
-    can't be verified here, for there is no key or not the one that signed it.
+    can't be verified here, for there is no key or not the one that signed it, or that may speak of other data.
     """
 
     columns: Sequence[ColumnReport]
@@ -66,11 +68,41 @@ class Proved:
         text = {report.path for report in self.columns if report.kind in ("text", "mixed")}
         levels = self.policy.levels
         labels: dict[str, Label] = {}
-        for leaf in self.leaves:
+        for leaf in (*self.leaves, *self.doubted):
             done = leaf["how"] == "keep" or leaf.get("unmarked") or leaf["method"]["name"] != "keep"
             if leaf["path"] in text and leaf["how"] in ("spans", "keep") and done:
                 labels[leaf["path"]] = _label_in(leaf, levels)
         return labels
+
+    def kept_labels(self) -> dict[str, Label]:
+        """Labels by path for a plan: what stays of a column that was protected keeps the label that this gave it.
+
+        Whether the record can be verified or not: only raw values that are found again may get another one.
+        """
+        levels = self.policy.levels
+        whole = (leaf for leaf in (*self.leaves, *self.doubted) if leaf["how"] in _WHOLE)
+        return {**{leaf["path"]: _label_in(leaf, levels) for leaf in whole}, **self.text_labels()}
+
+    def for_plan(self, scanned: Mapping[str, Label]) -> dict[str, Any]:
+        """What ``plan_protection`` has to know of the record, and of the labels that the scan gave."""
+        return {
+            "proved": self.methods(),
+            "proved_texts": self.texts(by_policy=True),
+            "proved_labels": self.kept_labels(),
+            "scanned_labels": scanned,
+        }
+
+    def whole_labels(self) -> dict[str, Label]:
+        """Labels by path of columns that were replaced as a whole: by this policy, whatever is found in them."""
+        return {
+            leaf["path"]: protected_type(leaf["entity_type"], self.policy, method=leaf["method"], verified=True)
+            for leaf in self.leaves
+            if leaf["entity_type"] and leaf["how"] in (*_WHOLE, "null") and leaf["method"]["name"] != "keep"
+        }
+
+    def labels(self) -> dict[str, Label]:
+        """All that the record says of labels, by path, and looking does not."""
+        return {**self.whole_labels(), **self.text_labels(), **self.floors()}
 
     def floors(self) -> dict[str, Label]:
         """Labels by path below which nothing falls for whoever can't verify the record: a mask looks like nothing."""
@@ -82,13 +114,19 @@ def proved(found: Scan, desk: Desk) -> Proved:
     nothing = Proved(found.columns, desk.policy)
     record = desk.registry.latest("protections", dataset=found.dataset)
     tokens = desk.tokens_if_any()
-    if record is None or found.observation is None or not isinstance(record["statement"], dict):
+    if record is None or not isinstance(record["statement"], dict):
         return nothing
     told = record["statement"]
     observed = Observation.from_dict(told["observation"])
-    if changed(observed, dataset_identity(found.reference).location) is not False:
+    location = dataset_identity(found.reference).location
+    other = changed(observed, location)
+    there = found.observation is None or additions(observed, found.observation, location).files is not None
+    if other and not there:
         return nothing
-    if tokens is None or not tokens.key.open().verify(SIGNED, canonical(told), record["signature"] or ""):
+    # Rows that were proved are among others now, or nobody can tell whether they are there: no label falls.
+    if other is not False or found.observation is None or tokens is None:
+        return replace(nothing, doubted=tuple(told["columns"]))
+    if not tokens.key.open().verify(SIGNED, canonical(told), record["signature"] or ""):
         return replace(nothing, doubted=tuple(told["columns"]))
     return replace(
         nothing,

@@ -125,9 +125,7 @@ def _require_same_plan(
         known.reports(),
         desk.policy,
         partitions=dataset.partitions,
-        proved=known.methods(),
-        proved_texts=known.texts(by_policy=True),
-        proved_labels=known.text_labels(),
+        **known.for_plan(scanned.columns),
         subject=(*subject, desk.tokens_to_write()) if subject is not None else None,
     )
     now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}

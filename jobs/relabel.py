@@ -59,10 +59,8 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
             raise DatasetError(f"{identity.key}: {problem}", hint="see `clearance audit verify`")
         again = labelled_again(desk.policy, row, desk.registry, decided)
         if again is None and row["policy_digest"] != desk.policy.digest:
-            raise DatasetError(
-                f"{identity.key} was protected and proved under another policy",
-                hint="protect it again under the present one",
-            )
+            again_by = hint if row["kind"] == "source" else "protect it again under the present one"
+            raise DatasetError(f"{identity.key} was protected and proved under another policy", hint=again_by)
         if again is None:
             again = Labelled(column_labels(row), Label.from_dict(row["label"]), column_types(row))
         columns, label, types = again.columns, again.label, again.types

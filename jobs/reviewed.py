@@ -11,7 +11,7 @@ from clearance.governance.chain import is_rested_on
 from clearance.governance.combinations import raised_by_roles
 from clearance.governance.identities import people
 from clearance.governance.labeling import label_column, label_dataset, roles_in
-from clearance.governance.labels import Label
+from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.reviews import CONFIRMED, Report, Reviewed, reviewed, settled
@@ -49,32 +49,56 @@ def decisions_on(dataset: str, policy: Policy, registry: Registry) -> tuple[Revi
     return reviewed(rows, known, subjects(policy)), ""
 
 
-def with_decisions(reports: Iterable[Report], found: Reviewed, policy: Policy) -> tuple[list[Report], list[str]]:
-    """The reports as labels are made from them, and the columns in which that is not what was found."""
+def with_decisions(
+    reports: Iterable[Report], found: Reviewed, policy: Policy
+) -> tuple[list[Report], list[str], set[str]]:
+    """The reports as labels are made from them, the columns in which that is not what was found, and those of them in
+    which something was set aside. Only there may a label be lower than without: what is confirmed raises.
+    """
     now = datetime.now(UTC)
     given = list(reports)
     made = [settled(report, found, policy, now) for report in given]
-    return made, [str(new["path"]) for old, new in zip(given, made, strict=True) if new is not old]
+    other = [(old, new) for old, new in zip(given, made, strict=True) if new is not old]
+    return made, [str(new["path"]) for _, new in other], {str(new["path"]) for old, new in other if _less(old, new)}
+
+
+def _less(old: Report, new: Report) -> bool:
+    gone = any(finding not in new["findings"] for finding in old["findings"])
+    return gone or new["entity_type"] != old["entity_type"]
 
 
 def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, found: Reviewed) -> Labelled | None:
     """The labels under this policy and these decisions, from the findings of the same run.
 
-    None where findings alone don't give the label: what was protected was proved under its own policy.
+    None where findings alone don't give the label: what was protected was proved under its own policy, and what a scan
+    knew of such a dataset by its record it knew under the policy of then.
     """
     if row["kind"] != "source":
         return None
+    looked = row.get("looked") or {}
+    proved = looked.get("proved") or {}
+    if row.get("policy_digest") != policy.digest:
+        # A row of before does not say what came from a record.
+        said = "proved" in looked or registry.latest("protections", dataset=row["dataset"]) is None
+        if proved or not said:
+            return None
     rows = registry.rows("findings", dataset=row["dataset"], run_id=scan_run(row))
     if not is_rested_on(row, "findings", rows) or {entry["column"] for entry in rows} != set(row["columns"]):
         return None
-    reports, touched = with_decisions(({**e["report"], "path": e["column"]} for e in rows), found, policy)
+    reports, touched, lowered = with_decisions(({**e["report"], "path": e["column"]} for e in rows), found, policy)
     columns = {report["path"]: label_column(report, policy) for report in reports}
     types = {report["path"]: types_in(report) for report in reports}
     if row.get("policy_digest") == policy.digest:
         # What the scan knew beside its findings, such as a proof, stays where no decision has a say, then or now.
-        decided = {*touched, *((row.get("looked") or {}).get("reviewed") or ())}
-        columns |= {path: own for path, own in column_labels(row).items() if path not in decided}
-        types |= {path: own for path, own in column_types(row).items() if path not in decided}
+        decided, own_types = {*touched, *(looked.get("reviewed") or ())}, column_types(row)
+        for path, own in column_labels(row).items():
+            if path not in decided:
+                columns[path], types[path] = own, own_types[path]
+            elif path not in lowered:
+                columns[path] = combine((columns[path], own), policy.levels)
+                types[path] = tuple(dict.fromkeys((*types[path], *own_types[path])))
+            elif path in proved:
+                columns[path] = combine((columns[path], Label.from_dict(proved[path])), policy.levels)
     label = raised_by_roles(label_dataset(columns.values(), policy), columns, roles_in(reports, policy), policy)
     return Labelled(columns, label, types, tuple(touched))
 

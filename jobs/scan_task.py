@@ -84,6 +84,7 @@ def scan(
             run.facts["prepared"] = list(dataset.prepared)
         labels = _label_row(desk, found, made, columns, label, declared)
         labels["looked"]["reviewed"] = touched
+        labels["looked"]["proved"] = {path: own.to_dict() for path, own in known.labels().items()}
         if combined := held_by_roles(columns, roles, desk.policy):
             labels["reasons"][""] = [one.to_dict() for one in combined]
         _record_scan(desk, run, dataset, found, labels, declared)
@@ -179,7 +180,7 @@ def _decided(found: Scan, desk: Desk) -> tuple[list[ColumnReport], list[str]]:
     Decisions that can't be relied on lower nothing; a check says so.
     """
     decided, _ = decisions_on(found.dataset, desk.policy, desk.registry)
-    made, touched = with_decisions([report.to_dict() for report in found.columns], decided, desk.policy)
+    made, touched, _ = with_decisions([report.to_dict() for report in found.columns], decided, desk.policy)
     return [ColumnReport.from_dict(report) for report in made] if touched else list(found.columns), touched
 
 
@@ -189,27 +190,19 @@ def _labels(
     """Labels from the findings; for columns that a signed, passed proof speaks of, from what was done to them.
 
     A masked or redacted column can't be told from a raw one by looking: the record of column, method and
-    version, made when it was proved, can.
+    version, made when it was proved, can. In columns of which people decided something (``touched``)
+    it counts beside what they left: a decision is of a finding, not of the record.
     """
     labels = records.column_labels(made, desk.policy)
     texts = known.texts()
     for report in found.columns:
         if report.path in texts and report.path not in touched:
             labels[report.path] = _label_of_proved_text(report, texts[report.path], desk.policy)
-    for leaf in known.leaves:
-        path, entity_type, method = leaf["path"], leaf["entity_type"], leaf["method"]
-        if path in touched or path not in labels:
-            continue
-        if entity_type and leaf["how"] in ("cells", "null", "done") and method["name"] != "keep":
-            labels[path] = after_protection(
-                desk.policy.label_of(entity_type),
-                entity_type=entity_type,
-                method=method,
-                policy=desk.policy,
-                verified=True,
-            )
-    for path, label in (*known.text_labels().items(), *known.floors().items()):
-        if path in labels and path not in touched:
+    whole = known.whole_labels()
+    for path, label in known.labels().items():
+        if path in whole and path not in touched and path in labels:
+            labels[path] = label
+        elif path in labels:
             labels[path] = combine((labels[path], label), desk.policy.levels)
     return labels
 

@@ -1,36 +1,51 @@
 """Whoever can't verify the record of a protection sees no lower label than it says: a mask looks like nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
-from clearance.classifiers.findings import ColumnReport
+from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.governance.coverage import Coverage
 from clearance.governance.identity import dataset_identity
-from clearance.governance.labels import Label
+from clearance.governance.labels import Label, combine
 from clearance.governance.observation import observe
-from clearance.jobs.desk import open_desk
+from clearance.jobs.desk import Desk, open_desk
+from clearance.jobs.plans import plan_protection
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.proved import proved
 from clearance.jobs.scan import Scan
 from clearance.jobs.scan_task import _labels
+from clearance.jobs.schema import SparkLeaf
+from clearance.paths import parse_path
 from clearance.tokenization.keys import FileKeyProvider
 
+LABEL = Label("internal", frozenset({"user.contact.phone_number"}), frozenset({"GDPR"}))
 
-@pytest.mark.parametrize("keys", ["none", "others", "own"])
-def test_no_key_lowers_a_label(tmp_path: Path, keys: str) -> None:
+
+def says(label: Label, desk: Desk) -> bool:
+    """Whether a label says no less than the record."""
+    return combine([label, LABEL], desk.policy.levels) == label
+
+
+def masked(tmp_path: Path, keys: str, form: str = "parquet") -> tuple[Scan, Desk, Path]:
+    """A column of masked phone numbers with its signed record, and the desk of somebody who has ``keys``."""
     place = tmp_path / "safe"
     place.mkdir()
-    pq.write_table(pa.table({"phone": ["****123", "****456"]}), place / "a.parquet")
+    table = pa.table({"phone": ["****123", "****456"]})
+    if form == "delta":
+        write_deltalake(place, table)
+    else:
+        pq.write_table(table, place / "a.parquet")
     identity = dataset_identity(str(place))
     seen = observe(identity.location)
     assert seen is not None
     own, others = FileKeyProvider(tmp_path / "own.json"), FileKeyProvider(tmp_path / "others.json")
     own.create(), others.create()
-    label = Label("internal", frozenset({"user.contact.phone_number"}), frozenset({"GDPR"}))
-    leaf = {"path": "phone", "how": "cells", "entity_type": "PHONE_NUMBER", "label": label.to_dict()}
+    leaf = {"path": "phone", "how": "cells", "entity_type": "PHONE_NUMBER", "label": LABEL.to_dict()}
     leaf |= {"method": {"name": "mask", "keep_first": 0, "keep_last": 3, "classes": [], "with": "*"}}
     statement = {"columns": [leaf], "observation": seen.to_dict()}
     desk = open_desk(home=tmp_path / "home", key_file=tmp_path / f"{keys}.json")
@@ -38,8 +53,62 @@ def test_no_key_lowers_a_label(tmp_path: Path, keys: str) -> None:
     row |= {"statement": statement, "signature": own.load().sign(SIGNED, canonical(statement))}
     desk.registry.append("protections", [row], run_id="r")
     report = ColumnReport("phone", "string", "structured", 2, 0, 2, None)
-    found = Scan(identity.key, str(place), "parquet", 2, (report,), (), "", Coverage("full", 2, 2), seen)
+    return Scan(identity.key, str(place), form, 2, (report,), (), "", Coverage("full", 2, 2), seen), desk, place
+
+
+@pytest.mark.parametrize("keys", ["none", "others", "own"])
+def test_no_key_lowers_a_label(tmp_path: Path, keys: str) -> None:
+    found, desk, place = masked(tmp_path, keys)
+    report = found.columns[0]
     assert _labels(found, [report], (), desk, proved(found, desk))["phone"].level == "internal"
     # Other data in its place are what is found in them.
     pq.write_table(pa.table({"phone": ["a", "b", "c"]}), place / "a.parquet")
     assert _labels(found, [report], (), desk, proved(found, desk))["phone"].level == "public"
+
+
+@pytest.mark.parametrize("keys", ["others", "own"])
+@pytest.mark.parametrize("protect", [True, False])
+def test_what_is_protected_or_copied_again_keeps_its_label(tmp_path: Path, keys: str, protect: bool) -> None:
+    found, desk, _ = masked(tmp_path, keys)
+    known = proved(found, desk)
+    scanned = _labels(found, found.columns, (), desk, known)
+    leaves = [SparkLeaf("phone", parse_path("phone"), "string", True, True)]
+    # A mask that looks like nothing, and one with something in it.
+    for report in (found.columns[0], replace(found.columns[0], kind="mixed")):
+        reports = replace(known, columns=(report,)).reports() if protect else (report,)
+        plan = plan_protection(leaves, reports, desk.policy, protect=protect, **known.for_plan(scanned))
+        assert says(plan.leaves[0].label, desk)
+
+
+@pytest.mark.parametrize("keys", ["others", "own"])
+def test_no_label_falls_where_nobody_can_tell_whether_the_data_changed(
+    tmp_path: Path, keys: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, desk, _ = masked(tmp_path, keys)
+    monkeypatch.setattr("clearance.jobs.proved.changed", lambda *_: None)
+    known = proved(found, desk)
+    assert _labels(found, found.columns, (), desk, known) == {"phone": LABEL}
+    # Not even the key makes it what was proved.
+    assert known.methods() == {}
+
+
+@pytest.mark.parametrize("keys", ["others", "own"])
+def test_a_row_more_takes_no_label_from_those_that_are_there(tmp_path: Path, keys: str) -> None:
+    found, desk, place = masked(tmp_path, keys, "delta")
+    more = pa.table({"phone": ["none"]})
+    write_deltalake(place, more, mode="append")
+    found = replace(found, observation=observe(str(place)))
+    known = proved(found, desk)
+    assert _labels(found, found.columns, (), desk, known) == {"phone": LABEL} and known.methods() == {}
+    write_deltalake(place, more, mode="overwrite")
+    found = replace(found, observation=observe(str(place)))
+    assert _labels(found, found.columns, (), desk, proved(found, desk))["phone"].level == "public"
+
+
+@pytest.mark.parametrize("keys", ["others", "own"])
+def test_a_record_counts_beside_what_people_decided(tmp_path: Path, keys: str) -> None:
+    found, desk, _ = masked(tmp_path, keys)
+    known, url = proved(found, desk), Finding("URL", 1, Interval.wilson(1, 2), 0.9, ("UrlRecognizer",))
+    made = replace(found.columns[0], findings=(url,))
+    label = _labels(found, [made], ["phone"], desk, known)["phone"]
+    assert says(label, desk) and label.categories >= desk.policy.label_of("URL").categories
