@@ -95,7 +95,10 @@ class Proved:
     def whole_labels(self) -> dict[str, Label]:
         """Labels by path of columns that were replaced as a whole: by this policy, whatever is found in them."""
         return {
-            leaf["path"]: protected_type(leaf["entity_type"], self.policy, method=leaf["method"], verified=True)
+            # Of a column without a type only the record knows what it was.
+            leaf["path"]: _label_in(leaf, self.policy.levels)
+            if leaf["entity_type"] == OTHER
+            else protected_type(leaf["entity_type"], self.policy, method=leaf["method"], verified=True)
             for leaf in self.leaves
             if leaf["entity_type"] and leaf["how"] in (*_WHOLE, "null") and leaf["method"]["name"] != "keep"
         }
