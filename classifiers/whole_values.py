@@ -83,9 +83,8 @@ class WholeValues:
         last = octets[np.where(filled, ends - 1, 0)] if len(octets) else first
         plain = filled & ~left_out & (first != ord(" ")) & (last != ord(" "))
         plain &= _LETTERS_AND_DIGITS[first] | _LETTERS_AND_DIGITS[last]
-        if len(octets) and (_UNUSUAL[octets]).any():
-            unusual = np.concatenate([[0], np.cumsum(_UNUSUAL[octets])])
-            plain &= np.diff(unusual[offsets]) == 0
+        if _UNUSUAL[octets].any():
+            plain &= np.diff(self._before(_UNUSUAL)[offsets]) == 0
         self._plain = plain
         self.alike: list[Alike] = []
 
@@ -154,7 +153,11 @@ class WholeValues:
     @cached_property
     def _telling(self) -> Rows:
         """How many letters and digits there are before each octet."""
-        return np.concatenate([[0], np.cumsum(_LETTERS_AND_DIGITS[self._octets])])
+        return self._before(_LETTERS_AND_DIGITS)
+
+    def _before(self, flags: Mask) -> Rows:
+        """How many flagged octets there are before each octet, and at last in all."""
+        return np.concatenate([[0], np.cumsum(flags[self._octets])])
 
     def _with_letters(self, rows: Rows, words: Sequence[str]) -> Iterable[int]:
         """The rows in which there may be one of the words: where there is no letter, there is none."""
@@ -164,8 +167,7 @@ class WholeValues:
 
     @cached_property
     def _has_letter(self) -> Mask:
-        letters = np.concatenate([[0], np.cumsum(_LETTERS[self._octets])])
-        has_letter: Mask = np.diff(letters[self._offsets]) > 0
+        has_letter: Mask = np.diff(self._before(_LETTERS)[self._offsets]) > 0
         return has_letter
 
     def _are_nonsense(self, rows: Rows, texts: Sequence[str], said: Said, rules: PairRules) -> Mask:

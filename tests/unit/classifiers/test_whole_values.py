@@ -1,6 +1,6 @@
 """Values that are settled together count as they do one by one."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clearance.classifiers import profile as profile_module
 from clearance.classifiers.engine import Engine, load_engine
 from clearance.classifiers.hit_columns import HitColumns, Said
-from clearance.classifiers.looking import Hits, TokenSpans, find
+from clearance.classifiers.looking import Hits, find
 from clearance.classifiers.profile import LeafProfile
 from clearance.classifiers.resolution import load_resolution
 from clearance.classifiers.whole_values import WholeValues, _in_re2
@@ -57,14 +57,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return load_engine(ner=None, detectors=files)
 
 
-def _one_by_one(
-    engine: Engine,
-    texts: Sequence[str],
-    token_spans: TokenSpans | None = None,
-    texty: Sequence[bool] | None = None,
-    values: pa.Array | None = None,
-) -> Hits:
-    return find(engine, texts, token_spans, texty)
+def _one_by_one(*given: Any) -> Hits:
+    """``find`` without the last of its arguments, the values that may be settled together."""
+    return find(*given[:4])
 
 
 def _profile(engine: Engine, values: list[str]) -> tuple[bytes, bool]:
