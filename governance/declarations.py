@@ -79,18 +79,32 @@ def disagreements(
     ``columns``, ``types`` (entity types) and ``sql_types`` are what was observed, by path. ``today`` decides whether
     the declaration is obsolete.
     """
-    found = [
-        one for path in sorted(columns) for one in _of_column(manifest, path, columns[path], types, sql_types, policy)
-    ]
-    for path in sorted(manifest.columns.keys() - columns.keys()):
-        found.append(Disagreement("missing-column", path, "declared", "not in the data", manifest.columns[path].where))
-    found += _of_dataset(manifest, label, policy, today)
+    found = _definite(manifest, columns, types, sql_types, label, policy, today)
     left_out = undeclared(manifest, columns, types, label, policy, today)
     for place in dict.fromkeys(one.path for one in left_out):
         mine = [one for one in left_out if one.path == place]
         seen = "; ".join(dict.fromkeys(one.observed for one in mine if one.observed)) or "nothing"
         told = f"no {', '.join(one.part for one in mine)}"
         found.append(Disagreement("not-declared", place, told, seen, mine[0].where))
+    return found
+
+
+def _definite(
+    manifest: Manifest,
+    columns: Mapping[str, Label],
+    types: Mapping[str, tuple[str, ...]],
+    sql_types: Mapping[str, str],
+    label: Label,
+    policy: Policy,
+    today: date,
+) -> list[Disagreement]:
+    """Those that are about what was declared, not about what was left out."""
+    found = [
+        one for path in sorted(columns) for one in _of_column(manifest, path, columns[path], types, sql_types, policy)
+    ]
+    for path in sorted(manifest.columns.keys() - columns.keys()):
+        found.append(Disagreement("missing-column", path, "declared", "not in the data", manifest.columns[path].where))
+    found += _of_dataset(manifest, label, policy, today)
     return found
 
 
@@ -148,7 +162,7 @@ def declaration_conflicts(
     (``undeclared``): whether anybody asks for it depends on the solution.
     """
     day = today or datetime.now(UTC).date()
-    found = disagreements(manifest, columns, types, {}, label, policy, day)
+    found = _definite(manifest, columns, types, {}, label, policy, day)
     left_out = [one for one in undeclared(manifest, columns, types, label, policy, day) if one.observed]
     return [
         Conflict(
@@ -159,7 +173,7 @@ def declaration_conflicts(
             where=one.where,
         )
         for one in found
-        if one.blocks and one.definite
+        if one.blocks
     ] + [
         Conflict(
             "declaration",
