@@ -48,6 +48,7 @@ def decide(
     state: State = "current",
     column_labels: Mapping[str, Label] | None = None,
     column_types: Mapping[str, Iterable[str]] | None = None,
+    column_roles: Mapping[str, Label] | None = None,
     more: Iterable[Conflict] = (),
     undeclared: Sequence[Undeclared] = (),
     dataset: str | None = None,
@@ -56,8 +57,9 @@ def decide(
     """The verdict on one dataset and one solution.
 
     ``label`` and ``column_labels`` (by path) are what the registry holds; ``column_types`` (entity types by
-    path) makes remedies more exact. ``more`` are objections found elsewhere, such as those of a manifest, and
-    ``undeclared`` the parts of a label that it leaves out, which must not decide anything.
+    path) makes remedies more exact; ``column_roles`` (``labeling.roles_in``) count in combinations. ``more`` are
+    objections found elsewhere, such as those of a manifest, and ``undeclared`` the parts of a label that it leaves out,
+    which must not decide anything.
     ``facts`` are read by ``Facts``; ``dataset`` is the dataset's key, for the rule about stores; ``today`` is the
     present day (UTC) where it is not given. Raises PolicyError for a fact that is not known or of the wrong type, and
     for a clearance that is not a level of the policy.
@@ -72,10 +74,10 @@ def decide(
         remedy = _STATES.get(state, "the dataset's state is not known: scan and label it again")
         found.append(Conflict("state", None, {"state": state, "missing": "current label"}, remedy, definite=False))
     if label is not None and (state in _LABEL_HOLDS):
-        columns, types = column_labels or {}, column_types or {}
+        columns, types, roles = column_labels or {}, column_types or {}, column_roles or {}
 
         def judge(label: Label, columns: Mapping[str, Label], solution: Solution) -> list[Conflict]:
-            return list(_judge(label, columns, types, facts, solution, policy, dataset, day))
+            return list(_judge(label, columns, types, roles, facts, solution, policy, dataset, day))
 
         told = judge(label, columns, solution)
         found += told
@@ -88,6 +90,7 @@ def _judge(
     label: Label,
     columns: Mapping[str, Label],
     types: Mapping[str, Iterable[str]],
+    roles: Mapping[str, Label],
     facts: Facts,
     solution: Solution,
     policy: Policy,
@@ -100,7 +103,7 @@ def _judge(
         remedy = "the label was given under other levels: label the dataset again with this policy"
         yield Conflict("state", None, {"missing": "current label", "levels": strange}, remedy, definite=False)
         return
-    raised, found = together([Source(label, columns)], policy)
+    raised, found = together([Source(label, columns, roles=roles)], policy)
     named = {path: tuple(names) for path, names in types.items()}
     case = Case(raised, columns, named, facts, solution, policy, dataset, today, found)
     basis = policy.content.basis

@@ -63,8 +63,17 @@ def label_dataset(labels: Iterable[Label], policy: Policy) -> Label:
 
 
 def roles_in(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str, Label]:
-    """Labels, by path, of columns that are quasi-identifiers by name and were not found to be: as if they were of the
-    type that says the same. For combinations only (``raised_by_roles``): by itself such a column says no one.
+    """The labels that columns which have a role only would have, by path (``role_types``)."""
+    return role_labels(role_types(reports, policy), policy)
+
+
+def role_labels(types: Mapping[str, str], policy: Policy) -> dict[str, Label]:
+    """Labels by path for types by path. For combinations only: by itself such a column says no one."""
+    return {path: policy.label_of(name) for path, name in types.items()}
+
+
+def role_types(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str, str]:
+    """Of columns that are quasi-identifiers by name and were not found to be, by path: the type that says the same.
 
     Something else that was found in such a column makes it no less of one.
     """
@@ -76,7 +85,7 @@ def roles_in(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str, 
             continue
         label = policy.label_of(stands_for)
         if not any(_says(finding, label, policy) for finding in report.get("findings") or ()):
-            found[str(report["path"])] = label
+            found[str(report["path"])] = stands_for
     return found
 
 

@@ -26,7 +26,8 @@ MAX_REASONS = 50
 class Known:
     """What is on record of a dataset. ``unknown``: why its label does not speak for its data, empty where it does.
 
-    ``doubt``: why the label may refuse but not clear, such as a scan of a sample.
+    ``doubt``: why the label may refuse but not clear, such as a scan of a sample. ``roles``: labels of columns that
+    have a role only, were they what they may be.
     """
 
     label: Label
@@ -35,6 +36,7 @@ class Known:
     unknown: str = ""
     doubt: str = ""
     environment: str | None = None
+    roles: Mapping[str, Label] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,15 @@ class ProvedLeaf:
 class Proof:
     """A verified statement that a dataset is a protected version of another, under the present policy.
 
-    ``before`` and ``types_before`` are the source's column labels and entity types when it was made.
+    ``before``, ``types_before`` and ``roles_before`` are the source's column labels, entity types and roles when it was
+    made.
     """
 
     source: str
     leaves: Mapping[str, ProvedLeaf]
     before: Mapping[str, Label]
     types_before: Mapping[str, tuple[str, ...]]
+    roles_before: Mapping[str, Label] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -58,6 +58,13 @@ def column_labels(row: Mapping[str, Any]) -> dict[str, Label]:
     }
 
 
+def column_roles(row: Mapping[str, Any]) -> dict[str, str]:
+    """The types that columns which have a role only may be of (``labeling.role_types``), by path, as a row of
+    ``labels`` tells them. The row's own label has in it what combinations make of them.
+    """
+    return dict((row.get("looked") or {}).get("roles") or {})
+
+
 def column_types(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """The entity types of each column in a row of ``labels``, by path."""
     return {path: tuple(own.get("entity_types", ())) for path, own in (row.get("columns") or {}).items()}

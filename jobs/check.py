@@ -18,6 +18,7 @@ from clearance.governance.declarations import declaration_conflicts, undeclared,
 from clearance.governance.escalation import DatasetState
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import Inherited, inherited, origin_conflicts
+from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
 from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
@@ -25,7 +26,7 @@ from clearance.governance.registry import Registry
 from clearance.governance.reviews import Reviewed
 from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import Solution, Solutions, load_solutions
-from clearance.governance.standing import Standing, column_labels, column_types, standing
+from clearance.governance.standing import Standing, column_labels, column_roles, column_types, standing
 from clearance.governance.undeclared import Undeclared
 from clearance.governance.waivers import Given, with_waivers
 from clearance.jobs.looked import accepts, overlooked, sampled
@@ -45,6 +46,7 @@ class Checked:
     state: str
     reason: str
     columns: Mapping[str, Label] = field(default_factory=dict, repr=False, hash=False)
+    roles: Mapping[str, Label] = field(default_factory=dict, repr=False, hash=False)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -117,7 +119,10 @@ def check(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a check looks at: a standing's label as the present policy and the manifest have it, and the facts."""
+    """What a check looks at: a standing's label as the present policy and the manifest have it, and the facts.
+
+    ``roles``: labels of columns that have a role only, were they what they may be.
+    """
 
     row: Mapping[str, Any]
     label: Label | None
@@ -129,6 +134,7 @@ class Seen:
     beyond: list[Conflict]
     undeclared: list[Undeclared]
     flowed: Inherited | None
+    roles: dict[str, Label]
 
 
 def see(
@@ -151,15 +157,15 @@ def see(
     if (flowed := current_lineage(key, row, policy, registry, record)) is not None:
         spoken = with_lineage(spoken, flowed, policy)
     state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
-    types = spoken.types
+    types, roles = spoken.types, role_labels(spoken.roles, policy)
     if manifest is not None and label is not None:
         beyond += declaration_conflicts(manifest, columns, types, label, policy)
         left_out = undeclared(manifest, columns, types, label, policy, datetime.now(UTC).date())
         columns, label = with_declared(manifest, columns, label, policy)
     if label is not None and (manifest is not None or flowed is not None):
         # What is declared, or flowed in, may be a part of a combination.
-        label = raised(label, columns, policy)
-    return Seen(row, label, columns, types, declared, state, reason, beyond, left_out, flowed)
+        label = raised(label, columns, policy, roles)
+    return Seen(row, label, columns, types, declared, state, reason, beyond, left_out, flowed, roles)
 
 
 def judge(
@@ -189,6 +195,7 @@ def judge(
         state=seen.state,
         column_labels=seen.columns,
         column_types=seen.types,
+        column_roles=seen.roles,
         more=[*origins, *seen.beyond],
         undeclared=seen.undeclared,
         dataset=identity.key,
@@ -197,8 +204,9 @@ def judge(
         verdict = with_waivers(verdict, identity.key, solution.name, waivers, datetime.now(UTC).date())
     verdict = verdict.escalated(_risen(seen, policy, registry, manifest))
     reason = seen.reason or (overlooked(seen.row) or sampled(seen.row) if seen.row else "")
+    version = seen.row.get("version")
     checked = Checked(
-        identity.key, solution.name, verdict, seen.label, seen.row.get("version"), seen.state, reason, seen.columns
+        identity.key, solution.name, verdict, seen.label, version, seen.state, reason, seen.columns, seen.roles
     )
     if record and seen.label is not None:
         record_verdict(checked, policy, registry, seen.facts)
@@ -230,6 +238,7 @@ class Spoken:
     columns: dict[str, Label]
     label: Label | None
     types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
 
 
 def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
@@ -238,7 +247,7 @@ def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
     """
     row = found.label or {}
     label = Label.from_dict(row["label"]) if row else None
-    columns, types = column_labels(row), column_types(row)
+    columns, types, roles = column_labels(row), column_types(row), column_roles(row)
     state: State = found.state
     reason = found.reason
     other = row.get("policy_digest") != policy.digest
@@ -248,7 +257,7 @@ def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
     if state == "current" and (other or (row["kind"] == "source" and is_reviewed(row, decided))):
         again = labelled_again(policy, row, registry, decided)
         if again is not None:
-            columns, label, types = again.columns, again.label, again.types
+            columns, label, types, roles = again.columns, again.label, again.types, again.roles
         elif other:
             state, reason = "other-policy", "the dataset was labelled and proved under another policy"
         else:
@@ -257,7 +266,7 @@ def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
         state, reason = "sampled", unseen
     if state == "current" and (unread := overlooked(row)) and not policy.rules.text_without_model:
         state, reason = "overlooked", unread
-    return Spoken(state, reason, columns, label, types)
+    return Spoken(state, reason, columns, label, types, roles)
 
 
 def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:

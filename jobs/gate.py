@@ -171,6 +171,7 @@ def _judged(asked: Passage, seen: Seen, solution: Solution, objects: Sequence[Co
         state=seen.state,
         column_labels=seen.columns,
         column_types=seen.types,
+        column_roles=seen.roles,
         more=[*origins, *seen.beyond],
         undeclared=seen.undeclared,
         dataset=key,

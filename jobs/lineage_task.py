@@ -10,15 +10,17 @@ from clearance.governance.combinations import raised
 from clearance.governance.envelopes import Statement, unseal
 from clearance.governance.identity import dataset_identity
 from clearance.governance.inherited import DERIVE, Inherited, marks, read
+from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin, hops_of, read_events
 from clearance.governance.lineage_labels import Derivation, Known, Proof, ProvedLeaf
+from clearance.governance.lineage_roles import flowing_roles
 from clearance.governance.lineage_spool import LineageSpool
 from clearance.governance.observation import Observation, compare
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry, Row
 from clearance.governance.runs import new_run_id
-from clearance.governance.standing import column_labels, column_types, standing_of
+from clearance.governance.standing import column_labels, column_roles, column_types, standing_of
 from clearance.jobs.check import Spoken, speak
 from clearance.jobs.reviewed import labels_under
 from clearance.jobs.signed import trusted
@@ -71,6 +73,13 @@ def recorded_hops(registry: Registry) -> list[Hop]:
 
 def derivation(policy: Policy, registry: Registry) -> Derivation:
     """The lineage on record with all labels and proofs that it rests on."""
+    return Derivation(*_recorded(policy, registry))
+
+
+_Recorded = tuple[list[Hop], dict[str, Known], dict[str, Proof], Policy, frozenset[str]]
+
+
+def _recorded(policy: Policy, registry: Registry) -> _Recorded:
     hops = [hop for hop in recorded_hops(registry) if hop.output != NOWHERE]
     rows = Audit(registry).counting_each("labels")
     protections = registry.latest_each("protections")
@@ -79,7 +88,7 @@ def derivation(policy: Policy, registry: Registry) -> Derivation:
     known = {name: known_of(rows[name], policy, registry) for name in sorted(names) if name in rows}
     settled = frozenset(name for name in known if _settled(rows[name], rows, known))
     proofs = _proofs(protections, policy, registry)
-    return Derivation([*hops, *map(_protection, protections.values())], known, proofs, policy, settled)
+    return [*hops, *map(_protection, protections.values())], known, proofs, policy, settled
 
 
 def _settled(row: Row, rows: Mapping[str, Row], known: Mapping[str, Known]) -> bool:
@@ -106,7 +115,8 @@ def known_of(row: Row, policy: Policy, registry: Registry) -> Known:
         unknown = f"its label is of other levels ({', '.join(sorted(strange))})"
         label, spoken = policy.unknown_leaf.label(), Spoken("other-policy", unknown, {}, None)
     doubt = "" if spoken.state == "current" else spoken.reason
-    return Known(label, spoken.columns, spoken.types, unknown, doubt, environment)
+    roles = role_labels(spoken.roles, policy)
+    return Known(label, spoken.columns, spoken.types, unknown, doubt, environment, roles)
 
 
 def _protection(row: Row) -> Hop:
@@ -170,16 +180,17 @@ def _proof(told: Statement, policy: Policy, registry: Registry) -> Proof | None:
     if row is None:
         return Proof(source, leaves, {}, {})
     if row["policy_digest"] == policy.digest:
-        before = column_labels(row)
+        before, roles = column_labels(row), column_roles(row)
     else:
         again = labels_under(policy, row, registry)
-        before = again[0] if again is not None else {}
-    return Proof(source, leaves, before, column_types(row))
+        before, roles = (again.columns, again.roles) if again is not None else ({}, {})
+    return Proof(source, leaves, before, column_types(row), role_labels(roles, policy))
 
 
 def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[str, Inherited]:
     """What lineage says of every dataset that something flows into, by key; what is new of it is filed."""
-    graph = derivation(policy, registry)
+    recorded = _recorded(policy, registry)
+    graph, roles = Derivation(*recorded), flowing_roles(*recorded)
     found = graph.run()
     basis = {output: (graph.ancestors(output) | {output}) - {NOWHERE} for output in found}
     now = marks(registry, sorted(frozenset().union(*basis.values())))
@@ -187,7 +198,7 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
     for output, told in found.items():
         rows[output] = {
             "dataset": output,
-            "label": raised(told.label, told.columns, policy).to_dict(),
+            "label": raised(told.label, told.columns, policy, roles.get(output)).to_dict(),
             "columns": {path: label.to_dict() for path, label in sorted(told.columns.items())},
             "rest": told.rest.to_dict(),
             "basis": {name: now[name] for name in sorted(basis[output])},

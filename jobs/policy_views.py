@@ -4,10 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from clearance.errors import DatasetError
-from clearance.governance.combinations import held
+from clearance.governance.combinations import held, raised
 from clearance.governance.decisions import Facts, decide
 from clearance.governance.identity import dataset_identity
-from clearance.governance.labeling import label_column, label_dataset, protected_column, protected_type
+from clearance.governance.labeling import (
+    label_column,
+    label_dataset,
+    protected_column,
+    protected_type,
+    roles_in,
+    whole_cell_method,
+)
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
@@ -89,12 +96,14 @@ def of_dataset(dataset: str, policy: Policy, registry: Registry) -> dict[str, An
     reports = {entry["column"]: {**entry["report"], "path": entry["column"]} for entry in found}
     labels = {path: label_column(report, policy) for path, report in reports.items()}
     after = {path: protected_column(report, policy, verified=True) for path, report in reports.items()}
-    label = label_dataset(labels.values(), policy)
+    roles = roles_in(reports.values(), policy)
+    left = {path: own for path, own in roles.items() if whole_cell_method(reports[path], policy) is None}
+    label = raised(label_dataset(labels.values(), policy), labels, policy, roles)
     return {
         "dataset": key,
         "label": label.to_dict(),
-        "protected": label_dataset(after.values(), policy).to_dict(),
-        "combinations": [one.to_dict() for one in held(label, labels, policy)],
+        "protected": raised(label_dataset(after.values(), policy), after, policy, left).to_dict(),
+        "combinations": [one.to_dict() for one in held(label, labels, policy, roles)],
         "columns": [_column(path, reports[path], labels[path], after[path], policy) for path in reports],
     }
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
-from clearance.governance.combinations import raised_by_roles
+from clearance.governance.combinations import raised
 from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
-from clearance.governance.labeling import roles_in
+from clearance.governance.labeling import role_labels, role_types
 from clearance.governance.labels import Label
 from clearance.governance.observation import Observation
 from clearance.governance.policy import Policy
@@ -91,10 +91,15 @@ class _Work:
     def label(self) -> Label:
         """The label of the result, once it is proved."""
         labels, policy = {leaf.path: leaf.label for leaf in self.plan.leaves}, self.desk.policy
+        return raised(records.dataset_label(labels, policy), labels, policy, role_labels(self.roles, policy))
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The types that columns of the result which have a role only may be of, by path."""
         # What is not found in text stays in it, whatever else is replaced.
         kept = {leaf.path for leaf in self.plan.leaves if leaf.how in ("keep", "spans") and leaf.note != DONE}
-        roles = roles_in((each.to_dict() for each in self.scanned.scan.columns if each.path in kept), policy)
-        return raised_by_roles(records.dataset_label(labels, policy), labels, roles, policy)
+        reports = (each.to_dict() for each in self.scanned.scan.columns if each.path in kept)
+        return role_types(reports, self.desk.policy)
 
 
 def protect(
@@ -284,6 +289,7 @@ def _rows(
         why=why,
         types={leaf.path: [leaf.entity_type] if leaf.entity_type else [] for leaf in plan.leaves},
         looked=records.looked_with(desk.detection, found),
+        roles=work.roles,
     )
     protection = {
         "dataset": target.key,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from clearance.classifiers.findings import ColumnReport
 from clearance.governance.combinations import held
 from clearance.governance.identity import DatasetIdentity, dataset_identity
-from clearance.governance.labeling import label_column, label_dataset, reasons
+from clearance.governance.labeling import label_column, label_dataset, reasons, role_labels
 from clearance.governance.labels import Label
 from clearance.governance.lineage_facets import ColumnEdge, ColumnMetrics, LineageDataset, lineage_dataset
 from clearance.governance.observation import without_metadata
@@ -96,11 +96,14 @@ def label_row(
     why: Mapping[str, Any],
     types: Mapping[str, Sequence[str]],
     looked: Mapping[str, Any] | None = None,
+    roles: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A row of ``labels``. ``columns`` in the row also name each column's entity types, for remedies.
 
-    ``looked``: with what the data was looked at (``looked_with``).
+    ``looked``: with what the data was looked at (``looked_with``). ``roles``: the types that columns which have a role
+    only may be of; without them what ``looked`` says.
     """
+    looked = dict(looked or {}) if roles is None else {**(looked or {}), "roles": dict(roles)}
     return {
         "dataset": dataset,
         "version": observation.version if observation else "",
@@ -113,14 +116,16 @@ def label_row(
         "policy_path": policy_path,
         "observation": observation.to_dict() if observation else None,
         "facts": dict(facts),
-        "reasons": {**why, **dataset_reasons(label, columns, policy)},
-        "looked": dict(looked or {}),
+        "reasons": {**why, **dataset_reasons(label, columns, policy, looked.get("roles") or {})},
+        "looked": looked,
     }
 
 
-def dataset_reasons(label: Label, columns: Mapping[str, Label], policy: "Policy") -> dict[str, list[dict[str, Any]]]:
+def dataset_reasons(
+    label: Label, columns: Mapping[str, Label], policy: "Policy", roles: Mapping[str, str]
+) -> dict[str, list[dict[str, Any]]]:
     """What the dataset's own label rests on beside its columns: the combinations that hold. Filed under no column."""
-    found = [one.to_dict() for one in held(label, columns, policy)]
+    found = [one.to_dict() for one in held(label, columns, policy, role_labels(roles, policy))]
     return {"": found} if found else {}
 
 

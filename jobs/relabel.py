@@ -8,7 +8,7 @@ from clearance.errors import DatasetError
 from clearance.governance.decisions import read_facts
 from clearance.governance.identity import DatasetIdentity
 from clearance.governance.labels import Label
-from clearance.governance.standing import column_labels, column_types, standing
+from clearance.governance.standing import column_labels, column_roles, column_types, standing
 from clearance.jobs.desk import Desk
 from clearance.jobs.records import dataset_reasons
 from clearance.jobs.reviewed import Labelled, decisions_on, labelled_again, scan_run
@@ -62,7 +62,7 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
             again_by = hint if row["kind"] == "source" else "protect it again under the present one"
             raise DatasetError(f"{identity.key} was protected and proved under another policy", hint=again_by)
         if again is None:
-            again = Labelled(column_labels(row), Label.from_dict(row["label"]), column_types(row))
+            again = Labelled(column_labels(row), Label.from_dict(row["label"]), column_types(row), column_roles(row))
         columns, label, types = again.columns, again.label, again.types
         copy = {k: v for k, v in row.items() if k not in ("run_id", "at", "seq")}
         copy |= {
@@ -73,10 +73,10 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
             "policy_digest": desk.policy.digest,
             "policy_path": desk.policy_path,
             "facts": declared,
-            "looked": {**(row["looked"] or {}), "reviewed": list(again.touched)},
+            "looked": {**(row["looked"] or {}), "reviewed": list(again.touched), "roles": again.roles},
         }
         # The findings that it rests on are filed under the scan's run: refer to it.
-        own = dataset_reasons(label, columns, desk.policy).get("", [])
+        own = dataset_reasons(label, columns, desk.policy, again.roles).get("", [])
         copy["reasons"] = {**(row["reasons"] or {}), "": [{"scan": scan_run(row)}, *own]}
         told = {
             "version": row["version"],

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from clearance.errors import DatasetError
 from clearance.governance.audit import Audit
 from clearance.governance.chain import is_rested_on
-from clearance.governance.combinations import raised_by_roles
+from clearance.governance.combinations import raised
 from clearance.governance.identities import people
-from clearance.governance.labeling import label_column, label_dataset, roles_in
+from clearance.governance.labeling import label_column, label_dataset, role_labels, role_types
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.reviews import CONFIRMED, Report, Reviewed, reviewed, settled
-from clearance.governance.standing import column_labels, column_types
+from clearance.governance.standing import column_labels, column_roles, column_types
 
 if TYPE_CHECKING:
     from clearance.classifiers.findings import ColumnReport
@@ -25,13 +25,15 @@ _VERIFY = "see `clearance audit verify`"
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A dataset's labels and the entity types of each column, its own type first. ``touched``: columns of which people
-    decided something that changes what their label is made from.
+    """A dataset's labels and the entity types of each column, its own type first. ``roles``: the types that columns
+    which have a role only may be of. ``touched``: columns of which people decided something that changes what their
+    label is made from.
     """
 
     columns: dict[str, Label]
     label: Label
     types: dict[str, tuple[str, ...]]
+    roles: dict[str, str]
     touched: tuple[str, ...] = ()
 
 
@@ -88,9 +90,13 @@ def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, f
     reports, touched, lowered = with_decisions(({**e["report"], "path": e["column"]} for e in rows), found, policy)
     columns = {report["path"]: label_column(report, policy) for report in reports}
     types = {report["path"]: types_in(report) for report in reports}
+    roles = role_types(reports, policy)
     if row.get("policy_digest") == policy.digest:
         # What the scan knew beside its findings, such as a proof, stays where no decision has a say, then or now.
         decided, own_types = {*touched, *(looked.get("reviewed") or ())}, column_types(row)
+        if "roles" in looked:
+            told = column_roles(row)
+            roles = {path: name for path, name in roles.items() if path in told or path in decided}
         for path, own in column_labels(row).items():
             if path not in decided:
                 columns[path], types[path] = own, own_types[path]
@@ -99,8 +105,8 @@ def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, f
                 types[path] = tuple(dict.fromkeys((*types[path], *own_types[path])))
             elif path in proved:
                 columns[path] = combine((columns[path], Label.from_dict(proved[path])), policy.levels)
-    label = raised_by_roles(label_dataset(columns.values(), policy), columns, roles_in(reports, policy), policy)
-    return Labelled(columns, label, types, tuple(touched))
+    label = raised(label_dataset(columns.values(), policy), columns, policy, role_labels(roles, policy))
+    return Labelled(columns, label, types, roles, tuple(touched))
 
 
 def with_confirmed(
@@ -130,11 +136,10 @@ def with_confirmed(
     return tuple(made)
 
 
-def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> tuple[dict[str, Label], Label] | None:
+def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> Labelled | None:
     """:func:`labelled_again` with the decisions on record; None, too, where these can't be relied on."""
     found, problem = decisions_on(row["dataset"], policy, registry)
-    again = None if problem else labelled_again(policy, row, registry, found)
-    return None if again is None else (again.columns, again.label)
+    return None if problem else labelled_again(policy, row, registry, found)
 
 
 def is_reviewed(row: Mapping[str, Any], found: Reviewed) -> bool:

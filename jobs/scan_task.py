@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from clearance.classifiers.findings import ColumnReport
 from clearance.errors import DatasetError
 from clearance.governance.chain import rests_on
-from clearance.governance.combinations import held_by_roles, raised_by_roles
+from clearance.governance.combinations import raised
 from clearance.governance.decisions import read_facts
-from clearance.governance.labeling import after_protection, reasons, roles_in
+from clearance.governance.labeling import after_protection, reasons, role_labels, role_types
 from clearance.governance.labels import Label, combine
 from clearance.governance.observation import changed
 from clearance.governance.policy import Policy
@@ -75,18 +75,18 @@ def scan(
         known = proved(found, desk)
         columns = _labels(found, made, touched, desk, known)
         done = known.methods().keys() | known.texts().keys()
-        roles = roles_in([report.to_dict() for report in made if report.path not in done], desk.policy)
-        label = raised_by_roles(records.dataset_label(columns, desk.policy), columns, roles, desk.policy)
+        roles = role_types([report.to_dict() for report in made if report.path not in done], desk.policy)
+        label = raised(
+            records.dataset_label(columns, desk.policy), columns, desk.policy, role_labels(roles, desk.policy)
+        )
         run.inputs = [records.scanned_input(dataset, found, label, columns)]
         run.label = label.to_dict()
         run.facts = {"rows": found.rows, "malformed": found.malformed, "coverage": found.coverage.to_dict()}
         if dataset.prepared:
             run.facts["prepared"] = list(dataset.prepared)
-        labels = _label_row(desk, found, made, columns, label, declared)
+        labels = _label_row(desk, found, made, columns, label, declared, roles)
         labels["looked"]["reviewed"] = touched
         labels["looked"]["proved"] = {path: own.to_dict() for path, own in known.labels().items()}
-        if combined := held_by_roles(columns, roles, desk.policy):
-            labels["reasons"][""] = [one.to_dict() for one in combined]
         _record_scan(desk, run, dataset, found, labels, declared)
     return Scanned(found, columns, label, run.run_id, declared)
 
@@ -157,7 +157,7 @@ def _label_row(
     columns: Mapping[str, Label],
     label: Label,
     facts: Mapping[str, Any],
-    kind: str = "source",
+    roles: Mapping[str, str],
 ) -> dict[str, Any]:
     return records.label_row(
         found.dataset,
@@ -166,11 +166,12 @@ def _label_row(
         label,
         desk.policy,
         desk.policy_path,
-        kind=kind,
+        kind="source",
         facts=facts,
         why=records.why(made, desk.policy),
         types=records.types_found(made),
         looked=records.looked_with(desk.detection, found),
+        roles=roles,
     )
 
 

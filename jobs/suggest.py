@@ -89,7 +89,7 @@ def _flowed(
     if flowed is None:
         return []
     observed = labels_under(policy, row, registry)
-    columns = observed[0] if observed is not None else column_labels(row)
+    columns = observed.columns if observed is not None else column_labels(row)
     raised = flowed.raises(columns, Label.from_dict(row["label"]), policy)[0]
     return [
         path

@@ -31,7 +31,7 @@ def judge_together(
     label: Label | None = None
     known = [(result, result.label) for result in results if result.label is not None]
     if len(known) == len(results) and all(level in policy.levels for level in _levels(known)):
-        sources = [Source(own, result.columns, result.dataset) for result, own in known]
+        sources = [Source(own, result.columns, result.dataset, result.roles) for result, own in known]
         label, held = together(sources, policy)
         columns = {f"{source.name}#{path}": column for source in sources for path, column in source.columns.items()}
         today = datetime.now(UTC).date()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearance.errors import PolicyError
-from clearance.governance.combinations import Source, held, held_by_roles, raised, raised_by_roles, together
+from clearance.governance.combinations import Source, held, raised, together
 from clearance.governance.decisions import decide
 from clearance.governance.labeling import label_column, label_dataset, protected_column, roles_in
 from clearance.governance.labels import Label, combine
@@ -199,12 +199,12 @@ def test_columns_with_a_role_only_are_parts_of_combinations_and_raise_nothing_al
     columns = {str(each["path"]): Label("public") for each in reports}
     for few in (reports[:2], reports[1:], reports[::2], []):
         roles = roles_in(few, policy)
-        assert raised_by_roles(Label("public"), columns, roles, policy) == Label("public")
-    assert raised_by_roles(Label("public"), columns, roles_in(reports, policy), policy).level == "restricted"
+        assert raised(Label("public"), columns, policy, roles) == Label("public")
+    assert raised(Label("public"), columns, policy, roles_in(reports, policy)).level == "restricted"
     # Beside what was found by its values, too.
     found = {**columns, "plz": policy.label_of("ZIP_CODE")}
-    assert raised_by_roles(Label("confidential"), found, roles_in(reports[::2], policy), policy).level == "restricted"
-    [one] = held_by_roles(columns, roles_in(reports, policy), policy)
+    assert raised(Label("confidential"), found, policy, roles_in(reports[::2], policy)).level == "restricted"
+    [one] = held(Label("public"), columns, policy, roles_in(reports, policy))
     assert one.columns == ["plz", "sex", "yob"] and one.name == "birth-date-place-gender"
     other = [bare("b", "GENDER", kind="empty"), bare("c", "GENDER", role="none"),
              bare("d", "INCOME"), bare("e", None), bare("f", "GENDER", entity_type="GENDER")]  # fmt: skip
@@ -217,9 +217,7 @@ def test_what_else_is_found_in_such_a_column_makes_it_no_less_of_one() -> None:
     def level(**more: object) -> str:
         reports = [bare("yob", "BIRTH_DATE"), bare("plz", "POSTAL_CODE", **more), bare("sex", "GENDER")]
         columns = {str(each["path"]): label_column(each, policy) for each in reports}
-        return raised_by_roles(
-            label_dataset(columns.values(), policy), columns, roles_in(reports, policy), policy
-        ).level
+        return raised(label_dataset(columns.values(), policy), columns, policy, roles_in(reports, policy)).level
 
     def finding(kind: str, share: float, form: str = "raw") -> dict[str, object]:
         return {"entity_type": kind, "form": form, "prevalence": {"low": 0.0, "estimate": share, "high": 1.0}}
@@ -242,4 +240,4 @@ def test_what_is_suggested_for_them_leaves_no_such_combination() -> None:
     found = suggest_methods(reports, [wants], policy)
     assert len(found.columns) == 1 and found.stuck == ()
     left = [each for each in reports if each["path"] not in found.columns]
-    assert held_by_roles({}, roles_in(left, policy), policy) == ()
+    assert held(Label("public"), {}, policy, roles_in(left, policy)) == ()

@@ -52,7 +52,7 @@ class Project:
         self.scanned(name, **types)
         return name
 
-    def scanned(self, name: str, facts: Any = None, **types: str | None) -> None:
+    def scanned(self, name: str, facts: Any = None, roles: Any = None, **types: str | None) -> None:
         path = str(self.folder / name)
         labels = {c: POLICY.label_of(t) if t else Label(NOTHING) for c, t in types.items()}
         whole = max(labels.values(), key=lambda label: POLICY.levels.rank(label.level))
@@ -68,7 +68,7 @@ class Project:
             "policy_path": "default",
             "observation": observe(path).to_dict(),
             "facts": facts or {},
-            "looked": LOOKED,
+            "looked": {**LOOKED, "roles": roles or {}},
         }
         with Audit(self.registry).filing("label", [("labels", row)], run_id=new_run_id(), dataset=row["dataset"]):
             pass
@@ -195,6 +195,29 @@ def test_a_policy_may_clear_by_lineage_alone_but_never_by_doubtful_one(
     assert project.check("again.csv", "bot", 3)["label"]["level"] == "restricted"
     project.imports(project.event(["raw.csv", "never-scanned.csv"], "both.csv"))
     assert project.check("both.csv", "bot", 3)["label"]["level"] == "restricted"
+
+
+def test_columns_of_a_role_only_are_together_what_they_are_wherever_they_go(
+    project: Project, accepting: Callable[[str], None]
+) -> None:
+    accepting("{derived_labels: true}")
+    for name, roles in (("a", {"yob": "DATE_OF_BIRTH", "sex": "GENDER"}), ("b", {"plz": "ZIP_CODE"})):
+        project.data(f"{name}.csv", id=None, **dict.fromkeys(roles))
+        project.scanned(f"{name}.csv", roles=roles, id=None, **dict.fromkeys(roles))
+        project.check(f"{name}.csv", "bot", 0)
+    told = project("check", "a.csv", "b.csv", "--together", "--solution", "bot", "--format", "markdown", code=3)
+    assert all(name in told for name in ("yob", "sex", "plz", "birth-date-place-gender"))
+    parts = {"c1": [("a.csv", "yob")], "c2": [("a.csv", "sex")], "c3": [("b.csv", "plz")]}
+    copies = {"joined.csv": parts, "half.csv": {"c1": parts["c1"], "c3": parts["c3"]}, "copied.csv": None}
+    for name, columns in copies.items():
+        (project.folder / name).write_text("c1,c2,c3\n1,2,3\n")
+        project.imports(project.event(["a.csv", "b.csv"], name, columns))
+    for name, code in (("joined.csv", 3), ("half.csv", 0), ("copied.csv", 3)):
+        project.check(name, "bot", code)
+    roles = {"yob": "DATE_OF_BIRTH", "sex": "GENDER", "plz": "ZIP_CODE"}
+    project.scanned("a.csv", roles=roles, id=None, **dict.fromkeys(roles))
+    [why] = [c for c in project.check("a.csv", "bot", 3)["conflicts"] if c["rule"] == "combination"]
+    assert why["facts"]["columns"] == ["plz", "sex", "yob"]
 
 
 def test_rows_written_past_the_audit_lower_nothing(project: Project, accepting: Callable[[str], None]) -> None:

@@ -157,12 +157,17 @@ def test_a_dataset_on_record_is_explained_without_a_scan(tmp_path: Path) -> None
     registry = Registry(tmp_path / "home")
     key = f"file://{data}"
     types = {"born": "DATE_OF_BIRTH", "zip": "ZIP_CODE", "sex": "GENDER"}
-    reports = [
-        {"dataset": key, "version": "1", "column": path,
-         "report": {"kind": "structured", "entity_type": kind, "findings": [{"entity_type": kind, "form": "raw"}]}}
+
+    def found(run: str, reports: dict[str, dict[str, Any]]) -> None:
+        rows = [{"dataset": key, "version": "1", "column": path, "report": one} for path, one in reports.items()]
+        registry.append("findings", rows, run_id=run)
+
+    plain = {"kind": "structured", "entity_type": None, "findings": [], "role": "quasi"}
+    typed = {
+        path: {**plain, "entity_type": kind, "findings": [{"entity_type": kind, "form": "raw"}]}
         for path, kind in types.items()
-    ]  # fmt: skip
-    registry.append("findings", reports, run_id="r")
+    }
+    found("r", typed)
     label: dict[str, Any] = {"level": "public", "categories": [], "regimes": [], "subjects": []}
     row = {"dataset": key, "version": "1", "kind": "source", "label": label, "columns": {}, "policy_digest": "0"}
     registry.append("labels", [row], run_id="r")
@@ -170,3 +175,14 @@ def test_a_dataset_on_record_is_explained_without_a_scan(tmp_path: Path) -> None
     assert (told["label"]["level"], told["protected"]["level"]) == ("restricted", "internal")
     assert [one["combination"] for one in told["combinations"]] == ["birth-date-place-gender"]
     assert [column["methods"] for column in told["columns"]] == [["generalize"], ["token"], ["keep"]]
+    # Known by their names alone: as a check has them, and what nothing was found in stays as it is.
+    registry.append("labels", [row], run_id="s")
+    found("s", {**typed, "zip": {**plain, "attribute": "POSTAL_CODE"}, "sex": {**plain, "attribute": "GENDER"}})
+    told = policy_views.of_dataset(str(data), load_policy(), registry)
+    assert (told["label"]["level"], told["protected"]["level"]) == ("restricted", "internal")
+    found("t", dict.fromkeys(types, plain) | {"born": {**plain, "attribute": "BIRTH_DATE"},
+          "zip": {**plain, "attribute": "POSTAL_CODE"}, "sex": {**plain, "attribute": "GENDER"}})  # fmt: skip
+    registry.append("labels", [row], run_id="t")
+    told = policy_views.of_dataset(str(data), load_policy(), registry)
+    assert told["protected"]["level"] == told["label"]["level"] == "restricted"
+    assert told["combinations"][0]["columns"] == ["born", "sex", "zip"]
