@@ -1,4 +1,4 @@
-"""What was added to a Delta table since a recorded version, told by its log alone.
+"""What became of a recorded state: what was added to a Delta table since, and whether anything of it may be left.
 
 Only additions can be looked at by themselves: what was scanned before still stands, and the new files hold the
 rest. A commit that removed or rewrote data ends that, and so does everything that can't be told.
@@ -48,6 +48,27 @@ def additions(recorded: Observation, present: Observation, location: str) -> Add
         return _between(log, first, last, present.schema_fingerprint)
     except (DatasetError, OSError) as error:
         return Additions(None, error.message if isinstance(error, DatasetError) else "the table's log can't be read")
+
+
+def may_hold(recorded: Observation, present: Observation | None, location: str) -> bool:
+    """Whether rows of the recorded state may be among the present ones. Never raises for the data's sake.
+
+    A row that an UPDATE, MERGE, OPTIMIZE or overwrite carried over can't be told from a new one, nor can rows of plain
+    files that were written again. So only a table with another history is known to hold none.
+    """
+    if present is None or recorded.kind != "delta" or present.kind != "delta":
+        return True
+    if recorded.table_id == present.table_id:
+        return True
+    first = int(recorded.version)
+    if int(present.version) < first:
+        return False
+    try:
+        committed = delta_log.commit_time(delta_log.open_log(location), first)
+    except (DatasetError, OSError):
+        return True
+    # CREATE OR REPLACE gives a table another id, and may read what was there.
+    return committed is None or committed == recorded.committed
 
 
 def _between(log: delta_log.Log, first: int, last: int, fingerprint: str | None) -> Additions:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
-from clearance.governance.changes import additions
+from clearance.governance.changes import may_hold
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labeling import protected_type
-from clearance.governance.labels import Label, Levels
+from clearance.governance.labels import Label, Levels, combine
 from clearance.governance.observation import Observation, changed
 from clearance.governance.policy import Policy
 from clearance.jobs.desk import Desk
@@ -108,8 +108,25 @@ class Proved:
         return {**self.whole_labels(), **self.text_labels(), **self.floors()}
 
     def floors(self) -> dict[str, Label]:
-        """Labels by path below which nothing falls for whoever can't verify the record: a mask looks like nothing."""
-        return {leaf["path"]: _label_in(leaf, self.policy.levels) for leaf in self.doubted}
+        """Labels by path below which nothing falls for whoever can't verify the record: a mask looks like nothing.
+
+        A column that is not there any more may have another name now: those that the record does not know.
+        """
+        told = {leaf["path"]: _label_in(leaf, self.policy.levels) for leaf in self.doubted}
+        there = {report.path for report in self.columns}
+        if gone := [label for path, label in told.items() if path not in there]:
+            told |= {path: combine(gone, self.policy.levels) for path in there - told.keys()}
+        return told
+
+    def why(self) -> dict[str, dict[str, str]]:
+        """The reason, by path, for labels that the record gives and no one here can hold against the data."""
+        text = "what was protected here is on record, and may be among the data as they are now: at least"
+        there = {report.path for report in self.columns}
+        return {
+            path: {"entity_type": "", "rule": "signed record", "where": "", "text": f"{text} {own.level}"}
+            for path, own in self.floors().items()
+            if path in there and own != Label(self.policy.levels.bottom)
+        }
 
 
 def proved(found: Scan, desk: Desk) -> Proved:
@@ -123,10 +140,9 @@ def proved(found: Scan, desk: Desk) -> Proved:
     observed = Observation.from_dict(told["observation"])
     location = dataset_identity(found.reference).location
     other = changed(observed, location)
-    there = found.observation is None or additions(observed, found.observation, location).files is not None
-    if other and not there:
+    if other and not may_hold(observed, found.observation, location):
         return nothing
-    # Rows that were proved are among others now, or nobody can tell whether they are there: no label falls.
+    # Rows that were proved may be among others now: no label falls.
     if other is not False or found.observation is None or tokens is None:
         return replace(nothing, doubted=tuple(told["columns"]))
     if not tokens.key.open().verify(SIGNED, canonical(told), record["signature"] or ""):

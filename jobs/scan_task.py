@@ -87,6 +87,8 @@ def scan(
         labels = _label_row(desk, found, made, columns, label, declared, roles)
         labels["looked"]["reviewed"] = touched
         labels["looked"]["proved"] = {path: own.to_dict() for path, own in known.labels().items()}
+        for path, reason in known.why().items():
+            labels["reasons"].setdefault(path, []).append(reason)
         _record_scan(desk, run, dataset, found, labels, declared)
     return Scanned(found, columns, label, run.run_id, declared)
 
