@@ -243,6 +243,7 @@ class Rules(Strict):
     ``sampled_scans``: a dataset of which only a sample was scanned may be cleared if the sample proved this much.
     ``derived_labels``: a dataset that nobody scanned may be cleared by the label that its lineage gives it.
     ``approval``: a dataset that nobody approved is escalated.
+    ``manifest``: a dataset whose manifest is not given is undecidable.
     """
 
     hosting: HostingRule
@@ -254,6 +255,7 @@ class Rules(Strict):
     sampled_scans: SampledScans | None = None
     derived_labels: bool = False
     approval: bool = False
+    manifest: bool = False
     environments: dict[Text, Names] = Field(default_factory=dict)
     restricted_uses: bool = False
     stores: dict[Text, Text] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from unicodedata import normalize
 
 from pydantic import Field, model_validator
 
@@ -35,14 +36,19 @@ class Waiver(Strict):
     about: Annotated[Names, Field(min_length=1)]
     reason: Text
     approver: Text
-    requested_by: Text | None = None
+    requested_by: Text
     expires: date
 
     @model_validator(mode="after")
     def _is_by_two(self) -> Self:
-        if self.requested_by is not None and self.requested_by.strip().lower() == self.approver.strip().lower():
+        if _name(self.requested_by) == _name(self.approver):
             raise ValueError("who asks for a waiver does not approve it")
         return self
+
+
+def _name(written: str) -> str:
+    """A name as it is compared: width, case and spaces make nobody another person."""
+    return "".join(normalize("NFKC", written).casefold().split())
 
 
 class WaiverFile(Strict):

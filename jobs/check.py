@@ -158,6 +158,8 @@ def see(
         spoken = with_lineage(spoken, flowed, policy)
     state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
     types, roles = spoken.types, role_labels(spoken.roles, policy)
+    if manifest is None and policy.rules.manifest:
+        beyond.append(_no_manifest(policy))
     if manifest is not None and label is not None:
         beyond += declaration_conflicts(manifest, columns, types, label, policy)
         left_out = undeclared(manifest, columns, types, label, policy, datetime.now(UTC).date())
@@ -166,6 +168,12 @@ def see(
         # What is declared, or flowed in, may be a part of a combination.
         label = raised(label, columns, policy, roles)
     return Seen(row, label, columns, types, declared, state, reason, beyond, left_out, flowed, roles)
+
+
+def _no_manifest(policy: Policy) -> Conflict:
+    facts = {"missing": "manifest of the dataset"}
+    remedy = "give what its owner declares: --manifest FILE"
+    return Conflict("declaration", None, facts, remedy, definite=False, where=policy.where("rules", "manifest"))
 
 
 def judge(

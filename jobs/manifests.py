@@ -1,5 +1,6 @@
 """Manifests beside what the registry knows: drafted from a scan, compared with it. Starts no Spark."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from clearance.errors import DatasetError, UsageError
 from clearance.governance.declarations import Disagreement, disagreements
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labels import Label
-from clearance.governance.manifest import Manifest
+from clearance.governance.manifest import Manifest, load_manifest
 from clearance.governance.manifest_draft import draft
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
@@ -61,14 +62,48 @@ def compare(manifest: Manifest, policy: Policy, registry: Registry, dataset: str
     return disagreements(manifest, seen.columns, seen.types, seen.sql_types, seen.label, policy, today)
 
 
+class Manifests:
+    """What owners declare of several datasets. Raises ``UsageError`` where two files declare one."""
+
+    def __init__(self, paths: Iterable[str], policy: Policy) -> None:
+        self._by_key: dict[str, Manifest] = {}
+        self._all = [load_manifest(path, policy) for path in paths]
+        for manifest in self._all:
+            for key in _keys(manifest):
+                if key in self._by_key:
+                    raise UsageError(
+                        f"{self._by_key[key].source} and {manifest.source} both declare {key}",
+                        hint="give one manifest for each dataset",
+                    )
+                self._by_key[key] = manifest
+
+    def of(self, key: str) -> Manifest | None:
+        """The one of the dataset with this key."""
+        return self._by_key.get(key)
+
+    def require_used(self, datasets: Iterable[str]) -> None:
+        """Raises ``UsageError`` for a manifest that is of none of these (by key): what it declares would not count."""
+        known = set(datasets)
+        for manifest in self._all:
+            if not known & _keys(manifest):
+                raise UsageError(
+                    f"{manifest.source} declares {manifest.dataset}, which is not asked about",
+                    hint="give the datasets' own manifests, or correct its physicalName",
+                )
+
+
 def require_same(manifest: Manifest, dataset: str) -> None:
     """Raises ``UsageError`` when the manifest declares another dataset than this one."""
-    own = {dataset_identity(name).key for name in (manifest.dataset, _beside(manifest), *manifest.places.values())}
-    if dataset_identity(dataset).key not in own:
+    if dataset_identity(dataset).key not in _keys(manifest):
         raise UsageError(
             f"{manifest.source} declares {manifest.dataset}, not {dataset}",
             hint="give the dataset's own manifest, or correct its physicalName",
         )
+
+
+def _keys(manifest: Manifest) -> set[str]:
+    """The keys of the dataset that a manifest declares, in every place that it names."""
+    return {dataset_identity(name).key for name in (manifest.dataset, _beside(manifest), *manifest.places.values())}
 
 
 def _beside(manifest: Manifest) -> str:

@@ -23,6 +23,7 @@ from clearance.jobs.datasets import Reference, expand, expand_database, open_dat
 from clearance.jobs.desk import Desk
 from clearance.jobs.extent import FULL
 from clearance.jobs.failures import reason
+from clearance.jobs.manifests import Manifests
 from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
 from clearance.jobs.preparation import for_purposes
 from clearance.jobs.prepare import prepare
@@ -94,6 +95,14 @@ class Outcome:
         }
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What people say of the datasets of a run: waivers, and manifests of what is read or written."""
+
+    waivers: Sequence[Given] = ()
+    manifests: Manifests | None = None
+
+
 def worst(codes: Sequence[ExitCode]) -> ExitCode:
     """The code of a run: internal error, usage, undecidable, conflict, escalated, clear, in this order."""
     return next((code for code in WORST_FIRST if code in codes), ExitCode.CLEAR)
@@ -138,23 +147,26 @@ def run(
     desk: Desk,
     solutions: Solutions,
     says: Says,
-    waivers: Sequence[Given] = (),
+    beside: Beside | None = None,
 ) -> tuple[list[Outcome], str]:
     """Runs a plan; returns what came of each dataset and the id of the parent run.
 
-    What a waiver lets pass is not protected against; it speaks of the dataset or of its protected copy, as it says.
+    What a waiver lets pass is not protected against; it speaks of the dataset or of its protected copy, as it says. So
+    does a manifest.
 
     Raises only what stops everything: a plan that names unknown solutions, a registry that can't be written.
     """
     require_solutions(plan, solutions)
-    todo = items(spark, plan)
+    todo, told = items(spark, plan), beside or Beside()
+    if told.manifests is not None:
+        told.manifests.require_used(key for item in todo for key in (item.reference.key, item.target.key))
     for item in todo:
         _subject(item, plan, desk)  # a place that keys can't be kept at is told before anything is read
     desk.bury_the_dead()
     outcomes: list[Outcome] = []
     with desk.run("run", None, spark=spark) as parent:
         below = desk.under(parent)
-        work: Callable[[Item], Outcome] = lambda item: _one(spark, item, plan, below, solutions, says, waivers)  # noqa: E731
+        work: Callable[[Item], Outcome] = lambda item: _one(spark, item, plan, below, solutions, says, told)  # noqa: E731
         with ThreadPoolExecutor(max_workers=min(plan.parallel, len(todo)) or 1) as pool:
             outcomes = list(pool.map(work, todo))
         code = worst([outcome.exit_code for outcome in outcomes])
@@ -176,13 +188,13 @@ def _one(
     desk: Desk,
     solutions: Solutions,
     says: Says,
-    waivers: Sequence[Given],
+    beside: Beside,
 ) -> Outcome:
     outcome = Outcome(item)
     own = desk.with_detection(_detection(item.plan.detection or plan.detection))
     wanted = [solutions[name] for name in item.plan.solutions]
     try:
-        _chain(spark, item, plan, own, wanted, outcome, says, waivers)
+        _chain(spark, item, plan, own, wanted, outcome, says, beside)
     except ClearanceError as error:
         outcome.error = error
     except Exception as error:  # the chain of one dataset must not stop the others; its text may hold data
@@ -202,7 +214,7 @@ def _chain(
     wanted: list[Solution],
     outcome: Outcome,
     says: Says,
-    waivers: Sequence[Given],
+    beside: Beside,
 ) -> None:
     says.say("scanning", dataset=item.name)
     dataset = open_dataset(spark, item.reference)
@@ -217,7 +229,7 @@ def _chain(
     says.say("scanned", dataset=item.name, rows=outcome.scanned.scan.rows, level=outcome.scanned.label.level)
     identity = dataset.reference.identity
     for solution in wanted:
-        checked = _checked(identity, solution, desk, waivers)
+        checked = _checked(identity, solution, desk, beside)
         outcome.before.append(checked)
         says.say(str(checked.verdict.verdict), dataset=item.name, solution=solution.name)
     refused = [
@@ -240,7 +252,7 @@ def _chain(
     says.say("published", dataset=item.name, to=item.target.text, level=outcome.protected.label.level)
     target = dataset_identity(item.target.text)
     for solution in refused:
-        checked = _checked(target, solution, desk, waivers)
+        checked = _checked(target, solution, desk, beside)
         outcome.after.append(checked)
         says.say(str(checked.verdict.verdict), dataset=f"{item.name} (protected)", solution=solution.name)
 
@@ -252,7 +264,7 @@ def _subject(item: Item, plan: PlanFile, desk: Desk) -> tuple[str, SubjectKeys] 
     return item.plan.subject, named_table(plan.subject_keys, home=desk.registry.home, beside=beside)
 
 
-def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk, waivers: Sequence[Given]) -> Checked:
+def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk, beside: Beside) -> Checked:
     """The verdict on what this run has just scanned or published.
 
     Only this session can see that a table, or data that Spark alone has the way to, is as it just was.
@@ -260,7 +272,8 @@ def _checked(identity: DatasetIdentity, solution: Solution, desk: Desk, waivers:
     found = standing(desk.registry, identity)
     if identity.kind != "path" and found.state == "unreadable":
         found = Standing("current", "", found.label)
-    return judge(identity, found, solution, desk.policy, desk.registry, waivers=waivers)
+    manifest = beside.manifests.of(identity.key) if beside.manifests is not None else None
+    return judge(identity, found, solution, desk.policy, desk.registry, manifest=manifest, waivers=beside.waivers)
 
 
 def _detection(plan: DetectionPlan) -> Detection:

@@ -121,17 +121,19 @@ def _quoted(path: PurePath) -> str:
 
 
 def _compared(found: list[dict[str, Any]], baseline: Mapping[str, Any]) -> list[dict[str, Any]]:
-    earlier = {
-        _print(result): result
-        for run in baseline["runs"]
-        for result in run["results"]
-        if result.get("baselineState") != "absent"
-    }
+    earlier: dict[str, list[dict[str, Any]]] = {}
+    for run in baseline["runs"]:
+        for result in run["results"]:
+            if result.get("baselineState") != "absent":
+                earlier.setdefault(_print(result), []).append(result)
     for result in found:
-        before = earlier.pop(_print(result), None)
+        # One fact may be missing for two usages: the same objection twice, each with one of before.
+        same_print = earlier.get(_print(result))
+        before = same_print.pop(0) if same_print else None
         same = before is not None and before["message"] == result["message"]
         result["baselineState"] = "new" if before is None else "unchanged" if same else "updated"
-    return found + [{**result, "baselineState": "absent"} for result in earlier.values()]
+    gone = [result for results in earlier.values() for result in results]
+    return found + [{**result, "baselineState": "absent"} for result in gone]
 
 
 def _print(result: Mapping[str, Any]) -> str:

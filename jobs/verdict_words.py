@@ -66,5 +66,9 @@ def fingerprint(checked: "Checked", conflict: "Conflict") -> str:
     subject = [conflict.facts.get(key) for key in ("regime", "usage", "forbidden", "state", "disagreement")]
     # Added later: fingerprints of before must not change.
     subject += [conflict.facts[key] for key in ("combination", "dataset", "store", "change") if key in conflict.facts]
+    if conflict.rule in ("declaration", "environment") and conflict.facts.keys() & {"missing", "parent"}:
+        subject += [conflict.facts.get("missing"), conflict.facts.get("parent")]
+    if conflict.rule == "source" and "reputation" in conflict.facts:
+        subject.append("reputation")
     content = [checked.dataset, checked.solution, conflict.rule, conflict.column, subject]
     return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()

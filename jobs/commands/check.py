@@ -11,7 +11,7 @@ from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, print_check
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from clearance.governance.manifest import Manifest
     from clearance.governance.policy import Policy
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 )
 @click.option("--together", is_flag=True, help="Also decide on all DATASETs put together.")
 @click.option("--waivers", "waived", metavar="FILE", help="Waivers: objections that somebody lets pass until a day.")
-@click.option("--manifest", metavar="FILE", help="What the owner declares (ODCS v3.1); for one DATASET.")
+@options.manifests
 @click.option(
     "--alert",
     metavar="TARGET",
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 @options.home
 def command(
     datasets: tuple[str, ...], names: tuple[str, ...], solutions: str | None, output: str, baseline: str | None,
-    suggest: Path | None, together: bool, waived: str | None, manifest: str | None, alert: str | None,
+    suggest: Path | None, together: bool, waived: str | None, manifests: tuple[str, ...], alert: str | None,
     policy: str | None,
     home: str | None, facts: tuple[str, ...],
 ) -> int:  # fmt: skip
@@ -84,10 +84,10 @@ def command(
 
         earlier = read_baseline(baseline)
     registry = Registry(home)
-    owner = _manifest(manifest, datasets, rules)
+    owner_of = _manifests(manifests, datasets, rules)
     waivers = waivers_in(waived, rules)
     results = [
-        check(dataset, profile, rules, registry, facts=declared, manifest=owner, waivers=waivers)
+        check(dataset, profile, rules, registry, facts=declared, manifest=owner_of(dataset), waivers=waivers)
         for dataset in datasets
         for profile in profiles
     ]
@@ -126,17 +126,18 @@ def waivers_in(path: str | None, policy: "Policy") -> "tuple[Given, ...]":
     return load_waivers(path, policy, datetime.now(UTC).date())
 
 
-def _manifest(path: str | None, datasets: tuple[str, ...], policy: "Policy") -> "Manifest | None":
-    if path is None:
-        return None
-    from clearance.governance.manifest import load_manifest
-    from clearance.jobs.manifests import require_same
+def _manifests(
+    paths: "Sequence[str]", datasets: "Sequence[str]", policy: "Policy"
+) -> "Callable[[str], Manifest | None]":
+    """What finds each dataset's own manifest, if it is among these."""
+    if not paths:
+        return lambda _: None
+    from clearance.governance.identity import dataset_identity
+    from clearance.jobs.manifests import Manifests
 
-    if len(datasets) != 1:
-        raise UsageError("a manifest speaks of one dataset", hint="check each dataset with its own")
-    manifest = load_manifest(path, policy)
-    require_same(manifest, datasets[0])
-    return manifest
+    found = Manifests(paths, policy)
+    found.require_used(dataset_identity(dataset).key for dataset in datasets)
+    return lambda dataset: found.of(dataset_identity(dataset).key)
 
 
 def _print(results: "Sequence[Checked]", output: str, code: int, baseline: dict[str, Any] | None) -> None:

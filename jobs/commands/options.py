@@ -52,6 +52,13 @@ solutions = click.option(
     metavar="PATH",
     help="File or folder of solution profiles. [default: $CLEARANCE_SOLUTIONS, else ./solutions.yaml or ./solutions/]",
 )
+manifests = click.option(
+    "--manifest",
+    "manifests",
+    multiple=True,
+    metavar="FILE",
+    help="What the owner of a dataset declares (ODCS v3.1). May be repeated.",
+)
 facts = click.option(
     "--fact",
     "facts",

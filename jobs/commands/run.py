@@ -28,6 +28,7 @@ from clearance.jobs.commands.progress import Progress
 )
 @click.option("--verdicts", metavar="FILE", help="Where the verdict file goes. [default: verdicts.json in the home]")
 @click.option("--waivers", "waived", metavar="FILE", help="Waivers: objections that somebody lets pass until a day.")
+@options.manifests
 @options.solutions
 @options.output
 @options.policy
@@ -46,6 +47,7 @@ def command(
     parallel: int | None,
     verdicts: str | None,
     waived: str | None,
+    manifests: tuple[str, ...],
     output: str,
     log_format: str,
     **given: Any,
@@ -74,7 +76,8 @@ def command(
     if not given["keys"] and not given["key_file"]:
         given["keys"], given["key_file"] = plan.keys, plan.key_file
     given["domain"] = plan.domain if is_plan else given["domain"]
-    return _run(plan, given, Path(verdicts or plan.verdicts or _default_verdicts(given)), output, log_format, waived)
+    file = Path(verdicts or plan.verdicts or _default_verdicts(given))
+    return _run(plan, given, file, output, log_format, waived, manifests)
 
 
 def _refuse_what_the_plan_says() -> None:
@@ -125,11 +128,15 @@ def _ad_hoc(
     )
 
 
-def _run(plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_format: str, waived: str | None) -> int:
+def _run(
+    plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_format: str, waived: str | None,
+    manifests: tuple[str, ...],
+) -> int:  # fmt: skip
     from clearance.errors import ClearanceError
     from clearance.jobs.check import find_solutions
     from clearance.jobs.commands.check import waivers_in
-    from clearance.jobs.runner import require_solutions, run, worst, write_verdicts
+    from clearance.jobs.manifests import Manifests
+    from clearance.jobs.runner import Beside, require_solutions, run, worst, write_verdicts
     from clearance.jobs.session import get_session
     from clearance.jobs.settings import read_detection
 
@@ -138,12 +145,12 @@ def _run(plan: Any, given: dict[str, Any], verdicts: Path, output: str, log_form
         desk = options.desk(given)
         solutions = find_solutions(given.get("solutions") or plan.solutions)
         require_solutions(plan, solutions)
-        waivers = waivers_in(waived, desk.policy)
+        beside = Beside(waivers_in(waived, desk.policy), Manifests(manifests, desk.policy))
         desk.tokens()
         for each in (plan.detection, *(entry.detection for entry in plan.datasets if entry.detection)):
             read_detection(each.language, each.regions, each.ner, each.detectors)
         progress.say("starting Spark")
-        outcomes, run_id = run(get_session(), plan, desk, solutions, progress, waivers)
+        outcomes, run_id = run(get_session(), plan, desk, solutions, progress, beside)
     except ClearanceError as error:
         write_verdicts(verdicts, [], "", error)
         raise

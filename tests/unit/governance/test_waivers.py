@@ -103,6 +103,8 @@ def test_what_can_not_be_told_is_never_waived(tmp_path: Path) -> None:
         ({"rule": "part"}, "the rule 'part' can't be waived"),
         ({"rule": "levle"}, "the rule 'levle' can't be waived"),
         ({"approver": "Ana "}, "who asks for a waiver does not approve it"),
+        ({"approver": "\uff21na"}, "who asks for a waiver does not approve it"),
+        ({"requested_by": None}, "requested_by"),
         ({"expires": TODAY + timedelta(days=366)}, "expires in more than 365 days"),
         ({"expires": "soon"}, "expires"),
         ({"about": []}, "about"),

@@ -66,6 +66,15 @@ def test_a_fingerprint_outlives_what_changes_from_day_to_day() -> None:
     assert prints(LEVEL) == prints(later)
     different = [replace(LEVEL, column="x"), replace(LEVEL, column=None), replace(USAGE, facts={"usage": "training"})]
     assert len({*prints(LEVEL), *prints(*different), *prints(USAGE)}) == 5
+    others = [
+        Conflict(rule, None, facts, "")
+        for rule, facts in [
+            ("declaration", {"missing": "classification"}), ("declaration", {"missing": "categories"}),
+            ("environment", {"parent": "a", "dataset": "dev"}), ("environment", {"parent": "b", "dataset": "dev"}),
+            ("source", {"source": "x", "allowed": []}), ("source", {"reputation": "known", "allowed": []}),
+        ]
+    ]  # fmt: skip
+    assert len(set(prints(*others))) == len(others)
 
 
 def test_a_baseline_tells_new_from_known_and_gone(tmp_path: Path) -> None:
@@ -80,6 +89,10 @@ def test_a_baseline_tells_new_from_known_and_gone(tmp_path: Path) -> None:
     second.write_text(json.dumps(log))
     again = results_of(sarif([checked(MISSING, worse)], 3, read_baseline(second)))
     assert [r["baselineState"] for r in again] == ["unchanged", "unchanged"]
+    twice = tmp_path / "twice.sarif"
+    twice.write_text(json.dumps(sarif([checked(MISSING, MISSING)], 5)))
+    again = results_of(sarif([checked(MISSING)], 5, read_baseline(twice)))
+    assert [r["baselineState"] for r in again] == ["unchanged", "absent"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"version": "2.1.0"}', '{"version": "2.1.0", "runs": [{}]}', None])

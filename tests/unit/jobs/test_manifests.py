@@ -1,0 +1,74 @@
+"""Manifests at the gate: one for each dataset that is asked about, and none left out where the policy wants them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clearance.governance.audit import Audit
+from clearance.governance.identity import dataset_identity
+from clearance.governance.labels import Label
+from clearance.governance.observation import observe
+from clearance.governance.policy import load_policy
+from clearance.governance.registry import Registry
+from clearance.jobs import records
+from clearance.jobs.cli import run
+
+SOLUTIONS = """\
+solutions:
+  - {name: bot, owner: web, hosting: private, clearance: internal, usage: [analytics], regimes: [GDPR],
+     inputs_may_train: false}
+"""
+POLICY = "version: 1\nname: ours\nextends: default\nrules: {manifest: true}\n"
+Told = Callable[..., Any]
+
+
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
+    """A folder with two files that were scanned, and their drafts of a manifest; what calls the command line there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CLEARANCE_HOME", "CLEARANCE_POLICY", "CLEARANCE_SOLUTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    Path("solutions.yaml").write_text(SOLUTIONS)
+    Path("policy.yaml").write_text(POLICY)
+    policy, registry = load_policy("policy.yaml"), Registry(tmp_path / ".clearance")
+
+    def call(*arguments: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert run(list(arguments)) == code, capsys.readouterr().err
+        return "".join(capsys.readouterr())
+
+    for name in ("a", "b"):
+        Path(f"{name}.csv").write_text("size\n1\n")
+        identity, seen = dataset_identity(f"{name}.csv"), observe(f"{name}.csv")
+        looked = {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}}
+        row = records.label_row(
+            identity.key, seen, {"size": Label("public")}, Label("public"), policy, "policy.yaml",
+            kind="source", facts={}, why={}, types={}, looked=looked, roles={},
+        )  # fmt: skip
+        with Audit(registry).filing("label", [("labels", row)], run_id=name, dataset=identity.key):
+            pass
+        call("manifest", "new", f"{name}.csv", "--to", f"{name}.yaml")
+    return call
+
+
+def test_a_policy_can_make_a_manifest_compulsory(told: Told) -> None:
+    missing = json.loads(told("check", "a.csv", "--solution", "bot", "--format", "json", code=5))
+    assert [(c["rule"], c["facts"], c["where"]) for c in missing["conflicts"]] == [
+        ("declaration", {"missing": "manifest of the dataset"}, "policy.yaml:4")
+    ]
+    told("check", "a.csv", "--solution", "bot", "--manifest", "a.yaml")
+    told("check", "a.csv", "b.csv", "--together", "--solution", "bot", "--manifest", "a.yaml", code=5)
+    told("check", "a.csv", "b.csv", "--together", "--solution", "bot", "--manifest", "a.yaml", "--manifest", "b.yaml")
+
+
+def test_a_manifest_of_another_dataset_or_a_second_one_is_refused(told: Told) -> None:
+    assert "b.csv, which is not asked about" in told(
+        "check", "a.csv", "--solution", "bot", "--manifest", "b.yaml", code=2
+    )
+    Path("c.yaml").write_text(Path("a.yaml").read_text())
+    assert "both declare" in told(
+        "check", "a.csv", "--solution", "bot", "--manifest", "a.yaml", "--manifest", "c.yaml", code=2
+    )
