@@ -15,6 +15,7 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_flows import OTHERS
 from clearance.governance.policy import Policy
 from clearance.governance.solutions import Solution
+from clearance.governance.undeclared import Undeclared
 from clearance.paths import parse_path, sql_name, top_level
 
 #: AWS takes so many entries in one BatchGrantPermissions.
@@ -57,17 +58,27 @@ def grant(
     solution: Solution,
     policy: Policy,
     more: Sequence[Conflict] = (),
+    *,
+    roles: Mapping[str, Label] | None = None,
+    undeclared: Sequence[Undeclared] = (),
 ) -> Grant:
     """What the rules let a solution read of a table: all of it, or the columns that no rule objects to.
 
-    ``more`` are objections to the dataset as a whole, such as to where its data come from.
+    ``more`` are objections to the dataset as a whole, such as to where its data come from; ``roles`` and ``undeclared``
+    as for ``decide``.
     """
+    also = roles or {}
 
     def objections(label: Label, columns: Mapping[str, Label]) -> tuple[Conflict, ...]:
-        kept = {path: types.get(path, ()) for path in columns}
         told = decide(
-            label, facts, solution, policy, column_labels=columns, column_types=kept, more=more, dataset=dataset
-        )
+            label, facts, solution, policy,
+            column_labels=columns,
+            column_types={path: types.get(path, ()) for path in columns},
+            column_roles={path: own for path, own in also.items() if path in columns},
+            more=more,
+            undeclared=[one for one in undeclared if one.path is None or one.path in columns],
+            dataset=dataset,
+        )  # fmt: skip
         return told.conflicts
 
     found = objections(label, columns)
@@ -79,8 +90,9 @@ def grant(
     # A nested field can't be granted without its column.
     refused = {top_level(path) for conflict in found for path in _columns_of(conflict)}
     rest = {path: own for path, own in columns.items() if top_level(path) not in refused}
-    accounted = raised(combine(columns.values(), policy.levels), columns, policy)
-    whole = raised(combine(rest.values(), policy.levels), rest, policy)
+    kept = {path: own for path, own in also.items() if path in rest}
+    accounted = raised(combine(columns.values(), policy.levels), columns, policy, also)
+    whole = raised(combine(rest.values(), policy.levels), rest, policy, kept)
     # What stands in no column, or in one without a name, can't be left out by leaving columns out.
     if (
         not rest

@@ -210,7 +210,7 @@ def judge(
     )
     if waivers and record:
         verdict = with_waivers(verdict, identity.key, solution.name, waivers, datetime.now(UTC).date())
-    verdict = verdict.escalated(_risen(seen, policy, registry, manifest))
+    verdict = verdict.escalated(risen(seen, policy, registry, manifest))
     reason = seen.reason or (overlooked(seen.row) or sampled(seen.row) if seen.row else "")
     version = seen.row.get("version")
     checked = Checked(
@@ -230,7 +230,8 @@ def dataset_state(seen: Seen, policy: Policy, registry: Registry, manifest: Mani
     return state_of(row, label, columns, types, told, policy, manifest, registry, run_id)
 
 
-def _risen(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | None) -> list[Conflict]:
+def risen(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | None) -> list[Conflict]:
+    """What rose since the last approval, or lacks one that the policy asks for."""
     if not seen.row or not is_asked(seen.row["dataset"], policy, registry):
         return []
     state = dataset_state(seen, policy, registry, manifest)

@@ -2,7 +2,7 @@
 and what they may read. Needs no Spark.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -11,12 +11,14 @@ from clearance.governance.grants import Grant, grant
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import origin_conflicts
 from clearance.governance.lineage_labels import Derivation
+from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry, Row
 from clearance.governance.solutions import Solution
 from clearance.governance.standing import standing
-from clearance.jobs.check import current_lineage, speak, with_lineage
+from clearance.jobs.check import risen, see
 from clearance.jobs.lineage_task import derivation, recorded_hops
+from clearance.jobs.manifests import Manifests
 
 
 def profile(solution: Solution) -> dict[str, Any]:
@@ -125,13 +127,20 @@ def _trains(solution: Solution) -> bool:
 
 
 def grants(
-    solutions: Sequence[Solution], policy: Policy, registry: Registry, datasets: Sequence[str] = ()
+    solutions: Sequence[Solution],
+    policy: Policy,
+    registry: Registry,
+    datasets: Sequence[str] = (),
+    manifests: Sequence[str] = (),
 ) -> tuple[list[Grant], list[str]]:
     """What the solutions may read of tables, by the labels on record; and what no grant can be made for, and why.
 
+    It is what a check would let them have: manifests (files) and approvals count as there.
     Whether a table changed since its scan can't be told without Spark: grants speak of what was labelled.
     """
     keys = [dataset_identity(name).key for name in datasets] or sorted(registry.latest_each("labels"))
+    owners = Manifests(manifests, policy)
+    owners.require_used(keys)
     found, left = [], []
     for key in keys:
         identity = dataset_identity(key)
@@ -142,7 +151,7 @@ def grants(
             if not any(solution.principals.model_dump().values()):
                 left.append(f"{solution.name}: its profile names no principals")
                 continue
-            one = _grant(identity, solution, policy, registry)
+            one = _grant(identity, solution, policy, registry, owners.of(key))
             if isinstance(one, Grant):
                 found.append(one)
             else:
@@ -150,17 +159,19 @@ def grants(
     return found, list(dict.fromkeys(left))
 
 
-def _grant(identity: DatasetIdentity, solution: Solution, policy: Policy, registry: Registry) -> Grant | str:
+def _grant(
+    identity: DatasetIdentity, solution: Solution, policy: Policy, registry: Registry, manifest: Manifest | None
+) -> Grant | str:
     known = standing(registry, identity)
-    row: Mapping[str, Any] = known.label or {}
     # What Spark alone could tell is left to the person who reviews the grants.
-    spoken = speak(replace(known, state="current") if known.state == "unreadable" else known, policy, registry)
-    flowed = current_lineage(identity.key, row, policy, registry, record=False)
-    facts = row.get("facts") or {}
-    more = []
-    if flowed is not None:
-        spoken = with_lineage(spoken, flowed, policy)
-        more = list(origin_conflicts(flowed, facts.get("environment"), solution, policy))
-    if spoken.label is None or spoken.state != "current":
-        return spoken.reason or spoken.state
-    return grant(identity.key, spoken.label, spoken.columns, spoken.types, facts, solution, policy, more)
+    known = replace(known, state="current") if known.state == "unreadable" else known
+    seen = see(identity.key, known, policy, registry, facts=None, manifest=manifest, record=False)
+    if seen.label is None or seen.state != "current":
+        return seen.reason or seen.state
+    more = [*seen.beyond, *risen(seen, policy, registry, manifest)]
+    if seen.flowed is not None:
+        more += origin_conflicts(seen.flowed, seen.facts.get("environment"), solution, policy)
+    return grant(
+        identity.key, seen.label, seen.columns, seen.types, seen.facts, solution, policy, more,
+        roles=seen.roles, undeclared=seen.undeclared,
+    )  # fmt: skip

@@ -99,13 +99,14 @@ def correlate_(names: tuple[str, ...], solutions: str | None, policy: str | None
 @click.option(
     "--system", "systems", type=click.Choice(_SYSTEMS), multiple=True, help="For this system alone. May be repeated."
 )
+@options.manifests
 @options.solutions
 @options.policy
 @options.home
 @options.output
 def grants_(
     datasets: tuple[str, ...], folder: Path, names: tuple[str, ...], systems: tuple[str, ...],
-    solutions: str | None, policy: str | None, home: str | None, output: str,
+    manifests: tuple[str, ...], solutions: str | None, policy: str | None, home: str | None, output: str,
 ) -> int:  # fmt: skip
     """Write access controls derived from labels, for people to review: which solution may read what of which table.
 
@@ -115,7 +116,7 @@ def grants_(
     from clearance.jobs.inventory import grants
 
     known = find_solutions(solutions)
-    found, left = grants([known[name] for name in names or known], *_record(policy, home), datasets)
+    found, left = grants([known[name] for name in names or known], *_record(policy, home), datasets, manifests)
     files = _write(folder, found, systems or _SYSTEMS)
     emit({"grants": [one.to_dict() for one in found], "left": left, "files": files}, output, _print_grants)
     return 0

@@ -9,7 +9,7 @@ import pytest
 from clearance.governance.audit import Audit
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label, combine
-from clearance.governance.policy import load_policy
+from clearance.governance.policy import Policy, load_policy
 from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
 from clearance.governance.solutions import load_solutions
@@ -45,15 +45,20 @@ class Shop:
         self.folder, self._capsys, self.registry = folder, capsys, Registry(folder / ".clearance")
         (folder / "solutions.yaml").write_text(SOLUTIONS)
 
-    def labelled(self, ref: str, **columns: str | None) -> None:
+    @property
+    def policy(self) -> Policy:
+        return load_policy("policy.yaml") if Path("policy.yaml").exists() else POLICY
+
+    def labelled(self, ref: str, roles: Any = None, **columns: str | None) -> None:
         labels = {path: POLICY.label_of(kind) if kind else NOTHING for path, kind in columns.items()}
         types = {path: [kind] if kind else [] for path, kind in columns.items()}
         row = {
             "dataset": dataset_identity(ref).key, "version": "1", "kind": "source",
             "label": combine(labels.values(), POLICY.levels).to_dict(),
             "columns": {path: {**label.to_dict(), "entity_types": types[path]} for path, label in labels.items()},
-            "policy_digest": POLICY.digest, "observation": {"kind": "none", "version": "1"}, "facts": {},
-            "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}},
+            "policy_digest": self.policy.digest, "observation": {"kind": "none", "version": "1"}, "facts": {},
+            "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1},
+                       "roles": roles or {}},
         }  # fmt: skip
         with Audit(self.registry).filing("label", [("labels", row)], run_id=new_run_id(), dataset=str(row["dataset"])):
             pass
@@ -167,6 +172,24 @@ def test_grants_give_what_the_rules_give_column_by_column(shop: Shop) -> None:
     assert "CREATE OR REPLACE VIEW `lake`.`crm`.`people_for_churn` AS SELECT `plan` FROM `lake`.`crm`.`people`;" in sql
     assert "REVOKE SELECT ON TABLE `lake`.`crm`.`secret` FROM `churn-sp`;" in sql
     assert "ON TABLE `lake`.`crm`.`people` TO" not in sql and "ON TABLE `lake`.`crm`.`secret` TO" not in sql
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"), [("manifest: true", "missing: manifest of the dataset"), ("approval: true", "approval")]
+)
+def test_nothing_is_granted_that_a_check_would_not_clear(shop: Shop, rules: str, why: str) -> None:
+    def given() -> Any:
+        told = shop("solution", "grants", "--to", "grants", "--system", "unity-catalog", "--format", "json")
+        return {one["dataset"].rpartition(".")[2]: (one["columns"], one["why"]) for one in told["grants"]}
+
+    roles = {"yob": "DATE_OF_BIRTH", "sex": "GENDER", "plz": "ZIP_CODE"}
+    shop.labelled(TABLE, roles=roles, plan=None, **dict.fromkeys(roles))
+    [(columns, told)] = given().values()
+    assert columns == ["plan"] and "combination at plz, sex, yob" in told
+    Path("policy.yaml").write_text(f"version: 1\nname: ours\nextends: default\nrules: {{{rules}}}\n")
+    shop.labelled(TABLE, plan=None)
+    [(columns, told)] = given().values()
+    assert columns == [] and any(why in line for line in told)
 
 
 def test_grants_for_aws_are_requests_that_its_own_client_accepts(shop: Shop) -> None:
