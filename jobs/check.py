@@ -280,6 +280,8 @@ def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
 
 def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
     """The same with what flowed in by lineage: the higher of both."""
+    if spoken.label is None and spoken.state != "unlabelled":
+        return spoken  # somebody looked, and what came of it can't be relied on: lineage does not stand in for it
     if spoken.label is None:
         enough = policy.rules.derived_labels and not flowed.doubts
         reason = "; ".join(["nobody scanned it: its label is what its lineage says", *flowed.doubts[:1]])

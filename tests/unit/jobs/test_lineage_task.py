@@ -242,6 +242,22 @@ def test_rows_written_past_the_audit_lower_nothing(project: Project, accepting: 
         assert any(problem.startswith(f"{table}, ") and "past the audit" in problem for problem in problems)
 
 
+def test_a_label_that_the_audit_does_not_stand_for_is_not_replaced_by_lineage(
+    project: Project, accepting: Callable[[str], None]
+) -> None:
+    accepting("{derived_labels: true}")
+    project.data("plain.csv", a=None)
+    project.data("people.csv", a="US_SSN")
+    project.imports(project.event(["plain.csv"], "people.csv", {"a": [("plain.csv", "a")]}))
+    project.check("people.csv", "bot", 3)
+    key = dataset_identity(str(project.folder / "people.csv")).key
+    row = project.registry.latest("labels", dataset=key)
+    assert row is not None
+    past = {name: value for name, value in row.items() if name not in ("run_id", "at", "seq")}
+    project.registry.append("labels", [past], run_id="past")
+    assert project.check("people.csv", "bot", 5)["state"] == "unvouched"
+
+
 def test_a_scan_and_lineage_combine_to_the_higher(project: Project) -> None:
     project.data("raw.csv", ssn="US_SSN", n=None)
     project.data("mart.csv", code=None, n="EMAIL_ADDRESS")
