@@ -82,7 +82,9 @@ def find(name: str, listed: Sequence[Listed]) -> Listed:
     for each in listed:
         if each.name.lower() == name.lower():
             return each
-    raise UsageError(f"no detector is called {name}", hint="clearance detectors list")
+    finders = [each.name for each in listed if name.upper() in each.entity_types]
+    hint = f"{name.upper()} is found by {', '.join(finders)}" if finders else "clearance detectors list"
+    raise UsageError(f"no detector is called {name}", hint=hint)
 
 
 def _presidio(entry: RecognizerEntry, language: str, *, on: bool) -> Listed:

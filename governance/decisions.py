@@ -23,7 +23,7 @@ from clearance.governance.undeclared import Undeclared, undecided
 
 _STATES: dict[str, str] = {
     "changed": "the dataset changed since its scan: scan and label it again",
-    "unlabelled": "the dataset has no label: scan and label it first",
+    "unlabelled": "the dataset has no label: check its name, or scan and label it first",
     "unreadable": "the dataset's state could not be read: make it readable, or scan it again",
     "unvouched": "the registry was written past the audit: see `clearance audit verify`, then scan the dataset again",
     "other-policy": "the label was given under another policy: protect or scan the dataset again with this one",

@@ -55,7 +55,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise PolicyError(f"{path}: no such file", hint="check the path, or leave it out for the default") from None
+        raise PolicyError(f"{path}: no such file", hint="check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise PolicyError(f"{path}: can't be read: {reason}", hint="give a readable YAML file") from None

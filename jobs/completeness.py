@@ -4,6 +4,7 @@ A label speaks for all of a dataset, so all of it must be read: each file of a f
 record of a line. What can be read whole is; what can't is refused.
 """
 
+import codecs
 import gzip
 import json
 import re
@@ -58,6 +59,9 @@ _KNOWN = frozenset(name.lower() for name in OPTIONS)
 _GLOB = re.compile(r"([\[\]{}*?\\])")
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _CHUNK = 1 << 20
+_HEAD = 1 << 16
+# Not unpacked here; Spark does.
+_PACKED = {".bz2", ".zst", ".zstd", ".snappy", ".lz4", ".deflate"}
 
 
 def check_options(options: Mapping[str, str], kind: str) -> None:
@@ -85,6 +89,33 @@ def layout_options(kind: str, local: Path | None, hive: bool) -> dict[str, str]:
     if local is not None and local.is_dir() and not hive:
         options["recursiveFileLookup"] = "true"
     return options
+
+
+def require_utf8(files: list[Path], text: str, options: Mapping[str, str]) -> None:
+    """Raises ``DatasetError`` for a text file that begins like UTF-16, UTF-32 or binary data.
+
+    Read as UTF-8 its letters are an empty byte apart: nothing would be found in it, and it would pass as public. Who
+    says how it is written (``encoding``) knows.
+    """
+    if {name.lower() for name in options} & {"encoding", "charset"}:
+        return
+    for file in files:
+        if file.suffix.lower() in _PACKED:
+            continue
+        head = _head(file)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head:
+            raise DatasetError(
+                f"{text} is no text in UTF-8: {file.name} looks like UTF-16 or binary data",
+                hint="say how it is written: --option encoding=UTF-16",
+            )
+
+
+def _head(file: Path) -> bytes:
+    try:
+        with _opened(file) as stream:
+            return stream.read(_HEAD)
+    except (OSError, EOFError) as error:
+        raise DatasetError(f"{file} can't be read ({type(error).__name__})", hint="check the file") from None
 
 
 def require_all_files(frame: "DataFrame", observed: "Observation | None", text: str) -> None:

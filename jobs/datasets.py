@@ -79,6 +79,8 @@ def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
     if kind == "delta":
         return _open_delta(spark, reference, observed)
     completeness.check_options(reference.options, kind)
+    if local is not None and kind in ("csv", "json", "jsonl", "text"):
+        completeness.require_utf8(data_files(local) if local.is_dir() else [local], reference.text, reference.options)
     frame, corrupt, in_reading = _read(spark, reference, kind)
     completeness.require_all_files(frame, observed, reference.text)
     frame, aliased = safe_names(frame)

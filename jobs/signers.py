@@ -22,9 +22,9 @@ def default_identity_path() -> Path:
 
 def open_key(path: Path | None) -> Key:
     """A person's private key. Raises ``KeyUnavailableError``: missing, readable by others, no Ed25519 key."""
-    from clearance.tokenization.signing_key import load_signing_key
+    from clearance.tokenization.signing_key import PERSON, load_signing_key
 
-    key = load_signing_key(path or default_identity_path())
+    key = load_signing_key(path or default_identity_path(), PERSON)
     return Key(key.public_pem, key.sign)
 
 

@@ -38,8 +38,15 @@ def private_path(variable: str, name: str) -> Path:
     return base / "clearance" / name
 
 
-def create_file(path: Path, content: bytes, *, private: bool = True) -> None:
-    """Create ``path``, whole or not at all.
+def create_file(
+    path: Path,
+    content: bytes,
+    *,
+    private: bool = True,
+    variable: str = "CLEARANCE_KEY_FILE",
+    keep: str = "tokens can't be recomputed without it",
+) -> None:
+    """Create ``path``, whole or not at all. ``variable`` names another place, ``keep`` says why to keep what is there.
 
     Raises ``KeyUnavailableError`` if it exists: a lost key can't be had back, so none is overwritten.
     """
@@ -49,12 +56,10 @@ def create_file(path: Path, content: bytes, *, private: bool = True) -> None:
     except OSError as error:
         raise KeyUnavailableError(
             f"the key file {path} could not be created: {error.strerror}",
-            hint="set CLEARANCE_KEY_FILE to a path on a local disk that you may write to",
+            hint=f"set {variable} to a path on a local disk that you may write to",
         ) from None
     if not created:
-        raise KeyUnavailableError(
-            f"there is a key file at {path} already", hint="keep it: tokens can't be recomputed without it"
-        )
+        raise KeyUnavailableError(f"there is a key file at {path} already", hint=f"keep it: {keep}")
 
 
 def _create(path: Path, content: bytes, mode: int) -> bool:

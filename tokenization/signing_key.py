@@ -21,7 +21,31 @@ from cryptography.hazmat.primitives.serialization import (
 from clearance.errors import KeyUnavailableError
 from clearance.tokenization.keyfile import create_file, private_path, read_file
 
-_CREATE_HINT = "create one with `clearance init`, or set CLEARANCE_SIGNING_KEY_FILE to an existing one"
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What an Ed25519 key is for, in the words of errors about its file."""
+
+    name: str
+    made_by: str
+    variable: str
+    keep: str
+
+    @property
+    def hint(self) -> str:
+        """What to do where there is none."""
+        return f"create one with `{self.made_by}`, or set {self.variable} to an existing one"
+
+
+STATEMENTS = Use(
+    "signing key", "clearance init", "CLEARANCE_SIGNING_KEY_FILE", "name another file to have another signing key"
+)
+PERSON = Use(
+    "key of a person",
+    "clearance identity create",
+    "CLEARANCE_IDENTITY_KEY_FILE",
+    "approvals by it end with it; name another file to have another key",
+)
 
 
 def default_signing_path() -> Path:
@@ -49,26 +73,26 @@ class SigningKey:
         raise TypeError("a signing key stays in its process")
 
 
-def create_signing_key(path: Path) -> SigningKey:
+def create_signing_key(path: Path, use: Use = STATEMENTS) -> SigningKey:
     """A new key at ``path`` (0600), its public half beside it. Raises ``KeyUnavailableError``; never replaces one."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     made = _signing_key(key)
-    create_file(path, pem)
+    create_file(path, pem, variable=use.variable, keep=use.keep)
     try:
         public_path(path).write_text(made.public_pem)
     except OSError as error:
         raise KeyUnavailableError(
             f"the public key {public_path(path)} could not be written: {error.strerror}",
-            hint="set CLEARANCE_SIGNING_KEY_FILE to a path on a local disk that you may write to",
+            hint=f"set {use.variable} to a path on a local disk that you may write to",
         ) from None
     return made
 
 
-def load_signing_key(path: Path) -> SigningKey:
+def load_signing_key(path: Path, use: Use = STATEMENTS) -> SigningKey:
     """The key of a file. Raises ``KeyUnavailableError``: missing, readable by others, or no Ed25519 key."""
     if not path.exists():
-        raise KeyUnavailableError(f"there is no signing key at {path}", hint=_CREATE_HINT)
+        raise KeyUnavailableError(f"there is no {use.name} at {path}", hint=use.hint)
     content = read_file(path)
     try:
         key = load_pem_private_key(content, password=None)
@@ -76,7 +100,7 @@ def load_signing_key(path: Path) -> SigningKey:
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         # Raised outside any `except`: what it would carry along knows the file's content.
-        raise KeyUnavailableError(f"{path} is no Ed25519 key in PEM without passphrase", hint=_CREATE_HINT)
+        raise KeyUnavailableError(f"{path} is no Ed25519 key in PEM without passphrase", hint=use.hint)
     return _signing_key(key)
 
 
@@ -85,4 +109,13 @@ def _signing_key(key: Ed25519PrivateKey) -> SigningKey:
     return SigningKey(public.decode("ascii"), key)
 
 
-__all__ = ["SigningKey", "create_signing_key", "default_signing_path", "load_signing_key", "public_path"]
+__all__ = [
+    "PERSON",
+    "STATEMENTS",
+    "SigningKey",
+    "Use",
+    "create_signing_key",
+    "default_signing_path",
+    "load_signing_key",
+    "public_path",
+]

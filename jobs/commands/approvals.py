@@ -15,7 +15,7 @@ from clearance.jobs.commands.output import emit
 def command(dataset: str, output: str, **given: Any) -> int:
     """Say who asked for, approved or rejected DATASET, and what stands against the approval now.
 
-    Exits 0 when an approval holds, else 4.
+    Exits 0 when an approval holds, 5 when the dataset has no label that speaks for it, else 4.
     """
     from clearance.jobs.approvals import outlook
 

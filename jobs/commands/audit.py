@@ -10,7 +10,7 @@ from clearance.jobs.commands import activity, options
 from clearance.jobs.commands.output import emit, table
 
 
-@click.group("audit", invoke_without_command=True)
+@click.group("audit", cls=options.Group, invoke_without_command=True)
 @options.home
 @options.output
 @click.pass_context
@@ -144,6 +144,9 @@ def _print_verified(told: Any) -> None:
 
 
 def _print_entries(told: Any) -> None:
+    if not told["entries"]:
+        click.echo("no entries")
+        return
     table(
         ["#", "at", "kind", "action", "result", "dataset", "actor", "reason"],
         [

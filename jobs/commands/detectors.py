@@ -9,13 +9,14 @@ import click
 
 from clearance.errors import ExitCode, UsageError
 from clearance.jobs.commands import options
+from clearance.jobs.commands.one_text import read_one_text
 from clearance.jobs.commands.output import emit, print_spans, table
 
 if TYPE_CHECKING:
     from clearance.classifiers.catalogue import Listed
 
 
-@click.group("detectors")
+@click.group("detectors", cls=options.Group)
 def command() -> None:
     """List, try and explain what looks for sensitive data."""
 
@@ -100,16 +101,12 @@ def _catalogue(given: dict[str, Any]) -> "tuple[Listed, ...]":
 
 
 def _hits(text: str, file: Path | None, given: dict[str, Any]) -> list[dict[str, Any]]:
-    from clearance.errors import DatasetError
     from clearance.jobs.evaluate import COLUMN_THRESHOLD, Configuration
 
-    try:
-        raw = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{text} can't be read ({error.strerror})", hint="name a file, or - for stdin") from None
+    content = read_one_text(text)
     looking = options.detection_of({**given, "detectors": (*given["detectors"], *([] if file is None else [file]))})
     chosen = Configuration(looking.language, looking.regions, looking.ner, detectors=looking.detectors)
-    spans = chosen.engine(COLUMN_THRESHOLD).spans([raw.decode("utf-8", "replace")])[0]
+    spans = chosen.engine(COLUMN_THRESHOLD).spans([content])[0]
     names = ("start", "end", "entity_type", "score", "detector")
     return [{name: getattr(span, name) for name in names} for span in spans]
 

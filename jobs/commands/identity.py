@@ -13,7 +13,7 @@ from clearance.jobs.commands.output import emit, table
 _enrolling = options.stacked(steps.identity_key, options.policy, options.home, options.output)
 
 
-@click.group("identity")
+@click.group("identity", cls=options.Group)
 def command() -> None:
     """Who may ask, approve and publish: people, each with a key of their own."""
 
@@ -27,10 +27,10 @@ def create(file: Path | None) -> int:
     """
     from clearance.governance.envelopes import key_id
     from clearance.jobs.signers import default_identity_path
-    from clearance.tokenization.signing_key import create_signing_key, public_path
+    from clearance.tokenization.signing_key import PERSON, create_signing_key, public_path
 
     path = file or default_identity_path()
-    made = create_signing_key(path)
+    made = create_signing_key(path, PERSON)
     click.echo(f"key {key_id(made.public_pem)}\npublic half, to be enrolled: {public_path(path)}")
     return 0
 
@@ -108,4 +108,7 @@ def _administrators(given: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _print(told: Mapping[str, Any]) -> None:
+    if not told["people"]:
+        click.echo("nobody is enrolled: clearance identity enroll")
+        return
     table(["name", "role", "key"], [[each["name"], each["role"], each["key_id"]] for each in told["people"]])

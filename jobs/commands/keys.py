@@ -34,7 +34,7 @@ separate_reversal = click.option(
 )
 
 
-@click.group("keys", invoke_without_command=True)
+@click.group("keys", cls=options.Group, invoke_without_command=True)
 @options.key_file
 @options.output
 @click.pass_context

@@ -19,7 +19,7 @@ chart = click.option(
 )
 
 
-@click.group("lineage")
+@click.group("lineage", cls=options.Group)
 def command() -> None:
     """Show where data comes from and goes to, read the events of other jobs, and label what they wrote."""
 

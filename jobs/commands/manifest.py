@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clearance.governance.policy import Policy
 
 
-@click.group("manifest")
+@click.group("manifest", cls=options.Group)
 def command() -> None:
     """What an owner declares of a dataset, as an Open Data Contract Standard v3.1 file."""
 

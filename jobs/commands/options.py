@@ -28,6 +28,20 @@ def stacked(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
     return decorate
 
 
+class Group(click.Group):
+    """Commands of one kind, listed with the whole first sentence of each: click cuts it at the end of the line."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(each)) for name, each in found if each is not None])
+
+
+def _first_sentence(command: click.Command) -> str:
+    said = " ".join((command.help or "").split("\n\n", 1)[0].split())
+    return said.split(". ", 1)[0].removesuffix(".") + "."
+
+
 policy = click.option(
     "--policy",
     metavar="FILE",

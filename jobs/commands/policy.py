@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from clearance.governance.policy import Policy
 
 
-@click.group("policy")
+@click.group("policy", cls=options.Group)
 def command() -> None:
     """What a policy says: is it sound, does it decide what it should, what would another one change."""
 

@@ -9,7 +9,7 @@ from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, level, table
 
 
-@click.group("registry")
+@click.group("registry", cls=options.Group)
 def command() -> None:
     """Show what is on record, mend what killed runs left, move it elsewhere."""
 

@@ -1,12 +1,11 @@
 """``clearance scan``."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from clearance.jobs.commands import options
+from clearance.jobs.commands.one_text import read_one_text
 from clearance.jobs.commands.output import emit, print_scan, print_spans
 from clearance.jobs.commands.progress import Progress
 
@@ -26,7 +25,8 @@ from clearance.jobs.commands.progress import Progress
 def command(datasets: tuple[str, ...], text: str | None, output: str, log_format: str, **given: Any) -> int:
     """Find sensitive data in DATASETs: paths, globs, folders, URIs, tables or databases.
 
-    Exits 0 when the scan is complete, whatever it found. Results go to standard output: one JSON object a dataset.
+    Exits 0 when the scan is complete, whatever it found. Results go to standard output; with `--format json` one JSON
+    object a dataset.
     """
     if text is not None:
         if datasets:
@@ -60,15 +60,10 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
 
 
 def _scan_text(text: str, output: str, given: dict[str, Any]) -> int:
-    from clearance.errors import DatasetError
     from clearance.jobs.workers import find_in_texts
 
+    content = read_one_text(text)
     desk = options.desk(given)
-    try:
-        raw = sys.stdin.buffer.read() if text == "-" else Path(text).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{text} can't be read ({error.strerror})", hint="name a file, or - for stdin") from None
-    content = raw.decode("utf-8", "replace")
     tokens = desk.tokens_if_any()
     spans = find_in_texts([content], desk.detection.engine(), tokens.open() if tokens else None)[0]
     found = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SYSTEMS = ("unity-catalog", "lake-formation", "ranger")
 
 
-@click.group("solution")
+@click.group("solution", cls=options.Group)
 def command() -> None:
     """Show the inventory of solutions: what their models learned from, what they read, and what they may read."""
 
@@ -212,6 +212,9 @@ def _print_correlation(told: Any) -> None:
         for one in told["solutions"]
         for row in one["datasets"]
     ]
+    if not rows:
+        click.echo("nothing to compare: no solution read, asked for or learned from anything on record")
+        return
     table(["solution", "dataset", "learned", "read by", "verdict", "finding"], rows)
 
 

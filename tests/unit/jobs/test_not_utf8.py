@@ -1,0 +1,42 @@
+"""What is no UTF-8 is refused: nothing would be found in it, and that must not look like a text without findings."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from clearance.errors import DatasetError
+from clearance.jobs.cli import run
+from clearance.jobs.completeness import require_utf8
+
+LINE = "email\nana.silva@example.com\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_another_encoding_is_refused_unless_its_encoding_is_said(tmp_path: Path, encoding: str) -> None:
+    good, bad = tmp_path / "a.csv", tmp_path / "b.csv"
+    good.write_text(LINE)
+    bad.write_bytes(LINE.encode(encoding))
+    with pytest.raises(DatasetError, match=r"b\.csv looks like UTF-16 or binary data"):
+        require_utf8([good, bad], "people", {})
+    require_utf8([good, bad], "people", {"Encoding": encoding})
+
+
+def test_a_compressed_file_is_looked_into_and_utf8_passes(tmp_path: Path) -> None:
+    good, bad = tmp_path / "a.csv.gz", tmp_path / "b.csv.gz"
+    good.write_bytes(gzip.compress(("\ufeff" + LINE + "José, 数量\n").encode()))
+    bad.write_bytes(gzip.compress(LINE.encode("utf-16")))
+    require_utf8([good], "people", {})
+    with pytest.raises(DatasetError):
+        require_utf8([bad], "people", {})
+
+
+@pytest.mark.parametrize("command", ["scan", "detectors test"])
+def test_a_text_in_utf_16_is_not_one_in_which_nothing_was_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    file = tmp_path / "mail.txt"
+    file.write_bytes(LINE.encode("utf-16"))
+    assert run([*command.split(), "--text", str(file)]) == 5
+    said = capsys.readouterr()
+    assert "no text in UTF-8" in said.err and "nothing found" not in said.out
