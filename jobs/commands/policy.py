@@ -183,7 +183,7 @@ def _print_solution(told: Any) -> None:
     click.echo(f"  never       {', '.join(told['not_for']) or '-'}")
     for need in told["needs"]:
         click.echo(f"  needs       {need}")
-    for key, words in (("as_found", "as found"), ("protected", "protected"), ("never", "not at all")):
+    for key, words in (("as_found", "as found"), ("protected", "protected"), ("never", "still no")):
         click.echo(f"  {words:<11} {', '.join(told[key]) or '-'}")
 
 
@@ -196,5 +196,23 @@ def _print_diff(told: Any) -> None:
         if one["section"] != section:
             section = one["section"]
             click.secho(section, bold=True)
-        milder = click.style("  milder", fg="yellow") if one["milder"] else ""
-        click.echo(f"  {one['name']}: {one['before']} -> {one['after']}{milder}; {one['where']}")
+        if section != "verdicts":
+            click.echo(f"  {one['name']}: {_change(one)}; {one['where']}")
+    for (wanted, change), places in _alike(told["differences"]).items():
+        types = [f"{name} ({place})" for name, place in places] if len(places) < 4 else [name for name, _ in places]
+        click.echo(f"  {change}, {wanted}:\n    {', '.join(types)}")
+
+
+def _change(one: Any) -> str:
+    milder = click.style("  milder", fg="yellow") if one["milder"] else ""
+    return f"{one['before']} -> {one['after']}{milder}"
+
+
+def _alike(found: list[dict[str, Any]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Verdicts that change in the same way for the same solutions, with types and places: hundreds of lines else."""
+    alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for one in found:
+        if one["section"] == "verdicts":
+            name, wanted = one["name"].split(" ", 1)
+            alike.setdefault((wanted, _change(one)), []).append((name, one["where"]))
+    return alike

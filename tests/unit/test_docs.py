@@ -16,6 +16,7 @@ from clearance.classifiers.yaml_files import RulesFile
 from clearance.errors import ClearanceError, ExitCode
 from clearance.governance.decisions import Conflict, Verdict
 from clearance.governance.labels import Label
+from clearance.governance.policy import load_policy
 from clearance.jobs.check import Checked
 from clearance.jobs.cli import COMMANDS, cli
 from clearance.jobs.plan_file import PlanFile, load_plan
@@ -214,6 +215,15 @@ def test_the_example_and_the_tour_have_plans_that_load(tmp_path: Path) -> None:
     (told,) = re.findall(r"cat > plan.yml <<'END'\n(.*?)^END$", (ROOT / "README.md").read_text(), re.M | re.S)
     (tmp_path / "plan.yml").write_text(told)
     assert load_plan(tmp_path / "plan.yml").datasets
+
+
+def test_the_tour_cites_the_lines_of_the_policy_that_it_will_show() -> None:
+    policy = load_policy()
+    types = ("CREDIT_CARD", "EMAIL_ADDRESS", "PERSON", "PHONE_NUMBER")
+    told = {policy.where_type(name) for name in types}
+    told |= {policy.where("rules", "hosting"), policy.where("rules", "regimes")}
+    told.add(policy.where("deidentification", "tokenised"))
+    assert set(re.findall(r"default_policy\.yaml:\d+", (ROOT / "README.md").read_text())) == told
 
 
 def test_every_key_of_a_plan_is_documented_and_shown() -> None:

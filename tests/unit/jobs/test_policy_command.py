@@ -122,6 +122,14 @@ def test_a_difference_says_what_becomes_milder(tmp_path: Path) -> None:
     assert differences(default, default) == []
 
 
+def test_verdicts_that_change_alike_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["policy", "diff", "default", "pack:gdpr"]) == 0
+    told = capsys.readouterr().out.split("\nverdicts\n")[1]
+    changed = [one for one in differences(load_policy(), load_policy("pack:gdpr")) if one.section == "verdicts"]
+    assert len(told.splitlines()) < 30 < len(changed)
+    assert all(re.search(rf"\b{one.name.split()[0]}\b", told) for one in changed)
+
+
 def test_a_difference_is_told_for_the_readers_own_solutions(tmp_path: Path) -> None:
     wants = Solution.model_validate(
         {"name": "bot", "owner": "o", "hosting": "public", "clearance": "internal", "usage": ["rag"], "regimes": []}
