@@ -9,7 +9,8 @@ from typing import Any
 from clearance.errors import UsageError
 from clearance.governance.conflicts import Case, Conflict
 from clearance.governance.identity import dataset_identity
-from clearance.governance.taxonomy import PERSONAL, covers
+from clearance.governance.solutions import TRAINING
+from clearance.governance.taxonomy import PERSONAL, TRAINS, USES, covers
 
 
 def _missing(rule: str, missing: list[str], where: str) -> Conflict:
@@ -85,10 +86,16 @@ def _restricted_uses(case: Case) -> Iterator[Conflict]:
     if missing:
         yield _missing("restricted-use", missing, where)
         return
+    wanted = (purposes or frozenset()) | ({TRAINS} if case.solution.usage & TRAINING else frozenset())
     # A purpose above a restricted one includes it.
-    hit = sorted(
-        name for name in purposes or () if any(covers(use, name) or covers(name, use) for use in restricted or ())
-    )
+    hit = sorted(name for name in wanted if any(covers(use, name) or covers(name, use) for use in restricted or ()))
+    known = USES | case.policy.content.taxonomy.uses
+    # A misspelt use would restrict nothing, and a misspelt purpose be restricted by nothing.
+    strange = sorted(((restricted or frozenset()) | wanted) - known) if restricted else []
+    if strange and not hit:
+        unknown = f"what the use {', '.join(strange)} is"
+        remedy = "name it as Fideslang does, or add it to the policy (taxonomy: uses)"
+        yield Conflict("restricted-use", None, {"missing": unknown}, remedy, definite=False, where=where)
     if hit:
         facts = {"not_allowed": hit, "restricted": sorted(restricted or ())}
         yield Conflict("restricted-use", None, facts, "use a solution without these purposes", where=where)
@@ -117,6 +124,9 @@ def lies_in(dataset: str, store: str) -> bool:
         key = dataset_identity(store).key.rstrip("/")
     except UsageError:
         key = store.rstrip("/")
+    if key.startswith("table:") or dataset.startswith("table:"):
+        # To Spark a table is the same however its name is spelled.
+        key, dataset = key.casefold(), dataset.casefold()
     return dataset == key or dataset.startswith((f"{key}/", f"{key}."))
 
 

@@ -337,6 +337,7 @@ class Taxonomy(Strict):
 
     categories: Names = frozenset()
     subjects: Names = frozenset()
+    uses: Names = frozenset()
 
 
 class PolicyFile(Strict):

@@ -18,7 +18,9 @@ _PACK = "pack:"
 #: Sections whose entries are replaced one by one.
 _ENTRIES = ("regimes", "entity_types", "combinations", "deidentification", "columns", "domains", "reversal", "rules")
 #: Rules that bind where one file turns them on.
-_EITHER = frozenset({"regimes", "regions", "purposes", "restricted_uses", "obsolescence", "retention", "approval"})
+_EITHER = frozenset(
+    {"regimes", "regions", "purposes", "restricted_uses", "obsolescence", "retention", "approval", "manifest"}
+)
 #: Rules that let something through: only where every file does.
 _BOTH = frozenset({"text_without_model", "derived_labels"})
 _LISTED = frozenset({"usage", "consent"})

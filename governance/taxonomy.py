@@ -1,5 +1,5 @@
-"""The keys of Fideslang 3 (taxonomy of IAB Tech Lab and Ethyca, release 3.1.4): what data is, and whom it is
-about.
+"""The keys of Fideslang 3 (taxonomy of IAB Tech Lab and Ethyca, release 3.1.4): what data is, whom it is
+about, and what it is used for.
 
 Only the keys, to tell a typo from a category: a misspelt category in a rule would be a rule that never
 applies. A policy may add its own keys under ``taxonomy``. A key covers everything below it:
@@ -123,6 +123,71 @@ SUBJECTS = frozenset(
 
 #: What all categories of a person's data are below.
 PERSONAL = "user"
+
+
+#: What data is used for.
+USES = frozenset(
+    {
+        "analytics",
+        "analytics.reporting",
+        "analytics.reporting.ad_performance",
+        "analytics.reporting.campaign_insights",
+        "analytics.reporting.content_performance",
+        "analytics.reporting.system",
+        "analytics.reporting.system.performance",
+        "collect",
+        "employment",
+        "employment.recruitment",
+        "essential",
+        "essential.fraud_detection",
+        "essential.legal_obligation",
+        "essential.service",
+        "essential.service.authentication",
+        "essential.service.notifications",
+        "essential.service.notifications.email",
+        "essential.service.notifications.sms",
+        "essential.service.operations",
+        "essential.service.operations.improve",
+        "essential.service.operations.support",
+        "essential.service.payment_processing",
+        "essential.service.security",
+        "essential.service.upgrades",
+        "finance",
+        "functional",
+        "functional.service",
+        "functional.service.improve",
+        "functional.storage",
+        "functional.storage.privacy_preferences",
+        "marketing",
+        "marketing.advertising",
+        "marketing.advertising.first_party",
+        "marketing.advertising.first_party.contextual",
+        "marketing.advertising.first_party.targeted",
+        "marketing.advertising.frequency_capping",
+        "marketing.advertising.negative_targeting",
+        "marketing.advertising.profiling",
+        "marketing.advertising.serving",
+        "marketing.advertising.third_party",
+        "marketing.advertising.third_party.targeted",
+        "marketing.communications",
+        "marketing.communications.email",
+        "marketing.communications.sms",
+        "operations",
+        "personalize",
+        "personalize.content",
+        "personalize.content.limited",
+        "personalize.content.profiled",
+        "personalize.content.profiling",
+        "personalize.profiling",
+        "personalize.system",
+        "sales",
+        "third_party_sharing",
+        "third_party_sharing.legal_obligation",
+        "train_ai_system",
+    }
+)
+#: The use of whoever trains or fine-tunes a model, whatever for.
+TRAINS = "train_ai_system"
 
 
 def covers(key: str, other: str) -> bool:

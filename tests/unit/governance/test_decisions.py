@@ -214,7 +214,7 @@ DECLARED_YES: list[tuple[Any, ...]] = [
     (DATES, TOLD, LEARNER, EVERY, LANDING),
     (DATES, but(TOLD, age_groups=None, legal_basis=None, consent_reference=None), LEARNER, EVERY, LAKE),
     (EMAIL, {"restricted_uses": []}, FULL, only("restricted_uses"), LAKE),
-    (EMAIL, {"restricted_uses": ["functional.servicing"]}, FULL, only("restricted_uses"), LAKE),
+    (EMAIL, {"restricted_uses": ["functional.storage", "train_ai_system"]}, FULL, only("restricted_uses"), LAKE),
     (EMAIL, {}, FULL, only("stores"), LAKE),
     (EMAIL, {}, FULL, only("stores"), "s3://landing-zone/orders"),
     (TOKENS, {}, FULL, only("stores"), LANDING),
@@ -236,10 +236,12 @@ DECLARED_YES: list[tuple[Any, ...]] = [
 ]
 DECLARED_NO: list[tuple[Any, ...]] = [
     (EMAIL, {"restricted_uses": ["functional"]}, FULL, only("restricted_uses"), LAKE, "restricted-use"),
+    (EMAIL, {"restricted_uses": ["train_ai_system"]}, LEARNER, only("restricted_uses"), LAKE, "restricted-use"),
     (EMAIL, {"restricted_uses": ["functional.service.x"]}, FULL, only("restricted_uses"), LAKE, "restricted-use"),
     (EMAIL, {}, FULL, only("stores"), LANDING, "store"),
     (EMAIL, {}, FULL, only("stores"), "s3://landing", "store"),
     (TOKENS, {}, FULL, only("stores"), RAW, "store"),
+    (TOKENS, {}, FULL, only("stores"), RAW.replace("raw.p", "RAW.P"), "store"),
     (EMAIL, {"source": "web", "reputation": "trusted"}, FULL, only("sources"), LAKE, "source"),
     (EMAIL, {"source": "crm", "reputation": "unknown"}, FULL, only("sources"), LAKE, "source"),
     (EMAIL, {"source": "web"}, FULL, only("sources"), LAKE, "source source"),
@@ -259,6 +261,15 @@ DECLARED_NO: list[tuple[Any, ...]] = [
     (NAME, but(TOLD, age_groups=["children"], source=None), LEARNER, EVERY, LAKE, "source age-group"),
 ]  # fmt: skip
 DECLARED_CANT_TELL: list[tuple[Any, ...]] = [
+    (EMAIL, {"restricted_uses": ["marketting"]}, FULL, only("restricted_uses"), LAKE, "restricted-use"),
+    (
+        EMAIL,
+        {"restricted_uses": ["sales"]},
+        but(FULL, purposes=["Sales"]),
+        only("restricted_uses"),
+        LAKE,
+        "restricted-use",
+    ),
     # Each fact of the dataset in turn, where all the rest is well.
     (EMAIL, but(TOLD, purposes=None), LEARNER, EVERY, LAKE, "purpose"),
     (EMAIL, but(TOLD, restricted_uses=None), LEARNER, EVERY, LAKE, "restricted-use"),

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from clearance.errors import PolicyError
+from clearance.governance import policy_sources
 from clearance.governance.policy import Policy, load_policy
+from clearance.governance.policy_file import Rules
 from clearance.governance.policy_sources import pack_names
 from clearance.governance.policy_tests import run_tests
 
@@ -251,3 +253,8 @@ def test_what_a_pack_refuses_stays_refused_unless_the_policy_settles_it(tmp_path
     cards = "deidentification:\n  free: {method: token, verify: keyed-check, lowers_to: public, drops: {regimes: all},"
     with pytest.raises(PolicyError, match=r"packs/pci-dss\.yaml:\d+: .*a token of a number stays in scope"):
         files(tmp_path, policy=f"{HEAD}include: [pack:pci-dss]\n{cards} why: w, source: s}}\n")
+
+
+def test_of_two_policies_the_stricter_switch_holds_whatever_it_is_called() -> None:
+    switches = {name for name, field in Rules.model_fields.items() if field.annotation is bool}
+    assert switches == policy_sources._EITHER | policy_sources._BOTH
