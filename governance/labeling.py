@@ -20,7 +20,7 @@ _TOKEN = {"name": "token"}
 #: How a report's evidence begins that tells of documents inside a column's strings.
 HOLDS = "values hold "
 #: What a column of an attribute (``classifiers/quasi_identifiers.yaml``) would be, were it found by its values.
-_STANDS_FOR = {
+STANDS_FOR = {
     "BIRTH_DATE": "DATE_OF_BIRTH",
     "GENDER": "GENDER",
     "POSTAL_CODE": "ZIP_CODE",
@@ -79,14 +79,19 @@ def role_types(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str
     """
     found = {}
     for report in reports:
-        stands_for = _STANDS_FOR.get(str(report.get("attribute")))
-        untyped = report.get("entity_type") is None and report.get("kind") in _KINDS - {"empty"}
-        if stands_for is None or not untyped or report.get("role") == "none":
+        stands_for = role_type(report)
+        if stands_for is None:
             continue
         label = policy.label_of(stands_for)
         if not any(_says(finding, label, policy) for finding in report.get("findings") or ()):
             found[str(report["path"])] = stands_for
     return found
+
+
+def role_type(report: Mapping[str, Any]) -> str | None:
+    """The type that a column of no type is of by its name, whatever else is found in it."""
+    untyped = report.get("entity_type") is None and report.get("kind") in _KINDS - {"empty"}
+    return STANDS_FOR.get(str(report.get("attribute"))) if untyped and report.get("role") != "none" else None
 
 
 def _says(finding: Mapping[str, Any], label: Label, policy: Policy) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from clearance.governance.approvals import unsound
 from clearance.governance.escalation import has_jumped
 from clearance.governance.identities import Person
+from clearance.governance.labeling import STANDS_FOR, role_type
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 
@@ -170,19 +171,23 @@ def settled(report: Report, found: Reviewed, policy: Policy, now: datetime) -> R
     kept = [each for each in report["findings"] if each.get("form") == "token" or each["entity_type"] not in aside]
     more = [CONFIRMED | {"entity_type": h.entity_type} for h in decided if not h.lowers and h.entity_type not in there]
     own = None if report["entity_type"] in aside else report["entity_type"]
-    if len(kept) == len(report["findings"]) and not more and own == report["entity_type"]:
+    # A name that says it is set aside with what it says.
+    attribute = None if STANDS_FOR.get(str(report.get("attribute"))) in aside else report.get("attribute")
+    before = (len(report["findings"]), report["entity_type"], report.get("attribute"))
+    if not more and (len(kept), own, attribute) == before:
         return report
-    return {**report, "findings": [*kept, *more], "entity_type": own}
+    return {**report, "findings": [*kept, *more], "entity_type": own, "attribute": attribute}
 
 
 def to_review(report: Report) -> list[str]:
-    """The entity types of a column's findings that a person may decide on."""
+    """The entity types of a column's findings that a person may decide on, and what its name alone says it is."""
     if report.get("kind") == "unknown":
         return []
     found = [each["entity_type"] for each in report["findings"] if each.get("form", "raw") != "token"]
     own = report["entity_type"]
     tokens = {each["entity_type"] for each in report["findings"]} - set(found)
-    return list(dict.fromkeys([*([own] if own and own not in tokens else []), *found]))
+    by_name = role_type(report)
+    return list(dict.fromkeys([*([own] if own and own not in tokens else []), *found, *([by_name] if by_name else [])]))
 
 
 def _finding(report: Report, entity_type: str) -> Mapping[str, Any] | None:

@@ -10,7 +10,7 @@ from clearance.governance.labels import Label
 from clearance.governance.policy import load_policy
 from clearance.governance.registry import Registry
 from clearance.governance.resting import rests_on
-from clearance.governance.reviews import Held, Reviewed
+from clearance.governance.reviews import Held, Reviewed, to_review
 from clearance.jobs.records import finding_rows
 from clearance.jobs.reviewed import Labelled, labelled_again
 
@@ -40,6 +40,35 @@ def again(tmp_path: Path, row: dict[str, Any], *decided: tuple[str, Any]) -> Lab
 
 
 BASIS = {"type": "string", "kind": "structured", "detectors": ["UrlRecognizer"], "prevalence": [0.0, 0.001, 0.01]}
+
+
+def test_what_two_set_aside_is_no_part_of_a_combination(tmp_path: Path, row: dict[str, Any]) -> None:
+    names = {"yob": "BIRTH_DATE", "sex": "GENDER", "plz": "POSTAL_CODE"}
+    sex = Finding("GENDER", 900, Interval.wilson(900, 1000), 0.9, ("ColumnName",))
+    reports = [
+        ColumnReport(path, "string", "structured", 1000, 0, 90, "GENDER" if path == "sex" else None,
+                     (sex,) if path == "sex" else (), role="quasi", attribute=attribute)
+        for path, attribute in names.items()
+    ]  # fmt: skip
+    found = finding_rows("q", "1", reports, "e")
+    Registry(tmp_path).append("findings", found, run_id="q")
+    labels = {**dict.fromkeys(names, Label("public")), "sex": POLICY.label_of("GENDER")}
+    columns = {path: {**label.to_dict(), "entity_types": []} for path, label in labels.items()}
+    looked = {"rests_on": rests_on("q", {"findings": found}), "roles": {"yob": "DATE_OF_BIRTH", "plz": "ZIP_CODE"}}
+    row |= {"dataset": "q", "run_id": "q", "columns": columns, "looked": looked}
+
+    def level(*aside: str) -> str:
+        basis = {"type": "string", "kind": "structured", "detectors": ["ColumnName"], "prevalence": [0.8, 0.9, 1.0]}
+        keys = [(path, kind) for path, _, kind in (name.partition(":") for name in aside)]
+        held = {key: Held(*key, "false-positive", ("ann", "bob"), basis, "x") for key in keys}
+        made = labelled_again(POLICY, row, Registry(tmp_path), Reviewed(held))
+        assert made is not None
+        return made.label.level
+
+    assert level() == "restricted"
+    # A finding whose type the column's name says as well, and a name alone.
+    assert level("sex:GENDER") == "public" and level("plz:ZIP_CODE") == POLICY.label_of("GENDER").level
+    assert to_review(finding_rows("q", "1", reports[:1], "e")[0]["report"]) == ["DATE_OF_BIRTH"]
 
 
 @pytest.mark.parametrize("kind", ["PHONE_NUMBER", "URL", "PROMPT_INJECTION", "EMAIL_ADDRESS"])
