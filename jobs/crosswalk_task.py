@@ -6,7 +6,7 @@ the workers. One-way tokens can't be: the values that they were made from give b
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -20,7 +20,7 @@ from clearance.jobs.desk import Desk
 from clearance.jobs.opened import counted, leaves_to_open, require_openable
 from clearance.jobs.opening import OPEN, SHOWN, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
-from clearance.jobs.reissue import Publication, publish_as
+from clearance.jobs.reissue import Publication, Reissued, publish_as, told_of
 from clearance.jobs.scan_task import require_unchanged
 from clearance.jobs.schema import readable_frame
 from clearance.jobs.settings import Tokens
@@ -34,29 +34,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@dataclass(frozen=True)
-class Crosswalk:
-    """A mapping, as it was published and recorded."""
-
-    source: str
-    target: str
-    version: str
-    rows: int
-    label: dict[str, object]
-    grant: str
-    run_id: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "source": self.source,
-            "dataset": self.target,
-            "version": self.version,
-            "rows": self.rows,
-            "label": self.label,
-            "grant": self.grant,
-            "run_id": self.run_id,
-        }
+class Crosswalk(Reissued):
+    """A mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +124,7 @@ def crosswalk(
             finally:
                 staged.remove(spark)
         ask.run.facts = {"rows": rows, "to_domain": to.domain, "to_key": to.key.kid, "grant": ask.grant}
-        return _told(dataset, target, version, publication, ask)
+        return Crosswalk(**told_of(ask, dataset, target, version, rows, publication.label))
 
 
 def _from_tokens(
@@ -159,11 +138,6 @@ def _from_tokens(
     leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
     ask.allow({path: frozenset(kinds) for path, kinds in opened.items()}, counts["", SHOWN, ""], opened)
     return _Mapping(leaves, desk.readers(), to), opened
-
-
-def _told(dataset: Dataset, target: Target, version: str, made: Publication, ask: Asking) -> Crosswalk:
-    label = made.label.to_dict()
-    return Crosswalk(dataset.reference.key, target.key, version, made.rows, label, ask.grant or "", ask.run.run_id)
 
 
 def _publication(

@@ -21,7 +21,7 @@ from clearance.jobs.desk import Desk
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable, require_whole
 from clearance.jobs.opening import ERASED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
-from clearance.jobs.reissue import Changed, publish_opened
+from clearance.jobs.reissue import Changed, Reissued, publish_opened, told_of
 from clearance.jobs.signed_record import signed_record
 from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys
@@ -32,37 +32,19 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@dataclass(frozen=True)
-class Detokenized:
-    """A dataset with values in it again, as it was published and recorded.
+@dataclass(frozen=True, kw_only=True)
+class Detokenized(Reissued):
+    """A dataset with values in it again.
 
     ``erased``: how many tokens of each column stay closed, as the keys of the persons they are bound to are gone.
     """
 
-    source: str
-    target: str
-    version: str
-    rows: int
     opened: Mapping[str, Mapping[str, int]]
-    label: Mapping[str, Any]
-    grant: str
-    run_id: str
     erased: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``erased`` only where there is some."""
-        erased = {"erased": {path: dict(types) for path, types in self.erased.items()}} if self.erased else {}
-        return {
-            "source": self.source,
-            "dataset": self.target,
-            "version": self.version,
-            "rows": self.rows,
-            "opened": {path: dict(types) for path, types in self.opened.items()},
-            "label": dict(self.label),
-            "grant": self.grant,
-            "run_id": self.run_id,
-            **erased,
-        }
+        return {name: value for name, value in super().to_dict().items() if name != "erased" or value}
 
 
 def detokenize(
@@ -119,17 +101,8 @@ def detokenize(
                 staged.remove(spark)
         erased = foreseen(counts, (ERASED,))
         ask.run.facts = {"rows": counts["", ROWS, ""], "opened": opened, "erased": erased, "grant": ask.grant}
-        return Detokenized(
-            dataset.reference.key,
-            target.key,
-            version,
-            counts["", ROWS, ""],
-            opened,
-            new_label.to_dict(),
-            ask.grant or "",
-            ask.run.run_id,
-            erased,
-        )
+        outcome = told_of(ask, dataset, target, version, counts["", ROWS, ""], new_label)
+        return Detokenized(**outcome, opened=opened, erased=erased)
 
 
 def open_values(

@@ -1,7 +1,7 @@
 """Publishing a dataset whose tokens were opened: with the label that raw data of these types have, in one step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from clearance.governance.identity import DatasetIdentity, dataset_identity
@@ -23,6 +23,39 @@ from clearance.paths import parse_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reissued:
+    """What a grant made of a dataset's tokens, as it was published and recorded. Each job adds what is its own."""
+
+    source: str
+    target: str
+    version: str
+    rows: int
+    label: Mapping[str, Any]
+    grant: str
+    run_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {_IN_JSON.get(name, name): value for name, value in asdict(self).items()}
+
+
+_IN_JSON = {"target": "dataset", "kid": "key_id"}
+
+
+def told_of(ask: Asking, dataset: Dataset, target: Target, version: str, rows: int, label: Label) -> dict[str, Any]:
+    """The fields of ``Reissued``."""
+    return {
+        "source": dataset.reference.key,
+        "target": target.key,
+        "version": version,
+        "rows": rows,
+        "label": label.to_dict(),
+        "grant": ask.grant or "",
+        "run_id": ask.run.run_id,
+    }
 
 
 @dataclass(frozen=True)
@@ -188,4 +221,4 @@ def _done(path: str, changed: Changed) -> str:
     return f"detokenized ({', '.join(sorted(changed.opened[path]))})" if path in changed.opened else ""
 
 
-__all__ = ["Changed", "Publication", "labels_with_values", "publish_as", "publish_opened"]
+__all__ = ["Changed", "Publication", "Reissued", "labels_with_values", "publish_as", "publish_opened", "told_of"]

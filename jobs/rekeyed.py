@@ -7,40 +7,20 @@ from clearance.governance.labels import Label
 from clearance.jobs.asking import Asking
 from clearance.jobs.datasets import Dataset
 from clearance.jobs.desk import Desk
+from clearance.jobs.reissue import Reissued, told_of
 from clearance.jobs.signed_record import SignedRecord
 from clearance.jobs.staging import Target
 
 
-@dataclass(frozen=True)
-class Rekeyed:
-    """A dataset under the key that writes now, as it was published and recorded.
+@dataclass(frozen=True, kw_only=True)
+class Rekeyed(Reissued):
+    """A dataset under the key that writes now.
 
     ``moved``: how much was made again, by column and entity type; empty where the source was protected again.
     """
 
-    source: str
-    target: str
-    version: str
-    rows: int
     kid: str
     moved: dict[str, dict[str, int]]
-    label: dict[str, Any]
-    grant: str
-    run_id: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "source": self.source,
-            "dataset": self.target,
-            "version": self.version,
-            "rows": self.rows,
-            "key_id": self.kid,
-            "moved": self.moved,
-            "label": self.label,
-            "grant": self.grant,
-            "run_id": self.run_id,
-        }
 
 
 @dataclass(frozen=True)
@@ -57,9 +37,8 @@ def rekeyed(
     before: Before, desk: Desk, ask: Asking, version: str, rows: int, moved: dict[str, dict[str, int]], label: Label
 ) -> Rekeyed:
     """What a move came to; ``moved`` is empty where the source was protected again."""
-    kid, grant = desk.tokens().key.open().primary, ask.grant or ""
-    where = before.dataset.reference.key
-    return Rekeyed(where, before.target.key, version, rows, kid, moved, label.to_dict(), grant, ask.run.run_id)
+    told = told_of(ask, before.dataset, before.target, version, rows, label)
+    return Rekeyed(**told, kid=desk.tokens().key.open().primary, moved=moved)
 
 
 __all__ = ["Before", "Rekeyed", "rekeyed"]
