@@ -167,6 +167,20 @@ def print_protected(done: Mapping[str, Any]) -> None:
         click.echo(
             f"  bound to the persons in {bound['column']}: clearance erase --subject-type {bound['entity_type']}"
         )
+    print_unmatched(done)
+
+
+def with_unmatched(result: dict[str, Any], nowhere: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """A result with the columns that the policy names and no dataset has (``jobs/unmatched.py``), where there are."""
+    return result | ({"unmatched_columns": list(nowhere)} if nowhere else {})
+
+
+def print_unmatched(result: Mapping[str, Any]) -> None:
+    """A warning for each column of ``with_unmatched``."""
+    for each in result.get("unmatched_columns", ()):
+        meant = f"; perhaps {each['perhaps']} is meant" if each["perhaps"] else ""
+        told = f"the policy names the column {each['column']}, which no dataset on record has{meant}"
+        click.echo(f"{click.style('warning', fg='yellow')}: {told}")
 
 
 def print_prepared(steps: Sequence[Mapping[str, Any]]) -> None:
@@ -216,4 +230,5 @@ def print_run(result: Mapping[str, Any]) -> None:
         if done["prepared"]:
             click.echo(click.style(done["name"], bold=True))
             print_prepared(done["prepared"])
+    print_unmatched(result)
     click.echo(f"verdict file: {result['verdict_file']}")

@@ -7,7 +7,7 @@ import click
 
 from clearance.errors import UsageError
 from clearance.jobs.commands import options
-from clearance.jobs.commands.output import emit, print_protected
+from clearance.jobs.commands.output import emit, print_protected, with_unmatched
 from clearance.jobs.commands.progress import Progress
 
 
@@ -58,6 +58,7 @@ def command(
     from clearance.jobs.staging import Target
     from clearance.jobs.subject_keys import named_table
     from clearance.jobs.tasks import protect, scan
+    from clearance.jobs.unmatched import columns_nowhere
 
     progress = Progress(log_format)
     desk = options.desk(given)
@@ -86,5 +87,6 @@ def command(
     progress.say("published", dataset=to, version=done.version)
     if statement:
         write_statement(Path(statement), done.envelope)
-    emit(done.to_dict(), output, print_protected)
+    nowhere = columns_nowhere(desk.policy, desk.registry, [leaf.path for leaf in done.plan.leaves])
+    emit(with_unmatched(done.to_dict(), nowhere), output, print_protected)
     return 0

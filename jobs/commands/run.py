@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from clearance.jobs.commands import options
-from clearance.jobs.commands.output import emit, print_run
+from clearance.jobs.commands.output import emit, print_run, with_unmatched
 from clearance.jobs.commands.progress import Progress
 
 
@@ -139,6 +139,7 @@ def _run(
     from clearance.jobs.runner import Beside, require_solutions, run, worst, write_verdicts
     from clearance.jobs.session import get_session
     from clearance.jobs.settings import read_detection
+    from clearance.jobs.unmatched import columns_nowhere
 
     progress = Progress(log_format)
     try:
@@ -162,5 +163,7 @@ def _run(
         "verdict_file": str(verdicts),
         "datasets": [outcome.to_dict() for outcome in outcomes],
     }
-    emit(result, output, print_run)
+    made = [outcome.protected.plan for outcome in outcomes if outcome.protected]
+    nowhere = columns_nowhere(desk.policy, desk.registry, {leaf.path for done in made for leaf in done.leaves})
+    emit(with_unmatched(result, nowhere), output, print_run)
     return int(code)
