@@ -24,6 +24,7 @@ from clearance.jobs.schema import readable_frame
 from clearance.jobs.settings import Detection, Tokens
 from clearance.jobs.workers import Batches, map_batches
 from clearance.leaves import Rows, read_leaf
+from clearance.paths import Step
 from clearance.values import octets_of, to_text
 
 if TYPE_CHECKING:
@@ -48,12 +49,8 @@ class Digests:
         """With random keys. Nothing keeps them."""
         return cls((os.urandom(16), os.urandom(16)))
 
-    def sums(self, path: str, values: pa.Array) -> dict[str, int]:
-        """The sums over the non-null values, in text form; the path is part of what is digested."""
-        return _summed(_SUMS, self.words(path, values))
-
     def words(self, path: str, values: pa.Array) -> list[Words]:
-        """What is summed: under each key the digest of every non-null value."""
+        """Under each key the digest of every non-null value in text form; the path is part of what is digested."""
         octets, offsets = octets_of(to_text(values).drop_null())
         prefix = np.frombuffer(f"{path}\0".encode(), np.uint8)
         lengths = np.diff(offsets)
@@ -74,29 +71,20 @@ class Digests:
         return _summed(_ROW_SUMS, [siphash(octets, offsets, key) for key in self._keys])
 
 
-class LeafSums:
-    """The sums of one batch's leaves, and of its rows: what of a row is proved stays together.
+class RowSums:
+    """The sums over the rows of one batch: what of a row is added stays together.
 
-    A row's digest is over its replaced values and, so that they can't change places between rows, over its plain kept
-    ones. The places of values in an array count, and those of a map's entries: a value stays with its key.
+    The places of values in an array count, and those of a map's entries: a value stays with its key.
     """
 
-    def __init__(self, plan: ProtectionPlan, digests: Digests, rows: int) -> None:
-        self._plan, self._digests = plan, digests
+    def __init__(self, digests: Digests, rows: int) -> None:
+        self._digests = digests
         self._rows: list[Words] = [np.zeros(rows, np.uint64) for _ in _SUMS]
-        self._bound = any(plan.is_recomputed(leaf) for leaf in plan.leaves)
 
-    def add(self, leaf: LeafPlan, values: pa.Array, rows: Rows, counts: Counts) -> None:
-        """Adds what a leaf's values, each in its row, sum up to; ``values`` as they are or must be staged."""
-        proved = self._plan.is_recomputed(leaf)
-        if not proved and not (self._bound and is_plain(leaf)):
-            return
-        words = self._digests.words(leaf.path, values)
-        if proved:
-            for fact, sum_ in _summed(_SUMS, words).items():
-                counts[leaf.path, fact] += sum_
+    def add(self, steps: Sequence[Step], words: Sequence[Words], values: pa.Array, rows: Rows) -> None:
+        """Adds the digests (``Digests.words``) of the values of a leaf, each in its row."""
         there = np.asarray(values.is_valid())
-        ordered = any(step.kind in _REPEATED for step in leaf.steps)
+        ordered = any(step.kind in _REPEATED for step in steps)
         # Odd factors are one to one, so that a value in another place is another one.
         places = 2 * (np.arange(len(rows)) - np.searchsorted(rows, rows)) + 1 if ordered else None
         factors = places[there].astype(np.uint64) if places is not None else None
@@ -106,9 +94,38 @@ class LeafSums:
 
     def finish(self, counts: Counts) -> None:
         """Adds the sums of the rows."""
-        if self._bound and len(self._rows[0]):
+        if len(self._rows[0]):
             for fact, sum_ in self._digests.of_rows(self._rows).items():
                 counts["", fact] += sum_
+
+
+class LeafSums:
+    """The sums of one batch's leaves, and of its rows.
+
+    A row's digest is over its replaced values and, so that they can't change places between rows, over its plain kept
+    ones.
+    """
+
+    def __init__(self, plan: ProtectionPlan, digests: Digests, rows: int) -> None:
+        self._plan, self._digests = plan, digests
+        self._rows = RowSums(digests, rows)
+        self._bound = any(plan.is_recomputed(leaf) for leaf in plan.leaves)
+
+    def add(self, leaf: LeafPlan, values: pa.Array, rows: Rows, counts: Counts) -> None:
+        """Adds what a leaf's values, each in its row, sum up to; ``values`` as they are or must be staged."""
+        proved = self._plan.is_recomputed(leaf)
+        if not proved and not (self._bound and is_plain(leaf)):
+            return
+        words = self._digests.words(leaf.path, values)
+        if proved:
+            for fact, sum_ in summed(words).items():
+                counts[leaf.path, fact] += sum_
+        self._rows.add(leaf.steps, words, values, rows)
+
+    def finish(self, counts: Counts) -> None:
+        """Adds the sums of the rows."""
+        if self._bound:
+            self._rows.finish(counts)
 
 
 def is_plain(leaf: LeafPlan) -> bool:
@@ -117,6 +134,11 @@ def is_plain(leaf: LeafPlan) -> bool:
     # The length of a char or varchar, and the precision of a decimal, stand in brackets behind its name.
     known = kind in _PLAIN or kind.startswith(("string", "varchar", "decimal"))
     return known and kind == leaf.type_after and leaf.kind != "unknown" and not leaf.changes
+
+
+def summed(words: Sequence[Words]) -> dict[str, int]:
+    """The sums of a leaf's values, from ``Digests.words``."""
+    return _summed(_SUMS, words)
 
 
 def _summed(facts: Sequence[str], words: Sequence[Words]) -> dict[str, int]:
@@ -219,4 +241,16 @@ def _signed(number: int) -> int:
     return low - _WORD if low >= _WORD // 2 else low
 
 
-__all__ = ["COUNTS", "Counts", "Digests", "LeafSums", "collect", "counted", "recomputed", "same_rows", "same_sums"]
+__all__ = [
+    "COUNTS",
+    "Counts",
+    "Digests",
+    "LeafSums",
+    "RowSums",
+    "collect",
+    "counted",
+    "recomputed",
+    "same_rows",
+    "same_sums",
+    "summed",
+]

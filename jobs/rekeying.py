@@ -1,7 +1,8 @@
 """The proof of a move to another key: what can be opened is the same on both sides, and so is all the rest.
 
-For each leaf of both datasets the values, opened where they can be, as sums of keyed digests (``recomputation.py``).
-The moved side is read with the key that writes now alone: a token that stayed behind does not open, and differs.
+For each leaf of both datasets the values, opened where they can be, as sums of keyed digests (``recomputation.py``),
+and for each row what stands in it together: values of two rows can't have changed places unseen. The moved side is read
+with the key that writes now alone: a token that stayed behind does not open, and differs.
 """
 
 from collections import Counter
@@ -14,15 +15,33 @@ import pyarrow as pa
 from clearance.errors import ProofError
 from clearance.jobs.failures import value_free
 from clearance.jobs.opening import Opener, OpenLeaf
-from clearance.jobs.recomputation import COUNTS, Counts, Digests, collect, counted, same_sums
-from clearance.jobs.schema import leaves_of, readable_frame
+from clearance.jobs.recomputation import (
+    COUNTS,
+    Counts,
+    Digests,
+    RowSums,
+    collect,
+    counted,
+    same_rows,
+    same_sums,
+    summed,
+)
+from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, leaves_of, readable_frame
 from clearance.jobs.settings import Tokens
 from clearance.jobs.workers import Batches, map_batches
 from clearance.leaves import read_leaf
+from clearance.paths import ITEM, Step
 from clearance.values import is_readable, to_text
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+
+_RECORD = (
+    OpenLeaf(RECORD_LEVEL, (Step("name", RECORD_LEVEL),)),
+    OpenLeaf(f"{RECORD_ENTITIES}[]", (Step("name", RECORD_ENTITIES), ITEM)),
+)
+"""What each record says of itself: no leaf of the data, and moved with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +59,20 @@ class _Opened:
         for batch in batches:
             opener = opener or Opener([each.open() for each in self.tokens])
             counts["", "rows"] += batch.num_rows
+            whole = RowSums(self.digests, batch.num_rows)
             for leaf in self.leaves:
                 column = batch.column(batch.schema.get_field_index(leaf.steps[0].name))
-                values, _ = read_leaf(column, leaf.steps[1:])
+                values, rows = read_leaf(column, leaf.steps[1:])
                 counts[leaf.path, "rows"] += len(values)
                 counts[leaf.path, "nulls"] += values.null_count
                 if is_readable(values.type):
                     texts = to_text(values)
                     found = opener.changed(leaf, texts) if leaf.path in self.opened else texts
-                    for fact, sum_ in self.digests.sums(leaf.path, found).items():
+                    words = self.digests.words(leaf.path, found)
+                    for fact, sum_ in summed(words).items():
                         counts[leaf.path, fact] += sum_
+                    whole.add(leaf.steps, words, found, rows)
+            whole.finish(counts)
         if counts:
             yield counted(counts)
 
@@ -61,12 +84,13 @@ def require_moved(before: "DataFrame", after: "DataFrame", moved: Sequence[OpenL
     """
     digests, opened = Digests.new(), {leaf.path: leaf for leaf in moved}
     rest = [OpenLeaf(leaf.path, leaf.steps) for leaf in leaves_of(before.schema) if leaf.path not in opened]
+    rest += [leaf for leaf in _RECORD if leaf.steps[0].name in before.columns]
     alone = tuple(replace(each, alone=True) for each in tokens)
     now = {domain.domain: domain.key.open().primary for domain in tokens}
 
     def look(frame: "DataFrame", leaves: Sequence[OpenLeaf], readers: tuple[Tokens, ...]) -> Counts:
         work = _Opened((*leaves, *rest), frozenset(opened), readers, digests)
-        return collect(map_batches(readable_frame(frame), work, COUNTS, "the proof"))
+        return collect(map_batches(readable_frame(frame, with_records=True), work, COUNTS, "the proof"))
 
     with value_free("reading back what was staged", hint="nothing was published; run again"):
         expected = look(before, moved, tuple(tokens))
@@ -81,6 +105,11 @@ def require_moved(before: "DataFrame", after: "DataFrame", moved: Sequence[OpenL
     if wrong:
         raise ProofError(
             f"{wrong[0] or 'the dataset'} was not moved whole: it is not the same under the new key",
+            hint="nothing was published; report the plan",
+        )
+    if not same_rows(found, expected):
+        raise ProofError(
+            "the rows were not moved whole: what stands in one row is not what stood in one row",
             hint="nothing was published; report the plan",
         )
     return found["", "rows"]
