@@ -20,6 +20,7 @@ from clearance.governance.policy import load_policy
 from clearance.jobs.check import Checked
 from clearance.jobs.cli import COMMANDS, cli
 from clearance.jobs.plan_file import PlanFile, load_plan
+from clearance.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -162,6 +163,13 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         assert target.exists(), f"{page_id(page)}: {link}"
         if anchor:
             assert anchor in anchors(target), f"{page_id(page)}: {link}"
+
+
+@pytest.mark.parametrize("method", sorted({*METHODS} - {"keep"}))
+def test_every_method_says_what_it_leaks_and_what_to_choose_instead(method: str) -> None:
+    sections = re.split(r"^## ", (DOCS / "concepts" / "methods.md").read_text(), flags=re.M)
+    told = next((text for text in sections if method in text.partition("\n")[0].split()), "")
+    assert "Leaks" in told and "Choose" in told
 
 
 def test_every_page_is_reached_from_the_index() -> None:
