@@ -39,15 +39,20 @@ def require_fit(plan: "LeafPlan", report: ColumnReport, policy: Policy, leaves: 
                 f"column {plan.path}: {spec.name} needs the {what} {needed}, and no such column has one value a row",
                 hint="name a column of the dataset, or a field of a struct",
             )
+    require_many_values(report, spec.name, policy)
+
+
+def require_many_values(report: ColumnReport, method: str, policy: Policy) -> None:
+    """Raises ``ProtectionError`` when a column, or a leaf inside strings, has few values and they would stay apart."""
     cells = report.rows - report.nulls
     raw = any(finding.form != "token" for finding in report.findings) or not report.findings
     few = cells >= MANY_CELLS and report.distinct < FEW_VALUES
-    if few and raw and spec.name in _DETERMINISTIC and not policy.allows_few_values(plan.path):
+    if few and raw and method in _DETERMINISTIC and not policy.allows_few_values(report.path):
         raise ProtectionError(
-            f"column {plan.path} has {report.distinct} distinct values in {cells:,} cells: after {spec.name}, counting "
+            f"column {report.path} has {report.distinct} distinct values in {cells:,} cells: after {method}, counting "
             "tells which is which",
             hint="generalize or redact it, or say why not: "
-            f'columns: {{"{plan.path}": {{low_cardinality: {{allow: true, reason: "..."}}}}}}',
+            f'columns: {{"{report.path}": {{low_cardinality: {{allow: true, reason: "..."}}}}}}',
         )
 
 

@@ -13,11 +13,11 @@ from clearance.governance.labeling import label_column, protected_column, protec
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
 from clearance.jobs.binding import Binding, Subject
-from clearance.jobs.fit import require_fit, require_types, subject_of
+from clearance.jobs.fit import require_fit, require_many_values, require_types, subject_of
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
-from clearance.jobs.text_methods import KEEP, OTHER, TOKEN, InText, Settings, fitting, unmarked
+from clearance.jobs.text_methods import KEEP, OTHER, TOKEN, InText, Settings, unmarked
 from clearance.method_spec import MethodSpec
 from clearance.methods import METHODS, parse_method
 from clearance.paths import KEY, Step, format_path, parse_path
@@ -107,14 +107,16 @@ class LeafPlan:
 
 @dataclass(frozen=True, slots=True)
 class ProtectionPlan:
-    """What is done to a dataset. ``span_methods`` and ``span_labels`` are by entity type, for text."""
+    """What is done to a dataset. ``span_methods`` and ``span_labels`` are by entity type, for text; ``overrides`` those
+    of the columns that have a method of their own.
+    """
 
     leaves: tuple[LeafPlan, ...]
     span_methods: Mapping[str, Settings]
     span_labels: Mapping[str, Label]
     levels: tuple[str, ...]
     partitions: tuple[str, ...] = ()
-    overrides: Mapping[str, Settings] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, Settings]] = field(default_factory=dict)
     declared: tuple[MethodSpec, ...] = ()
     subject: Subject | None = None
 
@@ -145,8 +147,7 @@ class ProtectionPlan:
 
     def methods_at(self, path: str) -> Mapping[str, Settings]:
         """Method of each entity type inside the text of one leaf."""
-        own = self.overrides.get(path)
-        return self.span_methods if own is None else {kind: fitting(own, kind) for kind in self.span_methods}
+        return self.overrides.get(path, self.span_methods)
 
     def subject_at(self, leaf: LeafPlan) -> str | None:
         """The column whose value decides how dates inside a leaf's text move; None where none do."""
@@ -184,17 +185,15 @@ def plan_protection(
     plans, leaves = [], list(leaves)
     texts = InText.of(policy, leaves, bound=subject is not None)
     methods = {name: texts.method(policy.method_for(name), name) if protect else KEEP for name in policy.entity_types}
-    overrides = {
-        path: texts.method(own.method.settings()) for path, own in policy.content.columns.items() if own.method
-    }
+    overrides = {path: own.method.settings() for path, own in policy.content.columns.items() if own.method}
     for leaf in leaves:
         report = by_path.get(leaf.path)
         if report is None:
             raise ProtectionError(f"column {leaf.path} is not in the scan", hint="scan the dataset again")
         plan = _plan_leaf(leaf, report, below.get(leaf.path, ()), policy, texts, protect=protect)
         if plan.how == "spans" and plan.changes:
-            inside = {each.path: each.method for each in plan.inside}
-            plan = replace(plan, unmarked=unmarked(methods, overrides.get(leaf.path), inside))
+            inside, own = {each.path: each.method for each in plan.inside}, overrides.get(leaf.path)
+            plan = replace(plan, unmarked=unmarked(methods, texts.method(own) if own else None, inside))
             if plan.unmarked and (proved_texts or {}).get(leaf.path) == plan.unmarked:
                 plan = replace(plan, method=KEEP, note=DONE)
         same = plan.how == "cells" and (proved or {}).get(leaf.path) == plan.method
@@ -220,7 +219,7 @@ def plan_protection(
         {name: protected_type(name, policy, method=methods[name], verified=True) for name in methods},
         tuple(policy.levels.names),
         partitions,
-        overrides if protect else {},
+        {path: {kind: texts.method(own, kind) for kind in methods} for path, own in overrides.items() if protect},
         tuple(policy.spec(leaf.method) for leaf in plans if leaf.how == "cells"),
         subject_of(plans, *subject) if subject is not None else None,
     )
@@ -265,9 +264,10 @@ def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, te
             method = None if column == KEEP else column
         if method is not None:
             steps = parse_path(report.path)
-            method = fitting(texts.method(method), report.entity_type or OTHER)
+            method = texts.method(method, report.entity_type or OTHER)
             if steps[-1] == KEY and _collapses(method):
                 method = TOKEN
+            require_many_values(report, str(method["name"]), policy)
             yield InsidePlan(report.path, steps[_depth(steps) :], report.entity_type or OTHER, method)
 
 
@@ -337,7 +337,7 @@ def _label_of_text(report: ColumnReport, policy: Policy, texts: InText) -> Label
     types = {finding.entity_type for finding in report.findings} | ({report.entity_type} - {None})
     methods = {kind: texts.method(policy.method_for(kind, report.path), kind) for kind in types if kind}
     whole = whole_cell_method(report.to_dict(), policy)
-    cells = fitting(texts.method(whole), report.entity_type or OTHER) if whole is not None else None
+    cells = texts.method(whole, report.entity_type or OTHER) if whole is not None else None
     return protected_column(report.to_dict(), policy, methods=methods, cells=cells, verified=True)
 
 

@@ -32,11 +32,13 @@ class InText:
     """What methods become inside the texts of one dataset.
 
     ``subject``: the column that dates in text are shifted by. A text has one subject, so where a policy names several
-    columns, the first in order is it. ``bound``: no way back that a person's key does not close.
+    columns, the first in order is it. ``bound``: no way back that a person's key does not close. ``secrets``: types
+    that never get a way back, whatever method a column has.
     """
 
     subject: str | None
     bound: bool = False
+    secrets: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, policy: Policy, leaves: Iterable[SparkLeaf], *, bound: bool) -> "InText":
@@ -45,15 +47,13 @@ class InText:
         methods = [rule.method for rule in policy.content.entity_types.values()]
         methods += [rule.method for rule in policy.content.columns.values() if rule.method is not None]
         wanted = sorted({method.subject_column or "" for method in methods} & there)
-        return cls(wanted[0] if wanted else None, bound)
+        return cls(wanted[0] if wanted else None, bound, frozenset(filter(policy.is_secret, policy.entity_types)))
 
     def method(self, settings: Settings, entity_type: str | None = None) -> Settings:
         """What stands for a method in text."""
         name = str(settings["name"])
-        if self.bound and name in ("format_preserving", "reversible"):
-            return TOKEN
-        if name == "format_preserving":
-            return REVERSIBLE
+        if name in ("format_preserving", "reversible"):
+            return REDACT if entity_type in self.secrets else TOKEN if self.bound else REVERSIBLE
         if name == "date_shift":
             return settings if settings["subject"] == self.subject else REDACT
         if name == "generalize":
@@ -68,7 +68,7 @@ class InText:
         changed: dict[tuple[str, str], list[str]] = {}
         for kind in sorted({finding.entity_type for finding in report.findings if finding.form == "raw"}):
             asked = policy.method_for(kind, report.path)
-            done = fitting(self.method(asked), kind)
+            done = self.method(asked, kind)
             if done != asked and asked["name"] not in ("suppress", "null"):
                 changed.setdefault((str(asked["name"]), str(done["name"])), []).append(kind)
         return "; ".join(f"in text {', '.join(kinds)}: {done}, not {asked}" for (asked, done), kinds in changed.items())

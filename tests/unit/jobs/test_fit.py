@@ -1,5 +1,6 @@
 """What can't be known before the columns are: a plan that does not fit is refused before anything is written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,29 @@ def test_few_values_are_not_left_to_counting(tmp_path, method, rows, distinct, r
         tmp_path, f"columns:\n  mail: {{method: {method}, low_cardinality: {{allow: true, reason: ours}}}}\n"
     )
     assert plan(allowed, column).leaves[0].how == "cells"
+
+
+def test_few_values_inside_documents_are_not_left_to_counting_either(tmp_path):
+    strings = leaf("payload"), replace(report("payload", None), kind="text")
+    inside = report("payload{json}.mail", "EMAIL_ADDRESS", distinct=3)
+    with pytest.raises(ProtectionError, match=r"payload\{json\}\.mail has 3 distinct values in 600 cells"):
+        plan_protection([strings[0]], [strings[1], inside], load_policy())
+    reason = "{low_cardinality: {allow: true, reason: ours}}"
+    allowed = policy(tmp_path, f'columns:\n  "payload{{json}}.mail": {reason}\n')
+    (only,) = plan_protection([strings[0]], [strings[1], inside], allowed).leaves
+    assert only.inside[0].method["name"] == "token"
+
+
+@pytest.mark.parametrize("method", ["reversible", "{name: format_preserving, alphabet: lower}"])
+def test_secrets_in_a_text_get_no_way_back_whatever_its_column_says(tmp_path, method):
+    text = replace(report("note", "PASSWORD"), kind="text", entity_type=None)
+    inside = report("note{json}.password", "PASSWORD")
+    rules = policy(tmp_path, f"columns:\n  note: {{method: {method}}}\n")
+    found = plan_protection([leaf("note")], [text, inside], rules)
+    told = found.methods_at("note")
+    assert (told["PASSWORD"]["name"], told["EMAIL_ADDRESS"]["name"]) == ("redact", "reversible")
+    assert found.leaves[0].inside[0].method["name"] == "redact"
+    assert "PASSWORD: redact" in found.leaves[0].note
 
 
 @pytest.mark.parametrize("method", ["redact", "{name: mask, keep_last: 4}", '"null"'])
