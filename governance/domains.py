@@ -5,6 +5,7 @@ What no domain names is in the domain of the run.
 """
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, model_validator
 from clearance.governance.column_paths import ColumnPaths
 from clearance.governance.solutions import Names, Text
 from clearance.governance.strict_yaml import Strict
+from clearance.paths import format_path, parse_path
 
 
 def _name(text: str) -> str:
@@ -36,6 +38,13 @@ class DomainRule(Strict):
     def _names_something(self) -> Self:
         if not self.columns and not self.entity_types:
             raise ValueError("a domain names columns, entity_types, or both")
+        for path in sorted(self.columns):
+            steps = parse_path(path)
+            column = format_path(tuple(takewhile(lambda step: step.kind != "form", steps)))
+            if column != path:
+                raise ValueError(
+                    f"{path} lies inside {column}, which is of one domain: name {column} or an entity type"
+                )
         return self
 
 

@@ -73,6 +73,7 @@ def test_a_policy_declares_them(tmp_path):
         ("{a: {}}", "columns, entity_types"),
         ("{'A b': {columns: [x]}}", "domain's name"),
         ("{a: {column: [x]}}", "unknown key"),
+        ('{a: {columns: ["x{json}.y"]}}', r"x\{json\}\.y lies inside x, .* name x or an entity type"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path, domains, told):
