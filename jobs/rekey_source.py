@@ -59,7 +59,9 @@ def from_source(
     }
     ask.allow(columns, int(row["rows"]), {})
     with ask.deed("rekey", {}, before.target.key) as told:
-        done = protect(spark, dataset, before.target, desk.under(ask.run), scanned=scanned, subject=subject)
+        done = protect(
+            spark, dataset, before.target, desk.under(ask.run), scanned=scanned, subject=subject, over=before.over
+        )
         told["facts"] = {"version": done.version, "protected_by": done.run_id}
     ask.run.facts = {"rows": done.rows, "grant": ask.grant}
     return rekeyed(before, desk, ask, done.version, done.rows, {}, done.label)

@@ -76,9 +76,10 @@ def rekey(
     require_keys_on_workers(spark, tokens)
     where = dataset.reference.key
     with asking(desk, "rekey", where, purpose=purpose, reason=reason, spark=spark) as ask:
-        if in_place and str(target.version(spark)) != dataset.version:
+        over = target.version(spark)
+        if in_place and str(over) != dataset.version:
             raise PublishError(f"{target.text} is not read at its newest version", hint="leave out --version")
-        before = _on_record(desk, dataset, target)
+        before = _on_record(desk, dataset, target, over)
         if source is not None:
             return from_source(spark, before, source, desk, ask, subject_keys, steps)
         if before.record.subject:
@@ -90,7 +91,7 @@ def rekey(
         return _moved(spark, before, desk, ask)
 
 
-def _on_record(desk: Desk, dataset: Dataset, target: Target) -> Before:
+def _on_record(desk: Desk, dataset: Dataset, target: Target, over: int | None) -> Before:
     """Raises ``ProtectionError`` without a signed record or a label that speaks for the data."""
     record = signed_record(desk, dataset)
     if record.problem:
@@ -100,7 +101,7 @@ def _on_record(desk: Desk, dataset: Dataset, target: Target) -> Before:
     told = standing(desk.registry, dataset.reference.identity)
     if told.label is None or told.state == "changed":
         raise ProtectionError(f"{dataset.reference.text} has no label that speaks for it", hint="scan it first")
-    return Before(dataset, record, told.label, target)
+    return Before(dataset, record, told.label, target, over)
 
 
 def _moved(spark: "SparkSession", before: Before, desk: Desk, ask: Asking) -> Rekeyed:
@@ -112,7 +113,7 @@ def _moved(spark: "SparkSession", before: Before, desk: Desk, ask: Asking) -> Re
     opened = foreseen(counts, (OPEN,))
     leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
     ask.allow({path: frozenset(kinds) for path, kinds in opened.items()}, counts["", SHOWN, ""], opened)
-    staged, expected = before.target.staged(ask.run.run_id), before.target.version(spark)
+    staged = before.target.staged(ask.run.run_id)
     with ask.deed("rekey", opened, before.target.key) as told:
         try:
             frame = opened_frame(dataset, leaves, readers, before.record, again=True)
@@ -124,7 +125,7 @@ def _moved(spark: "SparkSession", before: Before, desk: Desk, ask: Asking) -> Re
                 return [("protections", _record(spark, before, desk, ask, opened, rows, observed))]
 
             publication = _publication(spark, before, opened, rows)
-            version = publish_as(spark, staged, publication, desk, ask.run, expected, told, more)
+            version = publish_as(spark, staged, publication, desk, ask.run, before.over, told, more)
         finally:
             staged.remove(spark)
     ask.run.facts = {"rows": rows, "moved": opened, "grant": ask.grant}

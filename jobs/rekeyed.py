@@ -25,12 +25,13 @@ class Rekeyed(Reissued):
 
 @dataclass(frozen=True)
 class Before:
-    """The dataset as it is: its signed record, the row of its label, and where it goes."""
+    """The dataset as it is: its signed record, the row of its label, and where it goes over which version."""
 
     dataset: Dataset
     record: SignedRecord
     label: dict[str, Any]
     target: Target
+    over: int | None
 
 
 def rekeyed(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clearance.errors import ProofError, ProtectionError, RefusedError
+from clearance.errors import ProofError, ProtectionError, PublishError, RefusedError
 from clearance.governance.actors import current_actor
 from clearance.jobs import crosswalk_source, rekey_task
 from clearance.jobs.crosswalk_task import crosswalk
@@ -128,6 +128,20 @@ def test_a_dataset_moves_to_the_key_that_writes_and_what_can_not_is_named(spark,
         )
         assert verify((target or a).text, desk.registry).statement.predicate["rekeyed"]["ids"][0] in (old_kid, new_kid)
     assert moved == cells(spark, tmp_path / "b")
+
+    # Whoever writes to it meanwhile is not written over.
+    counted = rekey_task.counted
+
+    def overtaken(*args):
+        spark.read.format("delta").load(str(tmp_path / "b")).limit(1).write.format("delta").mode("append").save(
+            str(tmp_path / "b")
+        )
+        return counted(*args)
+
+    with monkeypatch.context() as patch, pytest.raises(PublishError, match="changed by someone else"):
+        patch.setattr(rekey_task, "counted", overtaken)
+        rekey(spark, Reference(str(tmp_path / "b")), desk, **WHY)
+    assert spark.read.format("delta").load(str(tmp_path / "b")).count() == 13
 
     # One-way tokens move where the source is there, and as it was.
     # One-way tokens of both keys, from the values; another source gives none.
