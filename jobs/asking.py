@@ -15,6 +15,7 @@ from clearance.errors import ClearanceError, RefusedError, UsageError
 from clearance.governance.actors import current_actor
 from clearance.governance.reversal import Decision, Operation, Request, decide, may_be_allowed
 from clearance.jobs.desk import Desk, JobRun
+from clearance.jobs.settings import Tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -117,6 +118,15 @@ def asking(
             raise
 
 
+def keys_for(desk: Desk, operation: Operation, dataset: str, *, purpose: str, reason: str) -> Tokens:
+    """The desk's keys, before anything is read. Where they can't be had the request is on record as a refused one."""
+    try:
+        return desk.tokens()
+    except ClearanceError:
+        with asking(desk, operation, dataset, purpose=purpose, reason=reason):
+            raise
+
+
 def _refused(told: Decision) -> RefusedError:
     return RefusedError(
         told.reason, hint="ask the owner of the policy for a grant under `reversal`; this request is on record"
@@ -136,4 +146,4 @@ def check_reason(reason: str, name: str = "reason") -> None:
         )
 
 
-__all__ = ["Asking", "asking", "check_reason"]
+__all__ = ["Asking", "asking", "check_reason", "keys_for"]

@@ -13,7 +13,7 @@ import pyarrow as pa
 from clearance.errors import UsageError
 from clearance.governance.labels import Label, combine
 from clearance.jobs import records
-from clearance.jobs.asking import Asking, asking
+from clearance.jobs.asking import Asking, asking, keys_for
 from clearance.jobs.crosswalk_source import COLUMNS, PAIRS, FromValues, from_source, pairs_of, require_theirs
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
@@ -91,11 +91,13 @@ def crosswalk(
     one-way ones too. Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
     """
     target.check_writable()
+    where = (what if isinstance(what, Reference) else what.reference).key
+    keys_for(desk, "crosswalk", where, purpose=purpose, reason=reason)
     to = written_with(desk, to_domain, to_key)
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     require_apart(dataset.reference, target)
     target.require_ours(spark)
-    where, named = dataset.reference.key, sorted(columns)
+    named = sorted(columns)
     with asking(desk, "crosswalk", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
         work: _Mapping | FromValues
         if source is None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from clearance.errors import DatasetError, ProtectionError
 from clearance.governance.reversal import STDIN
 from clearance.governance.standing import standing
-from clearance.jobs.asking import asking
+from clearance.jobs.asking import asking, keys_for
 from clearance.jobs.binding import Subject
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
@@ -67,11 +67,12 @@ def detokenize(
     then, and both are on record.
     """
     target.check_writable()
-    desk.tokens()
+    where = (what if isinstance(what, Reference) else what.reference).key
+    keys_for(desk, "detokenize", where, purpose=purpose, reason=reason)
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     require_apart(dataset.reference, target)
     target.require_ours(spark)
-    where, named = dataset.reference.key, sorted(columns)
+    named = sorted(columns)
     with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
         label = _label_on_record(desk, dataset)
         record = signed_record(desk, dataset)
@@ -150,17 +151,17 @@ def _opened(
     *,
     whole: bool,
 ) -> list[str]:
-    desk.tokens()
     where, path = (column[0].reference.key, column[1]) if column else (STDIN, "")
+    tokens = keys_for(desk, "detokenize", where, purpose=purpose, reason=reason)
     with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=[path] if path else []) as ask:
         leaf = OpenLeaf(path, (), frozenset(types) or None)
         if column:
             leaf = leaves_to_open(column[0], desk, signed_record(desk, column[0]), [path], types)[0]
         anyone = None
         if subject_keys is not None:
-            domains = [tokens.domain for tokens in desk.readers()]
-            anyone = AnyPerson(desk.tokens().key.open(), subject_keys.everyone(), domains)
-        opener = Opener([tokens.open() for tokens in desk.readers()], anyone=anyone)
+            domains = [each.domain for each in desk.readers()]
+            anyone = AnyPerson(tokens.key.open(), subject_keys.everyone(), domains)
+        opener = Opener([each.open() for each in desk.readers()], anyone=anyone)
         counts = Counter[tuple[str, str, str]]()
         cells = pa.array([text.encode("utf-8", "surrogateescape") for text in texts], pa.binary()).view(pa.string())
         shown = opener.count(leaf, cells, counts)

@@ -17,7 +17,7 @@ from clearance.governance.lineage_facets import ColumnEdge
 from clearance.governance.observation import Observation
 from clearance.governance.standing import column_labels, column_types, standing
 from clearance.jobs import records
-from clearance.jobs.asking import Asking, asking
+from clearance.jobs.asking import Asking, asking, keys_for
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.failures import value_free
@@ -63,7 +63,8 @@ def rekey(
     tokens are bound to persons; ``steps``: those that the source was prepared by. Run again it gives the same. Raises
     ``RefusedError`` without a grant, ``ProtectionError`` for what can't be moved; the target is as it was then.
     """
-    tokens = desk.tokens()
+    where = (what if isinstance(what, Reference) else what.reference).key
+    tokens = keys_for(desk, "rekey", where, purpose=purpose, reason=reason)
     desk.signing_key()
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     target = target or Target(dataset.reference.text)
@@ -74,7 +75,6 @@ def rekey(
     target.require_ours(spark)
     sweep(desk, target)
     require_keys_on_workers(spark, tokens)
-    where = dataset.reference.key
     with asking(desk, "rekey", where, purpose=purpose, reason=reason, spark=spark) as ask:
         over = target.version(spark)
         if in_place and str(over) != dataset.version:

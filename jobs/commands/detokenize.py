@@ -60,7 +60,6 @@ def command(
     desk = options.desk(given)
     chosen, wanted = options.names(columns), options.names(types)
     asked: dict[str, Any] = {"purpose": purpose, "reason": reason, "types": wanted}
-    desk.tokens()
     named, keys = subject_keys or os.environ.get("CLEARANCE_SUBJECT_KEYS"), None
     if named:
         from clearance.jobs.subject_keys import named_table
@@ -76,9 +75,12 @@ def command(
 
         _show(open_values(_read().splitlines(), desk, subject_keys=keys, **asked), output)
         return 0
+    from clearance.jobs.asking import keys_for
+
     progress = Progress(log_format)
     reference = options.reference(dataset or "", given)
     reference.check()
+    keys_for(desk, "detokenize", reference.key, purpose=purpose, reason=reason)
     progress.say("starting Spark")
     from clearance.jobs.datasets import open_dataset
     from clearance.jobs.detokenize_task import detokenize, open_values

@@ -62,6 +62,7 @@ def crosswalk(
     the highest level. Reversible tokens are opened and made again. One-way tokens can't be opened: --source names the
     data, unchanged since, whose values give both.
     """
+    from clearance.jobs.asking import keys_for
     from clearance.jobs.crosswalk_task import crosswalk as work
     from clearance.jobs.crosswalk_task import written_with
     from clearance.jobs.datasets import Reference
@@ -72,6 +73,7 @@ def crosswalk(
     reference = Reference(dataset) if source else options.reference(dataset, given)
     values = options.reference(source, given) if source else None
     target.check_writable()
+    keys_for(desk, "crosswalk", reference.key, purpose=purpose, reason=reason)
     written_with(desk, to_domain, to_key)
     for each in (reference, values):
         if each is not None:
@@ -131,6 +133,7 @@ def rekey(
     unless --source gives the data, unchanged since, to protect again: with the steps it was prepared by, and the table
     of persons' keys, where there are any.
     """
+    from clearance.jobs.asking import keys_for
     from clearance.jobs.datasets import Reference
     from clearance.jobs.preparation import for_purposes, load_preparation
     from clearance.jobs.rekey_task import rekey as work
@@ -143,7 +146,7 @@ def rekey(
     values = options.reference(source, given) if source else None
     target = Target(to if to is not None else dataset)
     target.check_writable()
-    desk.tokens()
+    keys_for(desk, "rekey", reference.key, purpose=purpose, reason=reason)
     desk.signing_key()
     for each in (reference, values):
         if each is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clearance.errors import ProtectionError, RefusedError
+from clearance.errors import KeyUnavailableError, ProtectionError, RefusedError
 from clearance.governance.actors import current_actor
 from clearance.jobs.desk import Desk, open_desk
 from clearance.jobs.detokenize_task import open_text, open_values
@@ -54,6 +54,18 @@ def world(tmp_path: Path) -> tuple[Desk, SubjectKeys, list[str]]:
     bound = SubjectTokenizer(ring, tokens.within("default").open(), keys.wrapped, keys_domain="people")
     made = bound.encrypt(pa.array(["+1 212 555 0100", 'say "0101"']), people, "PHONE_NUMBER").to_pylist()
     return desk, keys, made
+
+
+@pytest.mark.parametrize("keys", ["nowhere.json", "vault+http://127.0.0.1:9/transit/k?keyset=none.json"])
+def test_a_request_without_a_key_is_on_record_as_refused(
+    world: tuple[Desk, SubjectKeys, list[str]], tmp_path: Path, keys: str
+) -> None:
+    desk, _, made = world
+    with pytest.raises(KeyUnavailableError) as caught:
+        open_values(made, replace(desk, keys=keys.replace("none.json", str(tmp_path / "none.json"))), **WHY)
+    newest = desk.audit.entries()[-1]
+    assert (newest["result"], newest["facts"]["why"]) == ("refused", caught.value.message)
+    assert [row["status"] for row in desk.registry.rows("runs")] == ["running", "failed"]
 
 
 def test_bound_tokens_open_from_values_and_in_text_with_the_table_alone(
