@@ -163,7 +163,7 @@ def _run(
         "verdict_file": str(verdicts),
         "datasets": [outcome.to_dict() for outcome in outcomes],
     }
-    made = [outcome.protected.plan for outcome in outcomes if outcome.protected]
-    nowhere = columns_nowhere(desk.policy, desk.registry, {leaf.path for done in made for leaf in done.leaves})
+    scans = [outcome.scanned.scan for outcome in outcomes if outcome.scanned]
+    nowhere = columns_nowhere(desk.policy, desk.registry, {leaf.path for scan in scans for leaf in scan.leaves})
     emit(with_unmatched(result, nowhere), output, print_run)
     return int(code)
