@@ -26,7 +26,7 @@ from clearance.jobs.recomputation import (
     same_sums,
     summed,
 )
-from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, leaves_of, readable_frame
+from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL, is_record_column, leaves_of, readable_frame
 from clearance.jobs.settings import Tokens
 from clearance.jobs.workers import Batches, map_batches
 from clearance.leaves import read_leaf
@@ -84,7 +84,8 @@ def require_moved(before: "DataFrame", after: "DataFrame", moved: Sequence[OpenL
     """
     digests, opened = Digests.new(), {leaf.path: leaf for leaf in moved}
     rest = [OpenLeaf(leaf.path, leaf.steps) for leaf in leaves_of(before.schema) if leaf.path not in opened]
-    rest += [leaf for leaf in _RECORD if leaf.steps[0].name in before.columns]
+    records = {field.name for field in before.schema.fields if is_record_column(field)}
+    rest += [leaf for leaf in _RECORD if leaf.steps[0].name in records]
     alone = tuple(replace(each, alone=True) for each in tokens)
     now = {domain.domain: domain.key.open().primary for domain in tokens}
 
