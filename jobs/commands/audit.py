@@ -1,5 +1,6 @@
 """``clearance audit``."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def command(context: click.Context, home: str | None, output: str) -> int:
 @command.command("show")
 @click.option("--dataset", metavar="DATASET", help="Only what speaks of this dataset.")
 @click.option("--action", metavar="NAME", help="Only this action: label, publish, detokenize, approve, ...")
-@click.option("--actor", metavar="NAME", help="Only what this account did.")
+@click.option("--actor", metavar="NAME", help="Only what this account, or this enrolled person, did.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N entries.")
 @options.home
 @options.output
@@ -133,9 +134,17 @@ def _show(home: str | None, output: str, wanted: dict[str, str], last: int | Non
     from clearance.governance.registry import Registry
 
     entries = Audit(Registry(home)).entries(**wanted)
-    entries = [entry for entry in entries if actor is None or entry.get("actor") == actor]
-    emit({"entries": entries[-last:] if last else entries}, output, _print_entries)
+    people = _people(entries)
+    entries = [entry for entry in entries if actor in (None, entry.get("actor"), people.get(entry["id"]))]
+    shown = entries[-last:] if last else entries
+    emit({"entries": shown}, output, lambda told: _print_entries(told, people))
     return 0
+
+
+def _people(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Who took each step as a person, by key or token. The intent says it for its outcome."""
+    told = {entry["id"]: by for entry in entries if isinstance(by := (entry.get("facts") or {}).get("by"), Mapping)}
+    return {step: str(by["name"]) for step, by in told.items() if "name" in by}
 
 
 def _print_verified(told: Any) -> None:
@@ -143,7 +152,13 @@ def _print_verified(told: Any) -> None:
     click.echo("\n".join(told["problems"]) or holds)
 
 
-def _print_entries(told: Any) -> None:
+def _actor(entry: Mapping[str, Any], people: Mapping[str, str]) -> str:
+    """The account, and before it the person who acted by it."""
+    account, person = str(entry.get("actor", "")), people.get(entry["id"])
+    return f"{person} ({account})" if person else account
+
+
+def _print_entries(told: Any, people: Mapping[str, str]) -> None:
     if not told["entries"]:
         click.echo("no entries")
         return
@@ -157,7 +172,7 @@ def _print_entries(told: Any) -> None:
                 entry["action"],
                 entry.get("result") or "",
                 entry.get("dataset") or "",
-                entry.get("actor", ""),
+                _actor(entry, people),
                 str((entry.get("facts") or {}).get("reason", "")),
             ]
             for entry in told["entries"]

@@ -198,9 +198,13 @@ def _print_list(told: Mapping[str, Any]) -> None:
         _print_item(item)
 
 
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
 def _print_item(item: Mapping[str, Any]) -> None:
     share = f", {item['prevalence']['estimate']:.1%} of them" if item["prevalence"] else ""
-    click.echo(f"  {item['kind']} column: {item['rows_matched'] or 0:,} rows{share}")
+    click.echo(f"  {item['kind']} column: {_rows(item['rows_matched'] or 0)}{share}")
     if item["detectors"]:
         click.echo(
             f"  found by {', '.join(item['detectors'])}; shapes: {', '.join(item['shapes'] or ()) or 'none shown'}"

@@ -184,6 +184,14 @@ def test_a_protection_replaces_what_one_confirmed_and_no_detector_finds(desk: De
         with_confirmed(reports, desk.key, load_policy(), desk.registry)
 
 
+def test_the_audit_tells_the_person_behind_the_account(desk: Desk) -> None:
+    desk.decide("ann", f"{SSN}=false-positive")
+    desk.decide("bob", f"{SSN}=false-positive")
+    told = desk("audit", "show", "--actor", "bob")
+    assert told.count(" bob (") == 2 and " ann (" not in told  # the intent and its outcome
+    assert " ann (" in desk("audit", "show", "--action", "review")
+
+
 def test_who_may_not_decide(desk: Desk) -> None:
     for name in ("ann", "bob"):
         desk.decide(name, f"{SSN}=false-positive")
