@@ -11,6 +11,9 @@ WORKERS ?= 2
 # Published test vectors, where a checkout of them lies beside this one; the tests that need them say so otherwise.
 export CLEARANCE_VECTORS ?= $(wildcard ../shared/vectors)
 
+# Modules are compiled once, not by each of the processes that tests start by the hundred.
+export PYTHONDONTWRITEBYTECODE :=
+
 # In the shell, not in scripts/setup.py: an old Python could not even read that file.
 define need_python
 @command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not on PATH; install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
