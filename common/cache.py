@@ -1,4 +1,4 @@
-"""Files that save time and can be made again: Delta's JARs, the compiled pattern gate, Spark's log."""
+"""Files that save time and can be made again: Delta's JARs, Spark's classes and log, the compiled pattern gate."""
 
 import contextlib
 import hashlib

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from xml.sax.saxutils import quoteattr
 
 from clearance.cache import cache_home
 from clearance.errors import SessionError
+from clearance.jobs.class_archive import archive_options, drop_archive
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -97,8 +98,8 @@ def delta_coordinates() -> str:
     return f"io.delta:delta-spark_{spark_minor}_2.13:{version('delta-spark')}"
 
 
-def require_java() -> None:
-    """Raises ``SessionError`` unless Spark will find a Java that it can run on."""
+def require_java() -> tuple[Path, str]:
+    """The Java that Spark will find, and what it says of its version; ``SessionError`` unless Spark can run on it."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home, "bin", "java")) if home else shutil.which("java")
     hint = f"install a JDK, version {MINIMUM_JAVA} or newer, or point JAVA_HOME at one"
@@ -109,12 +110,13 @@ def require_java() -> None:
     found = re.search(r'version "(?:1\.)?(\d+)', said)
     if found is None or int(found.group(1)) < MINIMUM_JAVA:
         raise SessionError(f"Spark needs Java {MINIMUM_JAVA} or newer; {java} says {said.strip()[:60]!r}", hint=hint)
+    return Path(java), said
 
 
 def _local() -> "SparkSession":
     from pyspark.sql import SparkSession
 
-    require_java()
+    java = require_java()
     cache = cache_home()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -128,12 +130,22 @@ def _local() -> "SparkSession":
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    builder = SparkSession.builder.appName("clearance").master(os.environ.get("CLEARANCE_MASTER", "local[*]"))
-    for key, value in {**_settings(), **_delta_jars()}.items():
-        builder = builder.config(key, value)
+    options = archive_options(*java)
+
+    def start(options: Sequence[str]) -> SparkSession:
+        builder = SparkSession.builder.appName("clearance").master(os.environ.get("CLEARANCE_MASTER", "local[*]"))
+        for key, value in {**_settings(options), **_delta_jars()}.items():
+            builder = builder.config(key, value)
+        return builder.getOrCreate()
+
     with _output_to(log_file()):
         try:
-            spark = builder.getOrCreate()
+            try:
+                spark = start(options)
+            except Exception:
+                if not drop_archive(options):
+                    raise
+                spark = start([])
         except Exception as error:
             raise SessionError(
                 f"Spark did not start ({type(error).__name__})",
@@ -143,12 +155,13 @@ def _local() -> "SparkSession":
     return spark
 
 
-def _settings() -> dict[str, str]:
+def _settings(options: Sequence[str]) -> dict[str, str]:
     log4j = resources.files("clearance.jobs") / "log4j2.properties"
+    logging = [f"-Dlog4j2.configurationFile=file:{log4j}", f"-Dclearance.log={log_file()}"]
     return {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{log4j} -Dclearance.log={log_file()}",
+        "spark.driver.extraJavaOptions": " ".join([*logging, *options]),
         "spark.driver.memory": os.environ.get("CLEARANCE_DRIVER_MEMORY", "3g"),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
