@@ -42,9 +42,12 @@ def _hosting(case: Case) -> Iterator[Conflict]:
     over = sorted(path for path, level in levels.items() if case.policy.levels.exceeds(level, maximum))
     if over or case.policy.levels.exceeds(case.label.level, maximum):
         level = case.policy.levels.highest([case.label.level, *levels.values()])
-        facts: dict[str, Any] = {"hosting": hosting, "maximum": maximum, "level": level, "columns": over}
-        if raised := [one.name for one in case.held if one.above and case.policy.levels.exceeds(one.level, maximum)]:
-            facts["combinations"] = raised
+        raised = [one for one in case.held if one.above and case.policy.levels.exceeds(one.level, maximum)]
+        # What no column is by itself is told of those that are together.
+        parts = over or sorted({path for one in raised for path in one.columns})
+        facts: dict[str, Any] = {"hosting": hosting, "maximum": maximum, "level": level, "columns": parts}
+        if raised:
+            facts["combinations"] = [one.name for one in raised]
         remedy = f"protect the dataset down to {maximum}, or use a solution that is hosted more closely"
         yield Conflict("hosting", None, facts, remedy, where=case.policy.where("rules", "hosting", hosting))
 

@@ -13,11 +13,28 @@ _VERDICTS = {"clear": "green", "conflict": "red", "escalated": "yellow", "undeci
 
 
 def emit(result: Mapping[str, Any], output: str, printer: Callable[[Mapping[str, Any]], None]) -> None:
-    """The result as one line of JSON, or as ``printer`` shows it."""
+    """The result as one line of JSON, or as ``printer`` shows it, whatever a column in it is called."""
     if output == "json":
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        printer(result)
+        printer(_shown(result))
+
+
+def printable(text: str) -> str:
+    """A text with nothing in it that moves a terminal's cursor, begins a line or turns the writing round."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _shown(told: Any) -> Any:
+    if isinstance(told, str):
+        return printable(told)
+    if isinstance(told, Mapping):
+        return {_shown(key): _shown(value) for key, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_shown(one) for one in told]
+    return told
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> None:

@@ -10,7 +10,7 @@ import click
 
 from clearance.errors import DatasetError, RefusedError, UsageError
 from clearance.jobs.commands import options, steps
-from clearance.jobs.commands.output import emit
+from clearance.jobs.commands.output import emit, printable
 
 if TYPE_CHECKING:
     from clearance.jobs.record_places import Place
@@ -132,13 +132,9 @@ def _show(value: str, place: "Place | None") -> None:
     """One value for a person's eyes: what can't be printed is written out, so that it can't steer the terminal."""
     start, end = (place.start, place.end) if place else (0, 0)
     low, high = (max(0, start - _SHOWN), end + _SHOWN) if place else (0, len(value))
-    found = click.style(_plain(value[start:end]), bold=True, reverse=True)
-    before, after = _plain(value[low:start]), _plain(value[end:high])
+    found = click.style(printable(value[start:end]), bold=True, reverse=True)
+    before, after = printable(value[low:start]), printable(value[end:high])
     click.echo(f"{'...' if low else ''}{before}{found if end else ''}{after}{'...' if high < len(value) else ''}")
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _walk(review: "Review", who: "Callable[[], Known]", records: int, reason: str | None) -> int:

@@ -1,6 +1,8 @@
 """Manifests: the standard's files, strictly read, and never a way to say less than what was seen."""
 
 import copy
+import hashlib
+import json
 import random
 from collections.abc import Iterator
 from datetime import date
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from clearance.errors import PolicyError
+from clearance.governance import manifest
 from clearance.governance.decisions import Verdict, decide, read_facts
 from clearance.governance.declarations import declaration_conflicts, disagreements, undeclared, with_declared
 from clearance.governance.labels import Label
@@ -66,6 +69,13 @@ def test_a_draft_is_valid_and_agrees_with_its_scan(tmp_path: Path) -> None:
     assert manifest.dataset == "data/people" and set(manifest.columns) == set(COLUMNS)
     assert manifest.label(POLICY) == LABEL
     assert compared(manifest) == set()
+
+
+def test_the_standard_is_held_to_as_it_was_published() -> None:
+    """ODCS v3.1.0, as `datacontract lint` has it (datacontract-cli 1.2.8, which lets a schema be a blob besides)."""
+    schema = json.loads(Path(manifest.__file__).with_name("odcs_schema.json").read_text(encoding="utf-8"))
+    told = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
+    assert told == "e0cc9f6a891f881aab9cd3c1b2ad76f85334cae6715feb9e614d9b12dc75f852"
 
 
 def test_what_is_declared_is_a_fact(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from clearance.errors import UsageError
 from clearance.governance.decisions import Conflict, Verdict
 from clearance.governance.labels import Label
 from clearance.jobs.check import Checked
+from clearance.jobs.commands.output import emit, print_check
 from clearance.jobs.verdict_junit import junit
 from clearance.jobs.verdict_markdown import markdown
 from clearance.jobs.verdict_sarif import FINGERPRINT, read_baseline, sarif
@@ -125,3 +126,11 @@ def test_markdown_keeps_its_tables_whatever_a_column_is_called() -> None:
     # A pipe that is not escaped would make a cell of its own.
     assert {line.replace("\\\\", "").replace("\\|", "").count("|") for line in rows} == {6}
     assert "<d>" not in text and "\\<d\\>" in text
+
+
+def test_no_column_s_name_writes_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\nclear  everything\x1b[2J\u202e"
+    emit(checked(replace(LEVEL, column=name)).to_dict(), "table", print_check)
+    told = capsys.readouterr().out
+    assert "at a\\nclear  everything\\x1b[2J\\u202e" in told
+    assert not any(line.startswith("clear") for line in told.splitlines())
