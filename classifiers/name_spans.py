@@ -54,7 +54,7 @@ _HANDLE = re.compile(r"(?<![\w.])@\w+")
 
 _NAME_GLUE = re.compile(
     r"[ .'’\-]{0,2}"
-    r"|[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
+    r"|\.?[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
 )
 _AFTER_INITIAL = re.compile(r"[^\W\d_]{2,30}(?: [A-Z]\.?){1,2} ([^\W\d_a-z][^\W\d_][\w'’\-]{0,30})")
 _PLACE_GLUE = re.compile(

@@ -14,6 +14,8 @@ SIZE = 320
 OVERLAP = 60
 #: A window at the end of a sentence is at least so long, but for the last: a sentence before it says what it is about.
 LEAST = 80
+#: Changes with how the words of two windows are joined.
+_JOINING = 2
 #: No name goes on behind one of these: a new line; a full stop behind a small word ("Dr." and "J." are none) and
 #: before anything but a small letter.
 _END = regex.compile(r"\n|(?:(?<=(?<!\p{L})\p{Ll}\p{L}{2,30}\.)|(?<=[!?]))[\"'”’)]{0,2}\s+(?=[^\s\p{Ll}.,!?])")
@@ -21,7 +23,7 @@ _END = regex.compile(r"\n|(?:(?<=(?<!\p{L})\p{Ll}\p{L}{2,30}\.)|(?<=[!?]))[\"'�
 
 def facts() -> list[Any]:
     """What decides about windows."""
-    return [SIZE, OVERLAP, LEAST, _END.pattern]
+    return [SIZE, OVERLAP, LEAST, _END.pattern, _JOINING]
 
 
 def ner_windows(text: str) -> Iterator[tuple[int, int, int, int]]:

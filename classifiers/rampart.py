@@ -129,12 +129,7 @@ class RampartModel:
             text[place[0] : place[1]] for text, found in zip(texts, places, strict=True) for place in found
         )
         return [
-            [
-                Word(start + word.start, start + word.end, word.entity, word.score)
-                for start, end, low, high in found
-                for word in known[text[start:end]]
-                if low <= start + (word.start + word.end) // 2 < high
-            ]
+            list(joined(found, [known[text[place[0] : place[1]]] for place in found]))
             for text, found in zip(texts, places, strict=True)
         ]
 
@@ -199,6 +194,41 @@ class RampartModel:
         shares: Floats = np.exp(logits - logits.max(axis=-1, keepdims=True))
         shares /= shares.sum(axis=-1, keepdims=True)
         return shares
+
+
+def joined(places: Sequence[tuple[int, int, int, int]], seen: Sequence[Sequence[Word]]) -> Iterator[Word]:
+    """The words of a text from those of its windows: each window's own, and what it sees to go on with them.
+
+    A name across a seam is whole in both windows, and one of them may know only half of it.
+    """
+    if len(places) == 1 and places[0][0] == 0:
+        yield from seen[0]
+        return
+    found: dict[tuple[int, int], Word] = {}
+    for (start, _, low, high), words in zip(places, seen, strict=True):
+        moved = [word._replace(start=start + word.start, end=start + word.end) for word in words]
+        own = [place for place, word in enumerate(moved) if low <= (word.start + word.end) // 2 < high]
+        if not own:
+            continue
+        first, last = own[0], own[-1]
+        while first and _go_on(moved[first - 1], moved[first]):
+            first -= 1
+        while last + 1 < len(moved) and _go_on(moved[last], moved[last + 1]):
+            last += 1
+        for word in moved[first : last + 1]:
+            known = found.get(word[:2])
+            if known is None or known.score < word.score:
+                found[word[:2]] = word
+    end = 0
+    # A window's end may cut a word where there is no blank: the whole of it counts, which is in the other window.
+    for word in sorted(found.values(), key=lambda word: (word.start, -word.end)):
+        if word.start >= end:
+            yield word
+            end = word.end
+
+
+def _go_on(word: Word, following: Word) -> bool:
+    return word.entity == following.entity and following.start - word.end <= 2
 
 
 def _totals(labels: Sequence[str]) -> Floats:

@@ -5,7 +5,9 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearance.classifiers.name_spans import Word
 from clearance.classifiers.ner_windows import LEAST, OVERLAP, SIZE, ner_windows
+from clearance.classifiers.rampart import joined
 
 WORDS = ["ok", "Ana", "wrote", "to", "Dr.", "J.", "Łukasz.", "came!", "why?", "late.", "\n", "approx.", "😀", "x" * 400]
 texts = st.lists(st.sampled_from(WORDS), max_size=400).map(" ".join) | st.text(max_size=2000)
@@ -49,3 +51,14 @@ def test_a_million_characters_without_a_blank() -> None:
     windows = list(ner_windows("x" * 1_000_000))
     assert windows[-1][1] == 1_000_000
     assert len(windows) < 1_000_000 // (SIZE - OVERLAP - OVERLAP // 4) + 2
+
+
+def test_a_name_across_a_seam_is_whole_if_one_window_sees_all_of_it() -> None:
+    """Windows [0, 40) and [20, 60); Ana Diaz stands at 25 to 33, and the seam at 29 between the two words."""
+    places = [(0, 40, 0, 29), (20, 60, 29, 60)]
+    both = [Word(25, 28, "PERSON", 0.9), Word(29, 33, "PERSON", 0.9)]
+    later = [word._replace(start=word.start - 20, end=word.end - 20) for word in both]
+    for seen in ([both, []], [[], later], [both, later], [both, later[1:]], [both[:1], later[1:]]):
+        assert list(joined(places, seen)) == both
+    # What only the other window knows, apart from any name of the window's own, stays out.
+    assert list(joined(places, [[Word(35, 39, "PERSON", 0.9)], []])) == []
