@@ -26,6 +26,7 @@ STANDS_FOR = {
     "POSTAL_CODE": "ZIP_CODE",
     "CITY": "CITY",
     "COORDINATES": "GEOLOCATION",
+    "HEALTH": "MEDICAL_DISEASE_DISORDER",
 }
 #: Share of the values that must be found to be what the column's name says.
 _MOSTLY = 0.5
@@ -73,7 +74,8 @@ def role_labels(types: Mapping[str, str], policy: Policy) -> dict[str, Label]:
 
 
 def role_types(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str, str]:
-    """Of columns that are quasi-identifiers by name and were not found to be, by path: the type that says the same.
+    """Of columns that by their name are quasi-identifiers, or of a person's health, and were not found to be, by path:
+    the type that says the same.
 
     Something else that was found in such a column makes it no less of one.
     """

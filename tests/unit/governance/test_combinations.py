@@ -211,6 +211,14 @@ def test_columns_with_a_role_only_are_parts_of_combinations_and_raise_nothing_al
     assert roles_in(other, policy) == {}
 
 
+def test_a_column_of_diagnoses_by_name_beside_who_it_is_of_says_that_person_s_health() -> None:
+    policy = load_policy()
+    roles = roles_in([bare("dx", "HEALTH", role="sensitive")], policy)
+    for who, level in (("PERSON", "restricted"), ("EMAIL_ADDRESS", "restricted"), ("URL", "internal")):
+        columns = {"who": policy.label_of(who), "dx": Label("public")}
+        assert raised(columns["who"], columns, policy, roles).level == level
+
+
 def test_what_else_is_found_in_such_a_column_makes_it_no_less_of_one() -> None:
     policy = load_policy()
 
