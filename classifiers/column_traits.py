@@ -34,6 +34,7 @@ from clearance.classifiers.traits import (
     NAME_WORD,
     NUMBER,
     PHONE_GROUPS,
+    PLUS,
     STREET,
     STREET_WORD,
     THING_NAME,
@@ -190,6 +191,7 @@ def _number_facts(texts: _ShortTexts, integer: Mask) -> dict[str, Mask]:
     digits, separators = texts.count["digits"], texts.count["separators"]
     number = (digits > 0) & (digits + separators == texts.length)
     separated = number & (separators > 0) & ~integer
+    plus = texts.match(PLUS, number & integer & (separators == 1))
     card = number & (digits >= 12) & (digits <= 19)
     luhn = texts.luhn(card)
     phone = number & (digits >= 7) & (digits <= 15)
@@ -200,7 +202,7 @@ def _number_facts(texts: _ShortTexts, integer: Mask) -> dict[str, Mask]:
         "ssn": number & (digits >= 7) & (digits <= 9),
         "nine": number & (digits == 9),
         "phone": phone,
-        "phone_formatted": texts.match(PHONE_GROUPS, phone & separated),
+        "phone_formatted": texts.match(PHONE_GROUPS, phone & separated) | (phone & plus),
         "account": number & (digits >= 5) & (digits <= 17),
         "epoch": texts.match(rf"^[+-]*{EPOCH.pattern}$", number & ~separated & ((digits == 10) | (digits == 13))),
     }

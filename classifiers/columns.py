@@ -27,7 +27,7 @@ MIXED_SHARE = 0.05
 NUMERIC_SHARE = 0.2
 #: Plain numbers collide with these: in short values without letters around them they need the name, or most values.
 NUMERIC = frozenset(
-    {"PHONE_NUMBER", "UK_NHS", "US_BANK_NUMBER", "CREDIT_CARD", "US_ITIN", "US_NPI", "ABA_ROUTING_NUMBER"}
+    {"PHONE_NUMBER", "UK_NHS", "US_BANK_NUMBER", "CREDIT_CARD", "US_ITIN", "US_NPI", "ABA_ROUTING_NUMBER", "DEVICE_ID"}
 )
 #: Codes of letters and digits pass the one check digit of these now and then.
 CHECKED_CODES = frozenset({"MEDICAL_LICENSE", "VIN"})

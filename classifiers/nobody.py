@@ -26,8 +26,11 @@ def names_nobody(name: str, profile: LeafProfile, around: Surroundings, raw: Map
     filled, traits = profile.filled, profile.traits
     if not names_no_owner(name) or filled < _LEAST_NAMED or around.people:
         return False
-    if traits["unknown_name"] < 0.3 * filled or traits["somebody"] >= 0.02 * filled:
+    if traits["unknown_name"] < 0.3 * filled:
         return False
+    if traits["somebody"] >= 0.02 * filled:
+        # Goods are called after people now and then; among goods, words for things say that these are.
+        return around.things >= _AMONG_THINGS and 2 * traits["somebody"] < filled <= 5 * traits["thing_name"]
     with_digits = filled - traits["wordish"]
     by_form = sum(counts.detectors[detector] for counts in raw.values() for detector in _OF_THINGS)
     return (

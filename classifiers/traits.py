@@ -37,12 +37,15 @@ MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){
 #: as in North America, Brazil, Mexico, India, China, Russia, and in pairs and threes as in much of Europe.
 PHONE_GROUPS = re.compile(
     r"[+0(].*|(?:1[ \-.]?)?[2-9]\d{2}[ \-./]{1,2}\d{3}[ \-.]?\d{4}|[2-9]\d{2}[ \-.]\d{4}|\d{2}(?:[ .\-]\d{2}){3,4}"
-    r"|[5-9]\d{2}[ .\-]\d{3}[ .\-]\d{3}|\d{3}[ .\-]?\d{2,3}(?:[ .\-]\d{2}){2}|[6-9]\d{4}[ \-]\d{5}"
+    r"|[5-9]\d{2}[ .\-]\d{3}[ .\-]\d{3}|[2-9]\d{2} \d{2} \d{3}|\d{3}[ .\-]?\d{2,3}(?:[ .\-]\d{2}){2}"
+    r"|[6-9]\d{4}[ \-]\d{5}"
     r"|[3689]\d{3}[ \-]\d{4}|(?:\d{2}[ \-])?9\d{4}-\d{4}|[1-9]\d[ \-.]\d{4}[ \-.]\d{4}|1[3-9]\d[ \-]\d{4}[ \-]\d{4}"
     r"|\d{1,3}[ \-.]\(?\d{2,4}\)?[ \-.]\d{3,5}[ \-.]?\d{3,5}(?:[ \-.]\d{2})?"
     r"|[78][ \-(]{1,2}\d{3}[ \-)]{1,2}\d{3}(?:[ \-]?\d{2}){2}",
     re.ASCII,
 )
+#: A phone number as ITU-T E.164 has it; as a number of its own it is an integer too.
+PLUS = re.compile(r"\+\d{7,15}", re.ASCII)
 #: Bank, country, place and branch (ISO 9362); many a word in capitals looks like it too.
 BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?", re.ASCII)
 #: Seconds or milliseconds since 1970, of the years 2001 to 2033.
@@ -209,7 +212,7 @@ def _number_traits(text: str, bare: str, *, separated: bool) -> list[str]:
         found.append("nine")
     if 7 <= length <= 15:
         found.append("phone")
-        if separated and PHONE_GROUPS.fullmatch(text):
+        if (separated and PHONE_GROUPS.fullmatch(text)) or PLUS.fullmatch(text):
             found.append("phone_formatted")
     if 5 <= length <= 17:
         found.append("account")

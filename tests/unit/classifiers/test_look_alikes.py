@@ -12,6 +12,7 @@ from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import ColumnReport
 from clearance.classifiers.looking import look
 from clearance.classifiers.profile import LeafProfile
+from clearance.classifiers.surroundings import surroundings
 from clearance.classifiers.traits import traits
 
 
@@ -209,3 +210,35 @@ def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) ->
 def test_a_number_is_what_the_word_before_it_says(patterns: Engine, text: str, kind: str) -> None:
     (seen,) = look(patterns, [text])
     assert [span.entity_type for span in seen.spans] == [kind]
+
+
+def test_phone_numbers_with_a_plus_tell_themselves(patterns: Engine) -> None:
+    numbers = [f"+49171{number}" for number in _codes("9999999", 1)]
+    assert _report(patterns, "c5", numbers).entity_type == "PHONE_NUMBER"
+
+
+def test_numbers_of_devices_are_no_cards(patterns: Engine) -> None:
+    """Both pass the Luhn check; no network's cards of 15 digits begin like an IMEI."""
+    bodies = ["35" + body for body in _codes("999999999999", 1)]
+    devices = [body + next(digit for digit in "0123456789" if luhn_fits(body + digit)) for body in bodies]
+    report = _report(patterns, "c7", devices)
+    assert [finding.entity_type for finding in report.findings] == ["DEVICE_ID"]
+    cards = ["37" + body[2:] for body in bodies]
+    cards = [body + next(digit for digit in "0123456789" if luhn_fits(body + digit)) for body in cards]
+    assert _report(patterns, "c7", cards).entity_type == "CREDIT_CARD"
+
+
+def test_goods_called_after_people_are_goods(patterns: Engine) -> None:
+    goods = ["Oak Table", "Wool Jacket", "Rose Candle", "Jordan Shoes", "Steel Bottle", "Desk Lamp", "Garden Chair"] * 9
+    people = ["Rose Miller", "Jordan Smith", "Anna Weber", "Paul Martin", "Kofi Mensah"] * 9
+    around = surroundings(["name", "sku", "brand", "price", "ean"])["name"]
+    for values, entity_type in ((goods, None), (people, "PERSON")):
+        profile = LeafProfile("name", "string", salt=bytes(16))
+        profile.update(pa.array(values), patterns)
+        assert finish(profile, name="name", dtype="string", around=around).entity_type == entity_type
+
+
+@pytest.mark.parametrize("text", ["tel 943 476 5919", "tlf: 412 34 567", "phone: 9434765919", "ring me on 22 123 45 67"])
+def test_a_number_called_a_phone_s_is_one_whatever_check_it_passes(patterns: Engine, text: str) -> None:
+    (look_,) = look(patterns, [text])
+    assert [span.entity_type for span in look_.spans] == ["PHONE_NUMBER"]
