@@ -14,7 +14,9 @@ from phonenumbers import SUPPORTED_REGIONS
 from clearance.classifiers.identifiers import (
     australian_medicare_fits,
     german_pension_number_fits,
+    hong_kong_identity_fits,
     hungarian_social_security_fits,
+    russian_pension_number_fits,
     singapore_nric_fits,
 )
 
@@ -24,6 +26,7 @@ _VIN_VALUE = {str(digit): digit for digit in range(10)} | dict(
 )
 _VIN_WEIGHT = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _SEPARATORS = str.maketrans("", "", " -")
+_CARD_SEPARATORS = str.maketrans("", "", " -._")
 #: An ASCII digit -> the digit sum of its double.
 _LUHN_DOUBLED = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -69,8 +72,8 @@ def luhn_fits(digits: str) -> bool:
 
 
 def payment_card_fits(text: str) -> bool:
-    """Card number with blanks or dashes: a known network's prefix and length, and the Luhn digit."""
-    number = text.translate(_SEPARATORS)
+    """Card number with blanks, dashes or points: a known network's prefix and length, and the Luhn digit."""
+    number = text.translate(_CARD_SEPARATORS)
     in_range = any(low <= number[: len(low)] <= high and len(number) in lengths for low, high, lengths in _CARD_RANGES)
     return in_range and luhn_fits(number) and len(set(number)) > 1
 
@@ -150,11 +153,13 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "calendar_date": calendar_date_fits,
     "coordinates": coordinates_fit,
     "german_pension_number": german_pension_number_fits,
+    "hong_kong_identity": hong_kong_identity_fits,
     "hungarian_social_security": hungarian_social_security_fits,
     "luhn": lambda text: luhn_fits(text.translate(_SEPARATORS)),
     "payment_card": payment_card_fits,
     "provider_number": lambda text: luhn_fits("80840" + text),
     "random": looks_random,
+    "russian_pension_number": russian_pension_number_fits,
     "singapore_nric": singapore_nric_fits,
     "vin": vin_check_digit_fits,
 }

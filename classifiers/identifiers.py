@@ -79,3 +79,23 @@ def hungarian_social_security_fits(text: str) -> bool:
     if re.fullmatch(r"\d{9}", number, re.ASCII) is None:
         return False
     return sum(int(digit) * (3, 7)[place % 2] for place, digit in enumerate(number[:8])) % 10 == int(number[8])
+
+
+def hong_kong_identity_fits(text: str) -> bool:
+    """HKID: one or two letters, six digits, a check digit in brackets; weights 9 to 1, no second letter is 36."""
+    number = re.sub(r"[ ()]", "", text)
+    if re.fullmatch(r"[A-Z]{1,2}\d{6}[0-9A]", number, re.ASCII) is None:
+        return False
+    values = [int(character, 36) for character in number]
+    if len(number) == 8:
+        values.insert(0, 36)
+    return sum(value * weight for value, weight in zip(values, (9, 8, 7, 6, 5, 4, 3, 2, 1), strict=True)) % 11 == 0
+
+
+def russian_pension_number_fits(text: str) -> bool:
+    """SNILS: nine digits with weights 9 to 1, and their sum modulo 101, where 100 is written 00."""
+    number = re.sub(r"[ \-]", "", text)
+    if re.fullmatch(r"\d{11}", number, re.ASCII) is None:
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(number, range(9, 0, -1), strict=False))
+    return total % 101 % 100 == int(number[9:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,18 @@ _LOOKALIKES = dict(
 )
 _INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff"
 _COMPATIBLE = "\uff01-\uff5e\U0001d400-\U0001d7ff"
+# Digits of Arabic, Persian and Urdu, of India's scripts from Devanagari to Malayalam, and of Thai.
+_DIGITS = "\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u09e6-\u09ef\u0a66-\u0a6f\u0ae6-\u0aef"
+_DIGITS += "\u0be6-\u0bef\u0c66-\u0c6f\u0ce6-\u0cef\u0d66-\u0d6f\u0e50-\u0e59"
+# What addresses and numbers are made of, as HTML (&#64; &#x40; &commat;) and JSON or C (\\u0040, \\x40) may write it:
+# the point, hyphen and underscore, @, letters and digits; no apostrophe, which is in much text.
+_HEX = "(?:2[dDeE]|3[0-9]|4[0-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])"
+_ESCAPED = (
+    r"&(?:#0{0,4}(?:4[5689]|5[0-7]|6[4-9]|[78]\d|90|95|9[7-9]|1[01]\d|12[0-2])|#[xX]0{0,4}"
+    + _HEX
+    + r"|commat|period|lowbar|hyphen);|\\(?:u00|x)"
+    + _HEX
+)
 _DIGIT_WORDS = {
     word: digit
     for digit, words in enumerate(("zero oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
@@ -48,16 +61,20 @@ _BASE64_OF_ASCII = r"(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx0145
 
 #: View's name -> a pattern that matches in every text that has this view. Case counts.
 VIEW_GATES: Mapping[str, str] = {
-    "folded": f"[{_INVISIBLE}{_COMPATIBLE}]",
+    "folded": f"[{_INVISIBLE}{_COMPATIBLE}{_DIGITS}]",
     "look-alikes": "[" + "".join(_LOOKALIKES) + "]",
     "spoken address": rf"{_BRACKETED}| [dD][oO][tT] | AT ",
     "spelled digits": rf"{_DIGIT_WORD}[ ,.\-]{{1,3}}{_DIGIT_WORD}[ ,.\-]{{1,3}}{_DIGIT_WORD}",
     "spaced digits": r"\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d",
+    "spaced address": r"\w @ \w [\w.\-] ",
+    "escaped": _ESCAPED,
     "percent": "%[2-7c-fC-F][0-9A-Fa-f]",
     "base64": _BASE64_OF_ASCII,
 }
 
-_FOLDING = regex.compile(f"[{_INVISIBLE}{_COMPATIBLE}]")
+_FOLDING = regex.compile(f"[{_INVISIBLE}{_COMPATIBLE}{_DIGITS}]")
+_ESCAPE = regex.compile(_ESCAPED)
+_SPACED_ADDRESS = regex.compile(r"(?<!\S)(?:[\w.+\-] ){2,64}@(?: [\w.\-]){4,64}(?!\S)")
 _WORD = regex.compile(r"\S+")
 _SPOKEN = regex.compile(
     r"(?<dot>\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|(?<=[\w\-]) dot (?=[a-z0-9]))"
@@ -130,9 +147,11 @@ class View:
 
 
 def _folded(text: str) -> Iterator[Edit]:
-    """Invisible characters left out; full-width and mathematical letters and digits as ASCII (NFKC)."""
+    """Invisible characters left out; full-width and mathematical letters, and digits of any script, as ASCII (NFKC)."""
     for match in _FOLDING.finditer(text):
         plain = unicodedata.normalize("NFKC", match.group())
+        if plain.isdecimal():
+            plain = str(unicodedata.decimal(plain))
         if plain.isascii():
             yield match.start(), match.end(), plain
         elif unicodedata.category(match.group()) == "Cf":
@@ -170,6 +189,22 @@ def _spaced_digits(text: str) -> Iterator[Edit]:
         grouped = 2 * sum("-" in gap.group() for gap in gaps) < len(gaps)
         for gap in gaps:
             yield gap.start(), gap.end(), "-" if grouped and "-" in gap.group() else ""
+
+
+def _unspaced_address(text: str) -> Iterator[Edit]:
+    """j o h n @ e x a m p l e . c o m."""
+    for run in _SPACED_ADDRESS.finditer(text):
+        for place, character in enumerate(run.group(), run.start()):
+            if character == " ":
+                yield place, place + 1, ""
+
+
+def _unescaped(text: str) -> Iterator[Edit]:
+    """john&#64;example.com, john\\u0040example.com: HTML's character references, JSON's and C's escapes."""
+    for match in _ESCAPE.finditer(text):
+        code = match.group()
+        plain = html.unescape(code) if code[0] == "&" else chr(int(code[2:], 16))
+        yield match.start(), match.end(), "-" if plain == "\u2010" else plain
 
 
 def _percent_decoded(text: str) -> Iterator[Edit]:
@@ -211,6 +246,8 @@ _REWRITINGS: Mapping[str, Callable[[str], Iterator[Edit]]] = {
     "spoken address": _spoken_address,
     "spelled digits": _spelled_digits,
     "spaced digits": _spaced_digits,
+    "spaced address": _unspaced_address,
+    "escaped": _unescaped,
     "percent": _percent_decoded,
     "base64": _base64_decoded,
 }

@@ -238,7 +238,9 @@ def test_goods_called_after_people_are_goods(patterns: Engine) -> None:
         assert finish(profile, name="name", dtype="string", around=around).entity_type == entity_type
 
 
-@pytest.mark.parametrize("text", ["tel 943 476 5919", "tlf: 412 34 567", "phone: 9434765919", "ring me on 22 123 45 67"])
+@pytest.mark.parametrize(
+    "text", ["tel 943 476 5919", "tlf: 412 34 567", "phone: 9434765919", "ring me on 22 123 45 67"]
+)
 def test_a_number_called_a_phone_s_is_one_whatever_check_it_passes(patterns: Engine, text: str) -> None:
     (look_,) = look(patterns, [text])
     assert [span.entity_type for span in look_.spans] == ["PHONE_NUMBER"]
