@@ -48,6 +48,7 @@ def _types(report: ColumnReport) -> frozenset[tuple[str, str]]:
 def _variants(profile: LeafProfile) -> Iterator[LeafProfile]:
     """The profile with one type's or one trait's counts at an end of their interval, one after the other."""
     for key, counts in profile.counts.items():
+        counts = counts.within(profile.filled)
         for factor in _ends(max(counts.rows, counts.whole), profile.filled):
             other = copy.copy(profile)
             other.counts = {**profile.counts, key: _scaled(counts, factor, profile.filled)}

@@ -46,7 +46,7 @@ def finish(profile: LeafProfile, *, name: str, dtype: str, around: Surroundings 
 
     A pure function of the merged profile: the same on any number of partitions.
     """
-    raw = {kind: c for (form, kind), c in profile.counts.items() if form == "raw"}
+    raw = {kind: c.within(profile.filled) for (form, kind), c in profile.counts.items() if form == "raw"}
     column = Column(profile, name, dtype, raw, around)
     return with_role(_verdict(column), column)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 #: Shapes are shown and kept only if at least so many rows share them.
@@ -47,6 +47,14 @@ class TypeCounts:
         if len(self.shapes) > MAX_SHAPES:
             ranked = sorted(self.shapes, key=lambda item: blake2b(item.encode(), digest_size=8).digest())
             self.shapes = Counter({item: self.shapes[item] for item in ranked[:MAX_SHAPES]})
+
+    def within(self, rows: int) -> TypeCounts:
+        """The same in no more than so many rows: one that holds a value and an unverified token of its type counts as
+        two until then, for who finds the one knows nothing of the other."""
+        if max(self.rows, self.whole, self.embedded, self.texty) <= rows:
+            return self
+        own = {name: min(getattr(self, name), rows) for name in ("rows", "whole", "embedded", "texty")}
+        return replace(self, **own)
 
     def mean_score(self) -> float:
         """Mean score of the best hits in the rows that have one."""

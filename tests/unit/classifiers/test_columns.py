@@ -6,6 +6,7 @@ import random
 import pyarrow as pa
 import pytest
 
+from clearance.classifiers.certainty import unsure
 from clearance.classifiers.columns import finish, name_evidence
 from clearance.classifiers.engine import Engine
 from clearance.classifiers.findings import ColumnReport, Interval
@@ -204,3 +205,13 @@ def test_a_street_with_its_number_behind_it_is_an_address(patterns: Engine, name
 
 def test_a_code_in_a_column_called_street_no_is_no_address(patterns: Engine) -> None:
     assert _report(patterns, "street_no", ["12", "13a", "14"] * 9).entity_type is None
+
+
+def test_a_value_beside_an_unverified_token_of_its_type_is_in_one_row(patterns: Engine) -> None:
+    values = [f"see tk1h_email_address_zz and ann{i}@mail7.example there, please" for i in range(40)]
+    profile = LeafProfile("note", "string", salt=bytes(32))
+    profile.update(pa.array(values), patterns)
+    profile.add_unverified("EMAIL_ADDRESS", len(values), whole=False)
+    report = finish(profile, name="note", dtype="string")
+    assert [(found.entity_type, found.rows_matched) for found in report.findings] == [("EMAIL_ADDRESS", 40)]
+    unsure(profile, name="note", dtype="string")
