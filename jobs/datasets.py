@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearance.errors import DatasetError, UsageError
+from clearance.errors import DatasetError
 from clearance.governance.observation import Observation, observe
 from clearance.jobs import completeness
 from clearance.jobs.failures import value_free
@@ -70,15 +70,13 @@ def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
     if reference.identity.kind == "table":
         return _open_table(spark, reference)
     kind = reference.format or _find_format(spark, reference)
-    if kind != "delta" and (reference.version is not None or reference.timestamp is not None):
-        raise UsageError(f"{reference.text} is {kind}: only Delta has versions", hint="leave out --version/--timestamp")
+    reference.check_as(kind)
     local = reference.local_path
     if local is not None and not local.exists():
         raise DatasetError(f"there is nothing at {reference.text}", hint="check the path")
     observed = observe(reference.location, kind) if local is not None else _observe_remote(reference.location, kind)
     if kind == "delta":
         return _open_delta(spark, reference, observed)
-    completeness.check_options(reference.options, kind)
     if local is not None and kind in ("csv", "json", "jsonl", "text"):
         completeness.require_utf8(data_files(local) if local.is_dir() else [local], reference.text, reference.options)
     frame, corrupt, in_reading = _read(spark, reference, kind)

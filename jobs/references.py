@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.jobs.completeness import check_options
 from clearance.jobs.formats import check_format, datasets_below, detect
 
 if TYPE_CHECKING:
@@ -64,8 +65,16 @@ class Reference:
             raise DatasetError(
                 f"there is nothing at {self.text}", hint="check the path; a catalog table is schema.table"
             )
-        if local.exists() and self.format is None:
-            detect(local)
+        if local.exists():
+            self.check_as(self.format or detect(local))
+
+    def check_as(self, kind: str) -> None:
+        """Raises ``UsageError`` for a version or reader options that data of this format can't be read with."""
+        if kind == "delta":
+            return
+        if self.version is not None or self.timestamp is not None:
+            raise UsageError(f"{self.text} is {kind}: only Delta has versions", hint="leave out --version/--timestamp")
+        check_options(self.options, kind)
 
 
 def expand(text: str, *, format: str | None = None) -> list[Reference]:

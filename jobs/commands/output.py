@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 import click
 
@@ -45,13 +46,21 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str 
 def table_text(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> str:
     """A plain table, columns padded to their widest cell (styles don't count)."""
     body = [list(headers), *[list(row) for row in rows]]
-    widths = [max(len(click.unstyle(row[i])) for row in body) for i in range(len(headers))]
+    widths = [max(_width(row[i]) for row in body) for i in range(len(headers))]
     lines = []
     for number, row in enumerate(body):
-        cells = [cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True)]
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
         line = (indent + "  ".join(cells)).rstrip()
         lines.append(click.style(line, bold=True) if number == 0 else line)
     return "\n".join(lines)
+
+
+def _width(cell: str) -> int:
+    """How many places a terminal gives it: two for a Chinese or Japanese character, none for a mark on another one."""
+    told = click.unstyle(cell)
+    if told.isascii():
+        return len(told)
+    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in told)
 
 
 def level(name: str) -> str:
@@ -89,14 +98,14 @@ def print_scan(scan: Mapping[str, Any]) -> None:
         ]
         if len(column["findings"]) > 6:
             found.append(f"and {len(column['findings']) - 6} more")
-        label = column["label"]
+        label, looked_at = column["label"], column["kind"] != "unknown"
         rows.append(
             [
                 column["path"],
                 column["type"],
                 column["kind"],
-                f"{column['nulls'] / column['rows']:.0%}" if column["rows"] else "-",
-                f"{column['distinct']:,}",
+                f"{column['nulls'] / column['rows']:.0%}" if column["rows"] and looked_at else "-",
+                f"{column['distinct']:,}" if looked_at else "-",
                 level(label["level"]),
                 ", ".join(found) or "-",
                 ", ".join(label["regimes"]),

@@ -1,5 +1,6 @@
 """``clearance scan``."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -34,7 +35,7 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
         return _scan_text(text, output, given)
     if not datasets:
         raise click.UsageError("name a dataset, or a text with --text -")
-    from clearance.jobs.datasets import Reference, expand, expand_database
+    from clearance.jobs.datasets import expand, expand_database
     from clearance.jobs.session import get_session
     from clearance.jobs.tasks import scan
 
@@ -45,13 +46,13 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
     template = options.reference(datasets[0], given)
     found = [reference for name in datasets for reference in expand(name, format=template.format)]
     for each in found:
-        Reference(each.text, template.format).check()
+        replace(template, text=each.text).check()
     progress.say("starting Spark")
     spark = get_session()
     found = [table for reference in found for table in expand_database(spark, reference)]
     desk.bury_the_dead()
     for each in found:
-        reference = Reference(each.text, template.format, template.version, template.timestamp, template.options)
+        reference = replace(template, text=each.text)
         progress.say("scanning", dataset=each.text)
         scanned = scan(spark, reference, desk, facts=facts, extent=extent)
         progress.say("scanned", dataset=each.text, rows=scanned.scan.rows, columns=len(scanned.columns))

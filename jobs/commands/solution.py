@@ -176,7 +176,8 @@ def _print_one(told: Any) -> None:
     for key, value in told.items():
         if key in ("name", "models", "verdicts", "principals"):
             continue
-        shown = ", ".join(value) if isinstance(value, list) else "not declared" if value is None else str(value)
+        told_as = {None: "not declared", True: "yes", False: "no"}
+        shown = ", ".join(value) if isinstance(value, list) else str(told_as.get(value, value))
         click.echo(f"  {key.replace('_', ' ')}: {shown or 'none'}")
     for model in told["models"]:
         click.echo(f"  model {model['name']} {model['version']}")
