@@ -13,9 +13,17 @@ from clearance.errors import ClearanceError, DatasetError
 # A worker's own sanitised error, as the last line of the traceback that Spark forwards.
 _OURS = re.compile(r"^clearance\.errors\.(\w+): (.*?)(?:\nhint: (.*?))?$", re.MULTILINE)
 
+#: What whoever reads of a failure can mend, by the words of the system or the JVM for it.
+_MENDABLE = {
+    "No space left on device": "no space left on the device",
+    "Disk quota exceeded": "the disk's quota is used up",
+    "java.lang.OutOfMemoryError": "the JVM ran out of memory",
+    "java.nio.file.AccessDeniedException": "permission denied",
+}
+
 
 def reason(error: BaseException) -> str:
-    """One value-free phrase for a failure: Spark's error condition, else the exception's class."""
+    """One value-free phrase for a failure: Spark's error condition, else the exception's class, and what to mend."""
     condition = getattr(error, "getCondition", None) or getattr(error, "getErrorClass", None)
     try:
         named = condition() if callable(condition) else None
@@ -23,7 +31,9 @@ def reason(error: BaseException) -> str:
         named = None
     cause = getattr(error, "__cause__", None)
     detail = f", {type(cause).__name__}" if cause is not None else ""
-    return f"{named or type(error).__name__}{detail}"
+    text = str(error)
+    mend = next((f": {told}" for words, told in _MENDABLE.items() if words in text), "")
+    return f"{named or type(error).__name__}{detail}{mend}"
 
 
 def from_worker(error: BaseException) -> ClearanceError | None:

@@ -17,6 +17,11 @@ def test_a_foreign_failure_is_named_by_class_only():
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
+def test_a_full_disk_is_told():
+    error = RuntimeError("Job aborted: mara@mail.com\nCaused by: java.io.IOException: No space left on device\n\tat x")
+    assert reason(error) == "RuntimeError: no space left on the device"
+
+
 def test_sparks_condition_is_kept():
     class FailedError(Exception):
         def getCondition(self):
