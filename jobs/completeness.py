@@ -92,10 +92,10 @@ def layout_options(kind: str, local: Path | None, hive: bool) -> dict[str, str]:
 
 
 def require_utf8(files: list[Path], text: str, options: Mapping[str, str]) -> None:
-    """Raises ``DatasetError`` for a text file that begins like UTF-16, UTF-32 or binary data.
+    """Raises ``DatasetError`` for a text file that begins with what is no UTF-8: UTF-16, ISO-8859-1, binary data.
 
-    Read as UTF-8 its letters are an empty byte apart: nothing would be found in it, and it would pass as public. Who
-    says how it is written (``encoding``) knows.
+    Read as UTF-8 the letters of UTF-16 are an empty byte apart, and those with accents become one and the same sign:
+    less would be found than is there, and a copy would be damaged. Who says how it is written (``encoding``) knows.
     """
     if {name.lower() for name in options} & {"encoding", "charset"}:
         return
@@ -108,6 +108,19 @@ def require_utf8(files: list[Path], text: str, options: Mapping[str, str]) -> No
                 f"{text} is no text in UTF-8: {file.name} looks like UTF-16 or binary data",
                 hint="say how it is written: --option encoding=UTF-16",
             )
+        if not _decodes(head):
+            raise DatasetError(
+                f"{text} is no text in UTF-8: {file.name} is written otherwise",
+                hint="say how it is written: --option encoding=ISO-8859-1; encoding=UTF-8 reads what is none as \ufffd",
+            )
+
+
+def _decodes(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # its last letter may be cut
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _head(file: Path) -> bytes:

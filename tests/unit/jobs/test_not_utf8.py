@@ -22,6 +22,17 @@ def test_a_file_in_another_encoding_is_refused_unless_its_encoding_is_said(tmp_p
     require_utf8([good, bad], "people", {"Encoding": encoding})
 
 
+def test_letters_with_accents_in_another_encoding_are_told_and_a_cut_one_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes("name\nJosé García\n".encode("latin-1"))
+    with pytest.raises(DatasetError, match="written otherwise") as error:
+        require_utf8([file], "people", {})
+    assert "García" not in str(error.value) and error.value.__cause__ is None and error.value.__context__ is None
+    require_utf8([file], "people", {"encoding": "UTF-8"})
+    file.write_bytes(b"x" * 65_535 + "é".encode())  # its first byte is the last one that is looked at
+    require_utf8([file], "people", {})
+
+
 def test_a_compressed_file_is_looked_into_and_utf8_passes(tmp_path: Path) -> None:
     good, bad = tmp_path / "a.csv.gz", tmp_path / "b.csv.gz"
     good.write_bytes(gzip.compress(("\ufeff" + LINE + "José, 数量\n").encode()))
