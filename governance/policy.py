@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from clearance.errors import PolicyError
 from clearance.governance.claims import claim_of, with_claims
 from clearance.governance.labels import Label, Levels
 from clearance.governance.policy_checks import check_policy, is_secret
@@ -25,7 +26,7 @@ from clearance.governance.policy_file import (
     Rules,
 )
 from clearance.governance.policy_sources import DEFAULT_NAME, default_source, read_sources
-from clearance.governance.strict_yaml import Marks, validate, where
+from clearance.governance.strict_yaml import MISSING, Marks, validate, where
 from clearance.methods import MethodSpec, parse_method
 
 
@@ -180,7 +181,14 @@ def load_policy(path: str | Path | None = None, *, tested: bool = True) -> Polic
     if path is None:
         return _default()
     data, marks = read_sources(path)
-    policy = _build(data, marks, Path(path).parent)
+    try:
+        policy = _build(data, marks, Path(path).parent)
+    except PolicyError as error:
+        if error.hint != MISSING or ("extends",) in marks:
+            raise
+        raise PolicyError(
+            error.message, hint=f"{MISSING}, or begin with version: 1, a name and extends: default"
+        ) from None
     if tested and policy.content.tests:
         from clearance.governance.policy_tests import require_passing
 

@@ -142,6 +142,8 @@ def _explain(error: ValidationError, model: type[BaseModel], marks: Marks) -> Po
     return PolicyError(f"{where(marks, first['loc'])}: {place + ': ' if place else ''}{message}{more}", hint=hint)
 
 
+#: The hint where a key is missing.
+MISSING = "add it"
 _EXPECTED = {
     "dict_type": "a mapping is expected",
     "model_type": "a mapping is expected",
@@ -163,7 +165,7 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         case "extra_forbidden":
             return "unknown key", suggest(str(detail["loc"][-1]), _keys(model, detail["loc"][:-1]))
         case "missing":
-            return "missing", "add it"
+            return "missing", MISSING
         case "literal_error":
             known = [name.strip("' ") for name in context["expected"].replace(" or ", ", ").split(",")]
             return f"unknown name '{detail['input']}'", suggest(str(detail["input"]), known)

@@ -194,3 +194,10 @@ def test_a_dataset_on_record_is_explained_without_a_scan(tmp_path: Path) -> None
     told = policy_views.of_dataset(str(data), load_policy(), registry)
     assert told["protected"]["level"] == told["label"]["level"] == "restricted"
     assert told["combinations"][0]["columns"] == ["born", "sex", "zip"]
+
+
+def test_a_first_policy_without_a_head_is_told_how_to_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text("rules:\n  purposes: true\n")
+    assert run(["policy", "lint", str(file)]) == 2
+    assert "extends: default" in capsys.readouterr().err
