@@ -28,6 +28,8 @@ STANDS_FOR = {
     "COORDINATES": "GEOLOCATION",
     "HEALTH": "MEDICAL_DISEASE_DISORDER",
 }
+#: Methods after which nothing of a value is left.
+_NOTHING_LEFT = frozenset({"redact", "suppress", "null"})
 #: Share of the values that must be found to be what the column's name says.
 _MOSTLY = 0.5
 #: Stands for the entity type of a column that could not be looked at.
@@ -88,6 +90,20 @@ def role_types(reports: Iterable[Mapping[str, Any]], policy: Policy) -> dict[str
         if not any(_says(finding, label, policy) for finding in report.get("findings") or ()):
             found[str(report["path"])] = stands_for
     return found
+
+
+def roles_left(types: Mapping[str, str], methods: Mapping[str, Mapping[str, Any]], policy: Policy) -> dict[str, str]:
+    """Of columns that have a role only, those that have it still once whole cells were replaced by ``methods``.
+
+    As labels do, a role falls only by a named rule of the policy, or where nothing is left: the first letters of a
+    diagnosis still say it.
+    """
+    return {path: name for path, name in types.items() if path not in methods or _stays(name, methods[path], policy)}
+
+
+def _stays(entity_type: str, method: Mapping[str, Any], policy: Policy) -> bool:
+    left = protected_type(entity_type, policy, method=method, verified=True)
+    return method.get("name") not in _NOTHING_LEFT and left == policy.label_of(entity_type)
 
 
 def role_type(report: Mapping[str, Any]) -> str | None:

@@ -12,7 +12,9 @@ from clearance.governance.labeling import (
     label_dataset,
     protected_column,
     protected_type,
-    roles_in,
+    role_labels,
+    role_types,
+    roles_left,
     whole_cell_method,
 )
 from clearance.governance.labels import Label
@@ -96,8 +98,9 @@ def of_dataset(dataset: str, policy: Policy, registry: Registry) -> dict[str, An
     reports = {entry["column"]: {**entry["report"], "path": entry["column"]} for entry in found}
     labels = {path: label_column(report, policy) for path, report in reports.items()}
     after = {path: protected_column(report, policy, verified=True) for path, report in reports.items()}
-    roles = roles_in(reports.values(), policy)
-    left = {path: own for path, own in roles.items() if whole_cell_method(reports[path], policy) is None}
+    types = role_types(reports.values(), policy)
+    methods = {path: one for path in types if (one := whole_cell_method(reports[path], policy)) is not None}
+    roles, left = role_labels(types, policy), role_labels(roles_left(types, methods, policy), policy)
     label = raised(label_dataset(labels.values(), policy), labels, policy, roles)
     return {
         "dataset": key,

@@ -1,6 +1,6 @@
 """Protection as a job: scan, plan, stage, prove, announce, publish in one step, and leave the record."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from clearance.classifiers.findings import ColumnReport
 from clearance.governance.combinations import raised
 from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
-from clearance.governance.labeling import role_labels, role_types
+from clearance.governance.labeling import role_labels, role_types, roles_left
 from clearance.governance.labels import Label
 from clearance.governance.observation import Observation
 from clearance.governance.policy import Policy
@@ -96,10 +96,16 @@ class _Work:
     @property
     def roles(self) -> dict[str, str]:
         """The types that columns of the result which have a role only may be of, by path."""
-        # What is not found in text stays in it, whatever else is replaced.
-        kept = {leaf.path for leaf in self.plan.leaves if leaf.how in ("keep", "spans") and leaf.note != DONE}
-        reports = (each.to_dict() for each in self.scanned.scan.columns if each.path in kept)
-        return role_types(reports, self.desk.policy)
+        return planned_roles(self.plan, self.scanned.scan.columns, self.desk.policy)
+
+
+def planned_roles(plan: ProtectionPlan, found: Iterable[ColumnReport], policy: Policy) -> dict[str, str]:
+    """The types that columns which have a role only may be of, by path, once a plan is carried out."""
+    # What is not found in text stays in it, whatever else is replaced.
+    gone = {leaf.path for leaf in plan.leaves if leaf.how == "null" or (leaf.how != "done" and leaf.note == DONE)}
+    there = {leaf.path for leaf in plan.leaves} - gone
+    methods = {leaf.path: leaf.method for leaf in plan.leaves if leaf.how in ("cells", "done")}
+    return roles_left(role_types((each.to_dict() for each in found if each.path in there), policy), methods, policy)
 
 
 def protect(

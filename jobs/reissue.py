@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from clearance.governance.combinations import raised
 from clearance.governance.identity import DatasetIdentity, dataset_identity
+from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_facets import ColumnEdge, lineage_dataset
 from clearance.governance.observation import Observation
 from clearance.governance.policy import Policy
-from clearance.governance.standing import column_labels, column_types
+from clearance.governance.standing import column_labels, column_roles, column_types
 from clearance.jobs import records
 from clearance.jobs.asking import Asking
 from clearance.jobs.datasets import Dataset
@@ -82,6 +84,12 @@ def labels_with_values(changed: Changed, policy: Policy) -> dict[str, Label]:
     return found
 
 
+def label_with_values(row: Mapping[str, Any], labels: Mapping[str, Label], policy: Policy) -> Label:
+    """Label of the copy as a whole: what it was (``row``), its leaves, and what these are in combination."""
+    whole = combine([Label.from_dict(row["label"]), *labels.values()], policy.levels)
+    return raised(whole, labels, policy, role_labels(column_roles(row), policy))
+
+
 @dataclass(frozen=True)
 class Publication:
     """What is published and filed beside the data: labels by path, the label of all, and why.
@@ -117,7 +125,7 @@ def publish_opened(
         changed.target,
         "restored",
         labels,
-        combine([Label.from_dict(row["label"]), *labels.values()], policy.levels),
+        label_with_values(row, labels, policy),
         changed.rows,
         source,
         changed.dataset.partitions,
@@ -221,4 +229,13 @@ def _done(path: str, changed: Changed) -> str:
     return f"detokenized ({', '.join(sorted(changed.opened[path]))})" if path in changed.opened else ""
 
 
-__all__ = ["Changed", "Publication", "Reissued", "labels_with_values", "publish_as", "publish_opened", "told_of"]
+__all__ = [
+    "Changed",
+    "Publication",
+    "Reissued",
+    "label_with_values",
+    "labels_with_values",
+    "publish_as",
+    "publish_opened",
+    "told_of",
+]

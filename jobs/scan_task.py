@@ -9,7 +9,7 @@ from clearance.errors import DatasetError
 from clearance.governance.chain import rests_on
 from clearance.governance.combinations import raised
 from clearance.governance.decisions import read_facts
-from clearance.governance.labeling import after_protection, reasons, role_labels, role_types
+from clearance.governance.labeling import after_protection, reasons, role_labels, role_types, roles_left
 from clearance.governance.labels import Label, combine
 from clearance.governance.observation import changed
 from clearance.governance.policy import Policy
@@ -74,8 +74,9 @@ def scan(
         made, touched = _decided(found, desk)
         known = proved(found, desk)
         columns = _labels(found, made, touched, desk, known)
-        done = known.methods().keys() | known.texts().keys()
-        roles = role_types([report.to_dict() for report in made if report.path not in done], desk.policy)
+        texts = known.texts()
+        roles = role_types([report.to_dict() for report in made if report.path not in texts], desk.policy)
+        roles = roles_left(roles, known.methods(), desk.policy)
         label = raised(
             records.dataset_label(columns, desk.policy), columns, desk.policy, role_labels(roles, desk.policy)
         )

@@ -194,6 +194,11 @@ def test_a_dataset_on_record_is_explained_without_a_scan(tmp_path: Path) -> None
     told = policy_views.of_dataset(str(data), load_policy(), registry)
     assert told["protected"]["level"] == told["label"]["level"] == "restricted"
     assert told["combinations"][0]["columns"] == ["born", "sex", "zip"]
+    # A whole cell that is replaced says no less by that: only a rule makes it.
+    for method, level in (("{name: mask, keep_first: 4}", "restricted"), ("redact", "public")):
+        file = tmp_path / "policy.yaml"
+        file.write_text(f"version: 1\nname: own\nextends: default\ncolumns:\n  born: {{method: {method}}}\n")
+        assert policy_views.of_dataset(str(data), load_policy(file), registry)["protected"]["level"] == level
 
 
 def test_a_first_policy_without_a_head_is_told_how_to_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
