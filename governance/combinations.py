@@ -119,7 +119,7 @@ def _columns(sources: Sequence[Source], label: Label, policy: Policy) -> Iterabl
         own = frozenset().union(*(column.categories for column in source.columns.values()))
         for path, column in with_roles(source.columns, source.roles, policy).items():
             level = source.columns[path].level if path in source.columns else policy.levels.bottom
-            yield _Entry(number, f"{source.name}#{path}" if source.name else path, column, level)
+            yield _Entry(number, "#".join(filter(None, (source.name, path))), column, level)
         rest = source.label.categories - own
         if rest:
             yield _Entry(number, source.name, Label(source.label.level, rest), source.label.level)

@@ -5,7 +5,7 @@ nothing any more, and is worked out again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,11 @@ DERIVE = "derive-labels"
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What lineage says of a dataset. ``stale``: labels or the policy that it rests on are not those of now."""
+    """What lineage says of a dataset. ``stale``: labels or the policy that it rests on are not those of now.
+
+    ``roles``: labels by path, were all columns of a role what they may be (``lineage_roles.flowing_roles``); empty
+    where that makes no difference.
+    """
 
     label: Label
     columns: Mapping[str, Label]
@@ -36,11 +40,27 @@ class Inherited:
     doubts: Sequence[str] = ()
     environments: Mapping[str, str | None] = field(default_factory=dict)
     reasons: Sequence[Mapping[str, str]] = ()
+    roles: Mapping[str, Label] = field(default_factory=dict)
 
     def raises(self, columns: Mapping[str, Label], label: Label, policy: Policy) -> tuple[dict[str, Label], Label]:
         """Column labels and label as they were observed, with what lineage says on top: the higher of both."""
         raised = {path: combine((own, *self._of(path)), policy.levels) for path, own in columns.items()}
         return raised, combine((label, self.label), policy.levels)
+
+    def with_roles(self, columns: Mapping[str, Label], own: Mapping[str, Label], policy: Policy) -> dict[str, Label]:
+        """The roles of columns (``own``) with what flowed in: for combinations only. ``columns`` are labels as raised.
+
+        A column that is not among ``columns`` any more may have another name now: it counts as one beside them.
+        """
+        if not self.roles:
+            return dict(own)
+        flowed = replace(self, columns={p: la for p, la in self.roles.items() if p}, rest=self.roles.get("", self.rest))
+        found = {path: combine(flowed._of(path), policy.levels) for path in columns}
+        found |= {path: label for path, label in flowed.columns.items() if path != OTHERS and not at(columns, path)}
+        found |= {} if columns else {"": flowed.rest}
+        known = {path: columns.get(path, Label(policy.levels.bottom)) for path in found}
+        more = {p: la for p, la in found.items() if combine((known[p], la), policy.levels) != known[p]}
+        return {**own, **{p: combine((la, own.get(p, la)), policy.levels) for p, la in more.items()}}
 
     def _of(self, path: str) -> list[Label]:
         others = [self.columns[OTHERS]] if OTHERS in self.columns else []
@@ -64,7 +84,9 @@ def inherited(registry: Registry, dataset: str, policy: Policy) -> Inherited | N
     if not rows:
         return None
     own = [row for row in rows if row["policy_digest"] == policy.digest]
-    return read((own or rows)[-1], stale=not own or not _vouched(registry, own[-1]) or _stale(registry, own[-1]))
+    # A row of before roles were filed does not say that there are none.
+    stale = not own or own[-1]["roles"] is None or not _vouched(registry, own[-1]) or _stale(registry, own[-1])
+    return read((own or rows)[-1], stale=stale)
 
 
 def _vouched(registry: Registry, row: Row) -> bool:
@@ -82,6 +104,7 @@ def read(row: Mapping[str, Any], *, stale: bool = False) -> Inherited:
         row["doubts"] or (),
         row["environments"] or {},
         row["reasons"] or (),
+        {path: Label.from_dict(label) for path, label in (row["roles"] or {}).items()},
     )
 
 

@@ -129,7 +129,7 @@ _ALL = (
             "basis": "json",
             "policy_digest": "str",
         },
-        {"reasons": "json", "environments": "json", "doubts": "json"},
+        {"reasons": "json", "environments": "json", "doubts": "json", "roles": "json"},
         "dataset",
         "policy_digest",
     ),

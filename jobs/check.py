@@ -157,7 +157,7 @@ def see(
     if (flowed := current_lineage(key, row, policy, registry, record)) is not None:
         spoken = with_lineage(spoken, flowed, policy)
     state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
-    types, roles = spoken.types, role_labels(spoken.roles, policy)
+    types, roles = spoken.types, spoken.roles
     if manifest is None and policy.rules.manifest:
         beyond.append(_no_manifest(policy))
     if manifest is not None and label is not None:
@@ -240,14 +240,17 @@ def risen(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | N
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What the record says of a dataset under a policy, and whether that speaks for its data (``state``)."""
+    """What the record says of a dataset under a policy, and whether that speaks for its data (``state``).
+
+    ``roles``: labels of columns that have a role only, were they what they may be.
+    """
 
     state: State
     reason: str
     columns: dict[str, Label]
     label: Label | None
     types: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    roles: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, Label] = field(default_factory=dict)
 
 
 def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
@@ -275,7 +278,7 @@ def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
         state, reason = "sampled", unseen
     if state == "current" and (unread := overlooked(row)) and not policy.rules.text_without_model:
         state, reason = "overlooked", unread
-    return Spoken(state, reason, columns, label, types, roles)
+    return Spoken(state, reason, columns, label, types, role_labels(roles, policy))
 
 
 def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
@@ -285,12 +288,15 @@ def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
     if spoken.label is None:
         enough = policy.rules.derived_labels and not flowed.doubts
         reason = "; ".join(["nobody scanned it: its label is what its lineage says", *flowed.doubts[:1]])
-        return Spoken("current" if enough else "derived", reason, dict(flowed.columns), flowed.label)
+        columns = dict(flowed.columns)
+        roles = flowed.with_roles(columns, {}, policy)
+        return Spoken("current" if enough else "derived", reason, columns, flowed.label, roles=roles)
     if spoken.state in ("changed", "unreadable", "other-policy"):
         return spoken
     columns, label = flowed.raises(spoken.columns, spoken.label, policy)
     reason = spoken.reason or flowed.why(spoken.columns, spoken.label, policy)
-    return replace(spoken, reason=reason, columns=columns, label=label)
+    roles = flowed.with_roles(columns, spoken.roles, policy)
+    return replace(spoken, reason=reason, columns=columns, label=label, roles=roles)
 
 
 def current_lineage(

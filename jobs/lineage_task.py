@@ -115,8 +115,7 @@ def known_of(row: Row, policy: Policy, registry: Registry) -> Known:
         unknown = f"its label is of other levels ({', '.join(sorted(strange))})"
         label, spoken = policy.unknown_leaf.label(), Spoken("other-policy", unknown, {}, None)
     doubt = "" if spoken.state == "current" else spoken.reason
-    roles = role_labels(spoken.roles, policy)
-    return Known(label, spoken.columns, spoken.types, unknown, doubt, environment, roles)
+    return Known(label, spoken.columns, spoken.types, unknown, doubt, environment, spoken.roles)
 
 
 def _protection(row: Row) -> Hop:
@@ -196,9 +195,11 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
     now = marks(registry, sorted(frozenset().union(*basis.values())))
     rows = {}
     for output, told in found.items():
+        as_found = roles.get(output, {})
+        plain = as_found == {**told.columns, "": told.rest}
         rows[output] = {
             "dataset": output,
-            "label": raised(told.label, told.columns, policy, roles.get(output)).to_dict(),
+            "label": raised(told.label, told.columns, policy, as_found).to_dict(),
             "columns": {path: label.to_dict() for path, label in sorted(told.columns.items())},
             "rest": told.rest.to_dict(),
             "basis": {name: now[name] for name in sorted(basis[output])},
@@ -206,6 +207,7 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
             "reasons": [asdict(one) for one in told.reasons],
             "environments": graph.environments(output),
             "doubts": graph.doubts(output),
+            "roles": {} if plain else {path: label.to_dict() for path, label in sorted(as_found.items())},
         }
     if record:
         filed = registry.latest_each("derived", policy_digest=policy.digest)

@@ -220,6 +220,32 @@ def test_columns_of_a_role_only_are_together_what_they_are_wherever_they_go(
     assert why["facts"]["columns"] == ["plz", "sex", "yob"]
 
 
+@pytest.mark.parametrize("scanned", [True, False])
+def test_a_role_that_came_by_lineage_counts_beside_another_dataset(
+    project: Project, accepting: Callable[[str], None], scanned: bool
+) -> None:
+    accepting("{derived_labels: true}")
+    project.data("a.csv", diagnosis=None)
+    project.scanned("a.csv", roles={"diagnosis": "MEDICAL_DISEASE_DISORDER"}, diagnosis=None)
+    project.data("c.csv", who="PERSON")
+    for name, columns in (("b.csv", {"c7": [("a.csv", "diagnosis")]}), ("copied.csv", None)):
+        if scanned:
+            project.data(name, c7=None)
+        else:
+            (project.folder / name).write_text("c7\n1\n")
+        project.imports(project.event(["a.csv"], name, columns))
+        assert project.check(name, "own", 0)["label"]["level"] == NOTHING
+    # Filed by one who knew no roles: worked out again, and the audit stands for both.
+    rows = project.registry.rows("derived", dataset=dataset_identity(str(project.folder / "b.csv")).key)
+    old = {k: v for k, v in rows[-1].items() if k not in ("at", "seq", "run_id", "roles")}
+    with Audit(project.registry).filing("derive-labels", [("derived", old)], run_id=new_run_id()):
+        pass
+    for name in ("a.csv", "b.csv", "copied.csv"):
+        told = project("check", name, "c.csv", "--together", "--solution", "bot", "--format", "markdown", code=3)
+        assert "person-and-health" in told, name
+    assert project("audit", "verify", "--format", "json")["ok"]
+
+
 def test_rows_written_past_the_audit_lower_nothing(project: Project, accepting: Callable[[str], None]) -> None:
     """Neither a made-up label of the source nor a made-up derived label, and the audit tells of both."""
     accepting("{derived_labels: true}")
