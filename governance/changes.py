@@ -50,15 +50,16 @@ def additions(recorded: Observation, present: Observation, location: str) -> Add
         return Additions(None, error.message if isinstance(error, DatasetError) else "the table's log can't be read")
 
 
-def may_hold(recorded: Observation, present: Observation | None, location: str) -> bool:
+def may_hold(recorded: Observation, present: Observation | None, location: str, *, same_columns: bool) -> bool:
     """Whether rows of the recorded state may be among the present ones. Never raises for the data's sake.
 
     A row that an UPDATE, MERGE, OPTIMIZE or overwrite carried over can't be told from a new one, nor can rows of plain
-    files that were written again. So only a table with another history is known to hold none.
+    files that were written again. A table with another history may be a copy under the first one's name: only one that
+    lacks columns of the record, too (not ``same_columns``), is taken to hold none.
     """
     if present is None or recorded.kind != "delta" or present.kind != "delta":
         return True
-    if recorded.table_id == present.table_id:
+    if same_columns or recorded.table_id == present.table_id:
         return True
     first = int(recorded.version)
     if int(present.version) < first:

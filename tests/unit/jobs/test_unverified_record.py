@@ -111,10 +111,23 @@ def test_a_row_more_or_less_takes_no_label_from_those_that_are_there(tmp_path: P
     # What is written over a table may have been read from it.
     write_deltalake(place, more, mode="overwrite")
     assert told() == {"phone": LABEL}
-    shutil.rmtree(place)
-    for _ in range(4):
-        write_deltalake(place, more, mode="append")
-    assert told()["phone"].level == "public"
+
+
+@pytest.mark.parametrize("versions", [1, 4])
+def test_a_table_made_anew_is_free_of_the_record_only_with_other_columns(tmp_path: Path, versions: int) -> None:
+    """T written to T2, T dropped, T2 renamed to T: another id and history, and the same rows."""
+    found, desk, place = masked(tmp_path, "own", "delta")
+
+    def made_anew(name: str) -> dict[str, Label]:
+        shutil.rmtree(place)
+        for _ in range(versions):
+            write_deltalake(place, pa.table({name: ["****123"]}), mode="append")
+        columns = (replace(found.columns[0], path=name),)
+        now = replace(found, columns=columns, observation=observe(str(place)))
+        return _labels(now, columns, (), desk, proved(now, desk))
+
+    assert made_anew("phone") == {"phone": LABEL}
+    assert made_anew("tel")["tel"].level == "public"
 
 
 def test_a_mask_under_another_name_keeps_its_label(tmp_path: Path) -> None:
