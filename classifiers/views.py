@@ -74,7 +74,9 @@ VIEW_GATES: Mapping[str, str] = {
 
 _FOLDING = regex.compile(f"[{_INVISIBLE}{_COMPATIBLE}{_DIGITS}]")
 _ESCAPE = regex.compile(_ESCAPED)
-_SPACED_ADDRESS = regex.compile(r"(?<!\S)(?:[\w.+\-] ){2,64}@(?: [\w.\-]){4,64}(?!\S)")
+_SPACED_ADDRESS = regex.compile(
+    r"""(?<![^\s(\[{<"'“‘„«:;,=])(?:[\w.+\-] ){2,64}@(?: [\w.\-]){4,64}(?=[.,;:!?)\]}>"'”’“»]*(?:\s|$))"""
+)
 _WORD = regex.compile(r"\S+")
 _SPOKEN = regex.compile(
     r"(?<dot>\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|(?<=[\w\-]) dot (?=[a-z0-9]))"

@@ -205,6 +205,16 @@ def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) ->
         ("IMEI 490154203237518", "DEVICE_ID"),
         ("routing number 021000021", "ABA_ROUTING_NUMBER"),
         ("passport number C01X00T47", "PASSPORT"),
+        ("card number 501812345678900", "CREDIT_CARD"),
+        ("my credit card 6304 1234 5678 903 was charged", "CREDIT_CARD"),
+        ("Maestro card 5018 1234 5678 900", "CREDIT_CARD"),
+        ("credit card: 361234567890122", "CREDIT_CARD"),
+        ("lost handset 501812345678900 today", "DEVICE_ID"),
+        ("cell: 536 90 4399 ssn", "US_SSN"),
+        ("ssn, also given as cell: 536 90 4399", "US_SSN"),
+        ("SSN on fax: 536904399", "US_SSN"),
+        ("ssn none, mobile 912345678", "PHONE_NUMBER"),
+        ("móvil 612345678", "PHONE_NUMBER"),
     ],
 )
 def test_a_number_is_what_the_word_before_it_says(patterns: Engine, text: str, kind: str) -> None:

@@ -52,6 +52,8 @@ def _found(text: str, wanted: str) -> list[tuple[str, str]]:
         ("id YW5hLmRpYXpAZXhhbXBsZS5vcmc= end", "ana.diaz@example.org", "base64", "YW5hLmRpYXpAZXhhbXBsZS5vcmc="),
         ("رقم ٤١١١ ١١١١ ١١١١ ١١١١.", "4111 1111 1111 1111", "folded", "٤١١١ ١١١١ ١١١١ ١١١١"),
         ("write to a n a @ e x a m p l e . o r g!", "example", "spaced address", "e x a m p l e"),
+        ("(j o h n @ e x a m p l e . c o m)", "john@example.com", "spaced address", "j o h n @ e x a m p l e . c o m"),
+        ("to j o h n @ x y . c o m, please", "john@xy.com", "spaced address", "j o h n @ x y . c o m"),
         ("mail ana&#64;example&#x2E;org or call", "ana@example.org", "escaped", "ana&#64;example&#x2E;org"),
         ("mail &#97;n&#0097;&commat;example.org", "ana@example.org", "escaped", "&#97;n&#0097;&commat;example.org"),
         ('{"m": "ana\\u0040example.org"}', "ana@example.org", "escaped", "ana\\u0040example.org"),
