@@ -11,7 +11,7 @@ the archive and starts again.
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,12 +57,20 @@ def archive_options(java: Path, said: str) -> list[str]:
     return [f'"{option}{archive}"', *quiet, f'"-XX:ErrorFile={folder}/error-%p.log"']
 
 
-def drop_archive(options: Sequence[str]) -> bool:
-    """Deletes the archive that a failed start used by these options; False where it used none."""
-    used = [option.strip('"').removeprefix(_USE) for option in options if option.startswith(f'"{_USE}')]
-    for archive in used:
-        Path(archive).unlink(missing_ok=True)
-    return bool(used)
+def drop_archive(options: Sequence[str], since: float) -> bool:
+    """Deletes the archive that a start used by these options, if its JVM died after ``since`` (Unix time).
+
+    False where it used none, or left no error log: another archive would not help.
+    """
+    used = [Path(option.strip('"').removeprefix(_USE)) for option in options if option.startswith(f'"{_USE}')]
+    dead = [archive for archive in used if any(log.stat().st_mtime >= since for log in _error_logs(archive.parent))]
+    for archive in dead:
+        archive.unlink(missing_ok=True)
+    return bool(dead)
+
+
+def _error_logs(folder: Path) -> Iterable[Path]:
+    return folder.glob("error-*.log")
 
 
 def _option(archive: Path) -> str:
@@ -99,7 +107,7 @@ def _installation(java: Path, said: str) -> str:
 
 
 def _forget_unused(folder: Path) -> None:
-    for old in folder.glob("*.jsa"):
+    for old in (*folder.glob("*.jsa"), *_error_logs(folder)):
         status = old.stat()
         if time.time() - max(status.st_atime, status.st_mtime) > _UNUSED:
             old.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import codecs
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -117,7 +118,8 @@ def require_utf8(files: list[Path], text: str, options: Mapping[str, str]) -> No
 
 def _decodes(head: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # its last letter may be cut
+        # The last letter of what was read may be cut, that of a file may not.
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < _HEAD)
     except UnicodeDecodeError:
         return False
     return True
@@ -127,7 +129,7 @@ def _head(file: Path) -> bytes:
     try:
         with _opened(file) as stream:
             return stream.read(_HEAD)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{file} can't be read ({type(error).__name__})", hint="check the file") from None
 
 
@@ -161,7 +163,7 @@ def _first_line(file: Path) -> bytes | None:
     try:
         with _opened(file) as stream:
             return stream.readline().strip().removeprefix(b"\xef\xbb\xbf") or None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{file} can't be read ({type(error).__name__})", hint="check the file") from None
 
 

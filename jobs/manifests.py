@@ -103,7 +103,7 @@ def require_same(manifest: Manifest, dataset: str) -> None:
 
 def _keys(manifest: Manifest) -> set[str]:
     """The keys of the dataset that a manifest declares, in every place that it names."""
-    return {dataset_identity(name).key for name in (manifest.dataset, _beside(manifest), *manifest.places.values())}
+    return {dataset_identity(name).key for name in (_beside(manifest), *manifest.places.values())}
 
 
 def _beside(manifest: Manifest) -> str:

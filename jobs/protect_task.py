@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from clearance.classifiers.findings import ColumnReport
@@ -118,15 +119,15 @@ def protect(
     unpartitioned: bool = False,
     only_label: bool = False,
     subject: tuple[str, SubjectKeys] | None = None,
-    over: int | None = None,
+    over: int | EllipsisType | None = ...,
 ) -> Protected:
     """Protects a dataset by the desk's policy into ``target``; with ``only_label`` it only labels its records.
 
     Scans first unless the caller just did, and more than a sample. Staged, proved, announced in the audit,
     published in one step with its labels. ``subject``: the column that says whose a row is, and the table of the keys
     that reversible tokens are bound to (docs/how-to/erase.md). ``over``: the one version of the target that may be
-    replaced; without it the one that is there when this begins. Raises what made it impossible; the target is as it
-    was then.
+    replaced, None where there may be none; without it what is there when this begins. Raises what made it impossible;
+    the target is as it was then.
     """
     target.check_writable()
     tokens, signer = desk.tokens_to_write(), desk.signing_key()
@@ -156,7 +157,7 @@ def protect(
     planned = records.protected_output(target.text, dataset.source.identity, plan, preparation=dataset.preparation)
     job = "label" if only_label else "protect"
     with desk.run(job, target.key, spark=spark, inputs=[records.source_of(dataset)], outputs=[planned]) as run:
-        expected = target.version(spark) if over is None else over
+        expected = target.version(spark) if over is ... else over
         staged = target.staged(run.run_id)
         if plan.subject is not None:
             ensure_keys(dataset, plan.subject, tokens, desk.audit, run.run_id)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -139,11 +140,13 @@ def _local() -> "SparkSession":
         return builder.getOrCreate()
 
     with _output_to(log_file()):
+        # A file system may keep whole seconds only.
+        begun = time.time() - 1
         try:
             try:
                 spark = start(options)
             except Exception:
-                if not drop_archive(options):
+                if not drop_archive(options, begun):
                     raise
                 spark = start([])
         except Exception as error:

@@ -71,10 +71,18 @@ def test_another_java_and_other_jars_have_their_own(java: Path, tmp_path: Path) 
 
 def test_a_start_that_failed_with_it_drops_it(java: Path) -> None:
     writes = archive_options(java, SAID)
-    assert not drop_archive(writes) and not drop_archive([])
     made = archive(writes, "-XX:ArchiveClassesAtExit")
     made.write_bytes(b"\xa8\xab\x0b\xf0")
-    assert drop_archive(archive_options(java, SAID)) and not made.exists()
+    uses, begun = archive_options(java, SAID), time.time() - 1
+    # It is not to blame for a start that failed without the JVM's own end.
+    assert not drop_archive(uses, begun) and made.exists()
+    log = made.with_name("error-17.log")
+    log.touch()
+    os.utime(log, (begun - 60, begun - 60))
+    assert not drop_archive(uses, begun) and made.exists()
+    log.touch()
+    assert not drop_archive(writes, begun) and not drop_archive([], begun)
+    assert drop_archive(uses, begun) and not made.exists()
 
 
 def test_one_that_nobody_used_for_long_goes(java: Path) -> None:

@@ -15,6 +15,7 @@ from clearance.governance.policy import load_policy
 from clearance.governance.registry import Registry
 from clearance.jobs import records
 from clearance.jobs.cli import run
+from clearance.jobs.manifests import Manifests
 
 SOLUTIONS = """\
 solutions:
@@ -72,3 +73,15 @@ def test_a_manifest_of_another_dataset_or_a_second_one_is_refused(told: Told) ->
     assert "both declare" in told(
         "check", "a.csv", "--solution", "bot", "--manifest", "a.yaml", "--manifest", "c.yaml", code=2
     )
+
+
+def test_manifests_beside_their_data_may_name_them_alike(told: Told) -> None:
+    for folder in ("x", "y"):
+        Path(folder).mkdir()
+        Path(folder, "orders.csv").write_text("size\n1\n")
+        Path(folder, "m.yaml").write_text(Path("a.yaml").read_text().replace("a.csv", "orders.csv"))
+    found = Manifests(["x/m.yaml", "y/m.yaml"], load_policy("policy.yaml"))
+    for folder in ("x", "y"):
+        one = found.of(dataset_identity(f"{folder}/orders.csv").key)
+        assert one is not None and one.source == f"{folder}/m.yaml"
+    assert found.of(dataset_identity("orders.csv").key) is None

@@ -29,6 +29,9 @@ def test_letters_with_accents_in_another_encoding_are_told_and_a_cut_one_is_none
         require_utf8([file], "people", {})
     assert "García" not in str(error.value) and error.value.__cause__ is None and error.value.__context__ is None
     require_utf8([file], "people", {"encoding": "UTF-8"})
+    file.write_bytes("name\nJosé".encode("latin-1"))  # it would begin a letter of three bytes, and nothing follows
+    with pytest.raises(DatasetError, match="written otherwise"):
+        require_utf8([file], "people", {})
     file.write_bytes(b"x" * 65_535 + "é".encode())  # its first byte is the last one that is looked at
     require_utf8([file], "people", {})
 
@@ -40,6 +43,15 @@ def test_a_compressed_file_is_looked_into_and_utf8_passes(tmp_path: Path) -> Non
     require_utf8([good], "people", {})
     with pytest.raises(DatasetError):
         require_utf8([bad], "people", {})
+
+
+def test_a_damaged_compressed_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv.gz"
+    whole = gzip.compress(LINE.encode() * 1000)
+    for octets in (whole[:-12], whole[:20] + b"\xff" * 20 + whole[40:]):
+        file.write_bytes(octets)
+        with pytest.raises(DatasetError, match=r"a\.csv\.gz can't be read"):
+            require_utf8([file], "people", {})
 
 
 @pytest.mark.parametrize("command", ["scan", "detectors test"])
