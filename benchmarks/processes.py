@@ -5,10 +5,22 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 _PROC = Path("/proc")
-#: Ticks by process number and start time.
-_used: dict[tuple[int, str], int] = {}
+
+
+class _Used(NamedTuple):
+    """Ticks of CPU that a process used, and that its ended children did, as far as it waited for them."""
+
+    parent: int
+    own: int
+    waited: int
+
+
+#: By process number and start time, at the last call; and ticks of processes that ended, which no parent tells.
+_seen: dict[tuple[int, str], _Used] = {}
+_untold: list[int] = []
 
 
 def family(root: int) -> list[int]:
@@ -28,15 +40,28 @@ def family(root: int) -> list[int]:
 def cpu_seconds(root: int) -> float:
     """CPU seconds so far of all processes below ``root``, itself left out: take the difference of two calls.
 
-    A process that has ended counts with what it had used at the last call that saw it. The kernel tells nobody else:
-    Spark's daemon ignores the end of its workers, and idle ones are ended after a minute.
+    A process that ended is counted in its parent, if that waited for it. Spark's daemon ignores the end of its workers:
+    those count with what they had used at the last call that saw them.
     """
+    now = {}
     for pid in family(root):
-        fields = _stat(pid)
-        if fields and pid != root:
-            # Its own time in user and system mode; a number is given to other processes later, a start time is not.
-            _used[pid, fields[19]] = int(fields[11]) + int(fields[12])
-    return sum(_used.values()) / os.sysconf("SC_CLK_TCK")
+        if fields := _stat(pid):
+            # In user and system mode: its own time, and that of ended children that it waited for.
+            own, waited = (sum(map(int, fields[first : first + 2])) for first in (11, 13))
+            # A number is given to other processes later, a start time is not.
+            now[pid, fields[19]] = _Used(int(fields[1]), own, 0 if pid == root else waited)
+    gone: dict[int, int] = {}
+    for process in _seen.keys() - now.keys():
+        used = _seen.pop(process)
+        gone[used.parent] = gone.get(used.parent, 0) + used.own + used.waited
+    for process, used in now.items():
+        before = _seen.get(process)
+        told = used.waited - (before.waited if before else 0)
+        gone[process[0]] = max(0, gone.get(process[0], 0) - told)
+    _seen.update(now)
+    _untold.append(sum(gone.values()))
+    alive = sum(used.own + used.waited for (pid, _), used in now.items() if pid != root)
+    return (alive + sum(_untold)) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> int:

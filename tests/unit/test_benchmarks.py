@@ -76,6 +76,29 @@ def test_cpu_of_children_that_ended_is_counted(monkeypatch: pytest.MonkeyPatch) 
         process.communicate("\n")
 
 
+def test_cpu_of_a_child_whose_end_nobody_waits_for_stays_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu_seconds: Callable[[int], float] = script("processes.py", monkeypatch)["cpu_seconds"]
+    burn = "import time\nwhile time.process_time() < 0.5: pass\nprint('burnt', flush=True); input()"
+    parent = (
+        "import signal, subprocess, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+        f"child = subprocess.Popen([sys.executable, '-c', {burn!r}], stdin=subprocess.PIPE); input();"
+        "child.communicate(b'x'); print('ended', flush=True); input()"
+    )
+    before = cpu_seconds(os.getpid())
+    with subprocess.Popen(
+        [sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        process.stdout.readline()
+        assert cpu_seconds(os.getpid()) - before >= 0.5
+        print(file=process.stdin, flush=True)
+        process.stdout.readline()
+        assert cpu_seconds(os.getpid()) - before >= 0.5
+        process.communicate("\n")
+    # Once the whole tree has ended too, and never twice.
+    assert 0.5 <= cpu_seconds(os.getpid()) - before < 2.5
+
+
 def test_memory_of_a_process_and_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
     processes = script("processes.py", monkeypatch)
     child = "import time; kept = b'x' * (100 << 20); print('ready', flush=True); time.sleep(60)"
