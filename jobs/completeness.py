@@ -9,7 +9,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -126,9 +126,14 @@ def _decodes(head: bytes) -> bool:
 
 
 def _head(file: Path) -> bytes:
+    return _beginning(file, lambda stream: stream.read(_HEAD))
+
+
+def _beginning(file: Path, read: Callable[[IO[bytes]], bytes]) -> bytes:
+    """What ``read`` takes of a file as it is unpacked. Raises ``DatasetError`` for one that can't be."""
     try:
         with _opened(file) as stream:
-            return stream.read(_HEAD)
+            return read(stream)
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{file} can't be read ({type(error).__name__})", hint="check the file") from None
 
@@ -160,11 +165,7 @@ def require_one_header(files: list[Path], text: str) -> None:
 
 def _first_line(file: Path) -> bytes | None:
     """The first line of a file; None for an empty one. A compressed one counts as it is read: gzip only."""
-    try:
-        with _opened(file) as stream:
-            return stream.readline().strip().removeprefix(b"\xef\xbb\xbf") or None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{file} can't be read ({type(error).__name__})", hint="check the file") from None
+    return _beginning(file, lambda stream: stream.readline()).strip().removeprefix(b"\xef\xbb\xbf") or None
 
 
 def _opened(file: Path) -> IO[bytes]:
