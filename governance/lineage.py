@@ -161,22 +161,32 @@ class LineageRun:
         }
 
 
-def fail_dead_runs(spool: LineageSpool, *, clock: Clock = _now) -> list[str]:
+def fail_dead_runs(
+    spool: LineageSpool, *, clock: Clock = _now, first: Callable[[Sequence[str]], None] | None = None
+) -> list[str]:
     """Write the FAIL of every run whose process is gone; return their run ids.
 
-    Call it before a run: what the dead ones staged can be removed by these ids.
+    Call it before a run: what the dead ones staged can be removed by these ids. ``first`` is called with the ids before
+    their ends are written; what it raises leaves all of them for another time.
     """
-    ended = []
+    dead: list[tuple[dict[str, Any], OpenRun]] = []
     for start, mark in spool.dead_runs():
         try:
-            event = _fail_of(start, clock)
+            dead.append((_fail_of(start, clock), mark))
         except LineageError:
             # Not our START event: nothing to end, and no reason to stop a run that is well.
             mark.close()
-            continue
-        spool.append(event)
-        mark.close()
-        ended.append(str(event["run"]["runId"]))
+    ended = [str(event["run"]["runId"]) for event, _ in dead]
+    try:
+        if ended and first is not None:
+            first(ended)
+        for event, mark in dead:
+            spool.append(event)
+            mark.close()
+    except BaseException:
+        for _, mark in dead:
+            mark.leave()
+        raise
     if ended:
         spool.deliver()
     return ended

@@ -7,7 +7,7 @@ left alone: a run whose process lives on this machine, and whatever began less t
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ PATIENCE = timedelta(hours=24)
 ENDED = "the process ended before the run did"
 #: A table of more small files than this is worth joining; writers do so by themselves every hundred commits.
 _FILES = 110
+_OF_A_RUN = ("run_id", "job", "status", "dataset", "parent", "at", "facts", "policy_digest")
 _CHECKED = (*CHAINED, "datasets", "verdicts")
 
 
@@ -67,24 +68,13 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
     Raises RegistryError for a registry that can't be read.
     """
     now = datetime.now(UTC)
-    running: dict[str, Row] = {}
-    for row in registry.rows("runs", ["run_id", "job", "status", "dataset", "parent", "at", "facts", "policy_digest"]):
-        if row["status"] == "running":
-            running[row["run_id"]] = row
-        else:
-            running.pop(row["run_id"], None)
+    running = {row["run_id"]: row for row in _running(registry)}
     alive = {run for run, row in running.items() if not _is_dead(row, now, patience)}
     dead = tuple(row for run, row in running.items() if run not in alive)
-    waiting: dict[str, Row] = {}
-    for entry in Audit(registry).entries():
-        if entry["kind"] == "intent":
-            waiting[entry["id"]] = entry
-        else:
-            waiting.pop(entry["id"], None)
     over = {row["run_id"] for row in dead}
     deeds = [
         entry
-        for entry in waiting.values()
+        for entry in _without_outcome(registry)
         if entry["run_id"] in over or (entry["run_id"] not in alive and _is_old(entry["at"], now, patience))
     ]
     return Health(
@@ -99,18 +89,59 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
 
 def mend(registry: Registry, health: Health) -> None:
     """Ends what is half-written, and joins small files. Raises RegistryError, AuditError or LineageError."""
-    audit = Audit(registry)
-    for entry in health.deeds:
-        done = entry["id"] in health.done
-        records = entry.get("records", ()) if done else ()
-        audit.outcome(entry["id"], "done" if done else "failed", facts={"mended": ENDED}, records=records)
-    for row in health.runs:
-        told = {name: row[name] for name in ("job", "dataset", "parent", "policy_digest")}
-        ended = {**told, "status": "failed", "error": ENDED, "ended": datetime.now(UTC)}
-        registry.append("runs", [ended], run_id=row["run_id"])
+    _end(registry, health.runs, health.deeds, health.done)
     fail_dead_runs(LineageSpool.for_home(registry.home))
     for name in health.scattered:
         registry.compact(name)
+
+
+def bury(registry: Registry) -> list[str]:
+    """Ends the runs of this home whose process is gone, in the registry, the audit and the lineage; returns their ids.
+
+    Cheap where there are none: a look into one folder. What it can't know of, such as runs of other machines, is left
+    to ``examine``. Raises like ``mend``; what is not ended then is ended the next time.
+    """
+
+    def settle(runs: Sequence[str]) -> None:
+        running = {row["run_id"]: row for row in _running(registry, run_id=runs)}
+        deeds = [entry for entry in _without_outcome(registry) if entry["run_id"] in runs]
+        _end(registry, running.values(), deeds, _done(registry, deeds))
+
+    return fail_dead_runs(LineageSpool.for_home(registry.home), first=settle)
+
+
+def _running(registry: Registry, **equals: Sequence[str]) -> list[Row]:
+    """The latest rows of runs that have not ended."""
+    running: dict[str, Row] = {}
+    for row in registry.rows("runs", _OF_A_RUN, **equals):
+        if row["status"] == "running":
+            running[row["run_id"]] = row
+        else:
+            running.pop(row["run_id"], None)
+    return list(running.values())
+
+
+def _without_outcome(registry: Registry) -> list[Row]:
+    """The audit's intents that nobody has said the outcome of."""
+    waiting: dict[str, Row] = {}
+    for entry in Audit(registry).entries():
+        if entry["kind"] == "intent":
+            waiting[entry["id"]] = entry
+        else:
+            waiting.pop(entry["id"], None)
+    return list(waiting.values())
+
+
+def _end(registry: Registry, runs: Iterable[Row], deeds: Iterable[Row], done: frozenset[str]) -> None:
+    audit = Audit(registry)
+    for entry in deeds:
+        was_done = entry["id"] in done
+        records = entry.get("records", ()) if was_done else ()
+        audit.outcome(entry["id"], "done" if was_done else "failed", facts={"mended": ENDED}, records=records)
+    for row in runs:
+        told = {name: row[name] for name in ("job", "dataset", "parent", "policy_digest")}
+        ended = {**told, "status": "failed", "error": ENDED, "ended": datetime.now(UTC)}
+        registry.append("runs", [ended], run_id=row["run_id"])
 
 
 def _is_dead(row: Mapping[str, Any], now: datetime, patience: timedelta) -> bool:
@@ -144,4 +175,4 @@ def _done(registry: Registry, deeds: list[Row]) -> frozenset[str]:
     return frozenset(e["id"] for e in deeds if e.get("records") and set(e["records"]) <= there)
 
 
-__all__ = ["ENDED", "PATIENCE", "Health", "examine", "mend"]
+__all__ = ["ENDED", "PATIENCE", "Health", "bury", "examine", "mend"]

@@ -17,6 +17,7 @@ from clearance.jobs.asking import Asking, asking, keys_for
 from clearance.jobs.crosswalk_source import COLUMNS, PAIRS, FromValues, from_source, pairs_of, require_theirs
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
+from clearance.jobs.leftovers import sweep
 from clearance.jobs.opened import counted, leaves_to_open, require_openable
 from clearance.jobs.opening import OPEN, SHOWN, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
@@ -97,6 +98,7 @@ def crosswalk(
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     require_apart(dataset.reference, target)
     target.require_ours(spark)
+    sweep(desk, target, spark)
     named = sorted(columns)
     with asking(desk, "crosswalk", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
         work: _Mapping | FromValues

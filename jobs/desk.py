@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from clearance.errors import ClearanceError, RegistryError, UsageError
 from clearance.governance.audit import Audit
-from clearance.governance.lineage import LineageRun, ParentRun, fail_dead_runs
+from clearance.governance.lineage import LineageRun, ParentRun
 from clearance.governance.lineage_spool import LineageSpool
+from clearance.governance.mending import bury
 from clearance.governance.policy import Policy, load_policy
 from clearance.governance.registry import Registry
 from clearance.jobs.check import policy_path
@@ -133,7 +134,8 @@ class Desk:
         inputs: "Sequence[LineageDataset]" = (),
         outputs: "Sequence[LineageDataset]" = (),
     ) -> Iterator[JobRun]:
-        """One run of a job, recorded from start to end, failed ones too."""
+        """One run of a job, recorded from start to end, failed ones too; those that were killed before are ended."""
+        self.bury_the_dead()
         engine = ("spark", str(spark.version)) if spark is not None else None
         lineage = LineageRun(f"clearance.{job}", self.spool, parent=self.parent, engine=engine)
         run = JobRun(lineage.run_id, lineage, inputs, outputs)
@@ -171,8 +173,8 @@ class Desk:
         return (head.index, head.hash) if head else None
 
     def bury_the_dead(self) -> list[str]:
-        """Writes the FAIL events that killed runs could not, and returns their ids."""
-        return fail_dead_runs(self.spool)
+        """Ends runs whose process was killed: their rows, deeds and FAIL events. Returns their ids."""
+        return bury(self.registry)
 
 
 def open_desk(

@@ -18,6 +18,7 @@ from clearance.jobs.asking import asking, keys_for
 from clearance.jobs.binding import Subject
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
+from clearance.jobs.leftovers import sweep
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable, require_whole
 from clearance.jobs.opening import ERASED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
@@ -72,6 +73,7 @@ def detokenize(
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     require_apart(dataset.reference, target)
     target.require_ours(spark)
+    sweep(desk, target, spark)
     named = sorted(columns)
     with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
         label = _label_on_record(desk, dataset)

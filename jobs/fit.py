@@ -1,6 +1,6 @@
 """Whether a plan fits its dataset: what can't be known before the columns are, told before anything is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from clearance.classifiers.findings import ColumnReport
@@ -13,9 +13,10 @@ from clearance.jobs.subject_keys import SubjectKeys
 
 if TYPE_CHECKING:
     from clearance.jobs.plans import LeafPlan
+    from clearance.jobs.text_methods import InText
 
 #: Methods that keep equal values equal: on few values, how often each occurs tells which is which.
-_DETERMINISTIC = ("token", "reversible", "format_preserving")
+_DETERMINISTIC = ("token", "reversible", "format_preserving", "surrogate")
 #: Fewer distinct values than this over at least so many cells (docs/decisions/0011-proof-by-recomputation.md).
 FEW_VALUES, MANY_CELLS = 50, 500
 
@@ -46,11 +47,30 @@ def require_many_values(report: ColumnReport, method: str, policy: Policy) -> No
     """Raises ``ProtectionError`` when a column, or a leaf inside strings, has few values and they would stay apart."""
     cells = report.rows - report.nulls
     raw = any(finding.form != "token" for finding in report.findings) or not report.findings
-    few = cells >= MANY_CELLS and report.distinct < FEW_VALUES
-    if few and raw and method in _DETERMINISTIC and not policy.allows_few_values(report.path):
+    if raw and cells >= MANY_CELLS:
+        _refuse_few(report, f"values in {cells:,} cells", method, policy)
+
+
+def require_many_texts(plan: "LeafPlan", reports: Iterable[ColumnReport], policy: Policy, in_text: "InText") -> None:
+    """The same of text and mixed columns, in which only what was found is replaced: few texts hold few values.
+
+    A type that fewer cells hold than make a column of many is left: so little can't be counted.
+    """
+    whole = {leaf.path for leaf in plan.inside}
+    for report in reports:
+        for finding in report.findings if report.path not in whole else ():
+            if finding.form == "token" or finding.rows_matched < MANY_CELLS:
+                continue
+            kind = finding.entity_type
+            method = str(in_text.method(policy.method_for(kind, report.path), kind)["name"])
+            _refuse_few(report, f"values, and {finding.rows_matched:,} cells hold {kind}", method, policy)
+
+
+def _refuse_few(report: ColumnReport, told: str, method: str, policy: Policy) -> None:
+    if report.distinct < FEW_VALUES and method in _DETERMINISTIC and not policy.allows_few_values(report.path):
         raise ProtectionError(
-            f"column {report.path} has {report.distinct} distinct values in {cells:,} cells: after {method}, counting "
-            "tells which is which",
+            f"column {report.path} has {report.distinct} distinct {told}: after {method}, counting tells which is "
+            "which",
             hint="generalize or redact it, or say why not: "
             f'columns: {{"{report.path}": {{low_cardinality: {{allow: true, reason: "..."}}}}}}',
         )

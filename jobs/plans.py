@@ -13,7 +13,7 @@ from clearance.governance.labeling import label_column, protected_column, protec
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
 from clearance.jobs.binding import Binding, Subject
-from clearance.jobs.fit import require_fit, require_many_values, require_types, subject_of
+from clearance.jobs.fit import require_fit, require_many_texts, require_many_values, require_types, subject_of
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
@@ -205,6 +205,8 @@ def plan_protection(
         plan = replace(plan, label=combine((plan.label, *floors), policy.levels))
         if plan.how == "cells":
             require_fit(plan, report, policy, leaves)
+        elif plan.how == "spans" and plan.changes:
+            require_many_texts(plan, (report, *below.get(leaf.path, ())), policy, texts)
         if plan.changes and leaf.column in partitions:
             raise ProtectionError(
                 f"partition column {leaf.column} is sensitive ({report.entity_type or report.kind}): "

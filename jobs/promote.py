@@ -25,6 +25,7 @@ from clearance.jobs.asking import check_reason
 from clearance.jobs.delta_writing import place, planned, put, stage
 from clearance.jobs.desk import Desk
 from clearance.jobs.gate import Passage, Passed, gate
+from clearance.jobs.leftovers import sweep
 from clearance.jobs.publications import (
     APPROVED,
     RESTORES,
@@ -44,7 +45,7 @@ from clearance.jobs.publications import (
 from clearance.jobs.published import require_apart
 from clearance.jobs.references import Reference
 from clearance.jobs.reviewed import scan_run
-from clearance.jobs.staging import RUN_PROPERTY, STAGING, Target, sweep
+from clearance.jobs.staging import RUN_PROPERTY, STAGING, Target
 from clearance.jobs.tags import PREFIX, table_properties
 from clearance.paths import parse_path
 

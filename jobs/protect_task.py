@@ -19,6 +19,7 @@ from clearance.jobs.binding import ensure_keys
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.key_check import require_keys_on_workers
+from clearance.jobs.leftovers import sweep
 from clearance.jobs.plans import DONE, LeafPlan, ProtectionPlan, plan_protection
 from clearance.jobs.prepare import PREPARED, declared
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
@@ -29,7 +30,7 @@ from clearance.jobs.reviewed import with_confirmed
 from clearance.jobs.scan_task import Scanned, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
-from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, publish, sweep
+from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, publish
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.jobs.tags import column_properties, table_properties
 from clearance.paths import sql_name
@@ -135,7 +136,7 @@ def protect(
     dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
     require_apart(dataset.source, target)
     target.require_ours(spark)
-    sweep(desk, target)
+    sweep(desk, target, spark)
     if scanned is None or not scanned.scan.coverage.complete:
         # What a sample did not show would be copied as it is.
         scanned = scan(spark, dataset, desk, facts=scanned.facts if scanned else None)

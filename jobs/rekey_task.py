@@ -22,6 +22,7 @@ from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.failures import value_free
 from clearance.jobs.key_check import require_keys_on_workers
+from clearance.jobs.leftovers import sweep
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable
 from clearance.jobs.opening import FINAL, OPEN, SHOWN, Counts, OpenLeaf, foreseen
 from clearance.jobs.preparation import AnyStep
@@ -33,7 +34,7 @@ from clearance.jobs.rekeyed import Before, Rekeyed, rekeyed
 from clearance.jobs.rekeying import require_moved
 from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
-from clearance.jobs.staging import Target, sweep
+from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.version import __version__
 
@@ -73,7 +74,7 @@ def rekey(
     if not in_place:
         require_apart(dataset.reference, target)
     target.require_ours(spark)
-    sweep(desk, target)
+    sweep(desk, target, spark)
     require_keys_on_workers(spark, tokens)
     with asking(desk, "rekey", where, purpose=purpose, reason=reason, spark=spark) as ask:
         over = target.version(spark)

@@ -28,6 +28,7 @@ from clearance.jobs.check import Checked
 from clearance.jobs.delta_writing import Commit, planned, put, require_files
 from clearance.jobs.desk import Desk
 from clearance.jobs.gate import BlockedError
+from clearance.jobs.leftovers import sweep
 from clearance.jobs.publications import (
     RESTORES,
     Known,
@@ -44,7 +45,7 @@ from clearance.jobs.publications import (
     refusals,
 )
 from clearance.jobs.reviewed import scan_run
-from clearance.jobs.staging import RUN_PROPERTY, STAGING, Target, sweep
+from clearance.jobs.staging import RUN_PROPERTY, STAGING, Target
 from clearance.jobs.states import steps_of
 from clearance.jobs.tags import PREFIX
 

@@ -162,7 +162,6 @@ def run(
         told.manifests.require_used(key for item in todo for key in (item.reference.key, item.target.key))
     for item in todo:
         _subject(item, plan, desk)  # a place that keys can't be kept at is told before anything is read
-    desk.bury_the_dead()
     outcomes: list[Outcome] = []
     with desk.run("run", None, spark=spark) as parent:
         below = desk.under(parent)

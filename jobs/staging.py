@@ -24,9 +24,8 @@ from clearance.paths import sql_name
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from clearance.jobs.desk import Desk
-
 STAGING = ".clearance-staging"
+STAGED_TABLE = "__clearance_staging_"
 SIDECAR = "_clearance.json"
 RUN_PROPERTY = "clearance.run"
 _PROBES = 5
@@ -71,8 +70,8 @@ class Target:
         identity = dataset_identity(self.text)
         if identity.kind == "table":
             schema, _, name = identity.location.rpartition(".")
-            table = f"{schema}.{name}__clearance_staging_{run_id.replace('-', '')}"
-            return Staged(table, None, self.format)
+            table = sql_name(f"{name.strip('`')}{STAGED_TABLE}{run_id.replace('-', '')}")
+            return Staged(f"{schema}.{table}", None, self.format)
         local = self.local_path
         if local is not None:
             path = local.parent / STAGING / run_id
@@ -178,19 +177,21 @@ class Staged:
             return spark.read.parquet(str(self.path))
         return spark.read.table(self.identifier)
 
-    def remove(self, spark: "SparkSession") -> None:
+    def remove(self, spark: "SparkSession | None") -> None:
         """Removes the staged data; what is gone already is fine."""
         if self.path is not None:
             shutil.rmtree(self.path, ignore_errors=True)
             with suppress(OSError):  # other runs may be staging there
                 self.path.parent.rmdir()
         elif not self.identifier.startswith("delta.`"):
+            assert spark is not None, "a table is removed by a session"
             spark.sql(f"DROP TABLE IF EXISTS {self.identifier}")
         else:
             from pyarrow import fs
 
             filesystem, path = fs.FileSystem.from_uri(self.identifier[len("delta.`") : -1])
-            filesystem.delete_dir(path)
+            with suppress(FileNotFoundError):
+                filesystem.delete_dir(path)
 
 
 def publish(
@@ -304,20 +305,4 @@ def _with_metadata(frame: "DataFrame", column_metadata: Mapping[str, Mapping[str
     )
 
 
-def sweep(desk: "Desk", target: Target) -> None:
-    """Ends what killed runs left: their FAIL events, and what they had staged beside this target.
-
-    Only runs of this home are known to be dead; what others stage there is left alone.
-    """
-    buried = desk.bury_the_dead()
-    local = target.local_path
-    staging = local.parent / STAGING if local is not None else None
-    if staging is None or not staging.is_dir():
-        return
-    for folder in staging.iterdir():
-        ours = folder.name in buried or desk.registry.rows("runs", run_id=folder.name)
-        if folder.is_dir() and ours and not desk.spool.is_open(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "publish", "sweep"]
+__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "publish"]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from clearance.governance.labels import Label
 from clearance.jobs.datasets import Reference
 from clearance.jobs.desk import Desk
+from clearance.jobs.leftovers import sweep
 from clearance.jobs.protect_task import Protected, protect
 from clearance.jobs.scan_task import Scanned, scan
-from clearance.jobs.staging import Target, sweep
+from clearance.jobs.staging import Target
 from clearance.jobs.tags import tag_table
 
 if TYPE_CHECKING:

@@ -50,7 +50,6 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
     progress.say("starting Spark")
     spark = get_session()
     found = [table for reference in found for table in expand_database(spark, reference)]
-    desk.bury_the_dead()
     for each in found:
         reference = replace(template, text=each.text)
         progress.say("scanning", dataset=each.text)

@@ -35,7 +35,7 @@ def plan(rules: Policy, *columns: tuple[SparkLeaf, ColumnReport], **options: obj
 ID = (leaf("user.id"), report("user.id", None))
 
 
-@pytest.mark.parametrize("method", ["token", "reversible", "{name: format_preserving, alphabet: lower}"])
+@pytest.mark.parametrize("method", ["token", "reversible", "surrogate", "{name: format_preserving, alphabet: lower}"])
 @pytest.mark.parametrize(("rows", "distinct", "refused"), [(500, 49, True), (500, 50, False), (499, 3, False)])
 def test_few_values_are_not_left_to_counting(tmp_path, method, rows, distinct, refused):
     column = leaf("mail"), report("mail", "EMAIL_ADDRESS", rows=rows, distinct=distinct)
@@ -61,6 +61,39 @@ def test_few_values_inside_documents_are_not_left_to_counting_either(tmp_path):
     allowed = policy(tmp_path, f'columns:\n  "payload{{json}}.mail": {reason}\n')
     (only,) = plan_protection([strings[0]], [strings[1], inside], allowed).leaves
     assert only.inside[0].method["name"] == "token"
+
+
+def in_text(kind: str, *, rows: int = 600, distinct: int = 3, hold: int = 600, form: str = "raw") -> ColumnReport:
+    found = replace(report("note", "PERSON", rows=rows, distinct=distinct, form=form), kind=kind, entity_type=None)
+    return replace(found, findings=tuple(replace(each, rows_matched=hold) for each in found.findings))
+
+
+@pytest.mark.parametrize("kind", ["text", "mixed"])
+@pytest.mark.parametrize("method", ["token", "reversible", "surrogate", "format_preserving"])
+def test_few_texts_are_not_left_to_counting_either(tmp_path, kind, method):
+    rules = policy(tmp_path, f"entity_types:\n  PERSON: {{level: confidential, method: {method}}}\n")
+    with pytest.raises(ProtectionError, match="note has 3 distinct values, and 600 cells hold PERSON") as caught:
+        plan(rules, (leaf("note"), in_text(kind)))
+    assert 'columns: {"note": {low_cardinality' in caught.value.hint
+    many = (in_text(kind, distinct=50), in_text(kind, hold=499), in_text(kind, form="token"))
+    assert all(plan(rules, (leaf("note"), each)).leaves[0].how == "spans" for each in many)
+    for own in ("method: redact", "low_cardinality: {allow: true, reason: ours}"):
+        rules = policy(tmp_path, f"columns:\n  note: {{{own}}}\n")
+        assert plan(rules, (leaf("note"), in_text("text"))).leaves[0].how == "spans"
+
+
+@pytest.mark.parametrize("method", ["token", "reversible"])
+def test_few_values_of_a_mixed_column_are_not_left_to_counting_by_its_own_method(tmp_path, method):
+    rules = policy(tmp_path, f"columns:\n  note: {{method: {method}}}\n")
+    with pytest.raises(ProtectionError, match="note has 3 distinct values in 600 cells"):
+        plan(rules, (leaf("note"), in_text("mixed", hold=20)))
+
+
+def test_few_texts_inside_documents_are_not_left_to_counting(tmp_path):
+    strings = replace(in_text("text", distinct=600), path="payload")
+    inside = replace(in_text("text"), path="payload{json}.note")
+    with pytest.raises(ProtectionError, match=r"payload\{json\}\.note has 3 distinct values, and 600 cells"):
+        plan_protection([leaf("payload")], [strings, inside], load_policy())
 
 
 @pytest.mark.parametrize("method", ["reversible", "{name: format_preserving, alphabet: lower}"])

@@ -1,0 +1,61 @@
+"""What killed runs left: ended on record, and what they had staged beside a target removed."""
+
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearance.errors import PublishError
+from clearance.governance.identity import dataset_identity
+from clearance.jobs.failures import value_free
+from clearance.jobs.staging import STAGED_TABLE, STAGING, Target
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from clearance.jobs.desk import Desk
+
+
+def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> None:
+    """Ends what killed runs left: their rows, deeds and FAIL events, and what they had staged beside this target.
+
+    Only runs of this home are known to be dead; what others stage there is left alone. ``spark``: to look beside
+    tables and into object stores.
+    """
+    buried, local = desk.bury_the_dead(), target.local_path
+    if local is not None:
+        there = _in_folder(local.parent / STAGING)
+    else:
+        there = _elsewhere(target, spark) if spark is not None else []
+    for run_id in there:
+        ours = run_id in buried or desk.registry.rows("runs", ["run_id"], run_id=run_id)
+        if ours and not desk.spool.is_open(run_id):
+            target.staged(run_id).remove(spark)
+
+
+def _in_folder(staging: Path) -> list[str]:
+    """The runs that have something staged in a local folder."""
+    return [folder.name for folder in staging.iterdir() if folder.is_dir()] if staging.is_dir() else []
+
+
+def _elsewhere(target: Target, spark: "SparkSession") -> list[str]:
+    """The runs that have something staged beside a table, or below an object store's prefix."""
+    identity = dataset_identity(target.text)
+    if identity.kind == "table":
+        schema, _, name = identity.location.rpartition(".")
+        ours = re.compile(re.escape(name.strip("`") + STAGED_TABLE) + "([0-9a-f]{32})", re.IGNORECASE)
+        with value_free(f"looking for what was staged beside {target.text}", hint="check the target"):
+            tables = [str(row["tableName"]) for row in spark.sql(f"SHOW TABLES IN {schema}").collect()]
+        return [str(uuid.UUID(found[1])) for found in map(ours.fullmatch, tables) if found]
+    from pyarrow import fs
+
+    parent, _, _ = identity.location.rstrip("/").rpartition("/")
+    try:
+        store, path = fs.FileSystem.from_uri(f"{parent}/{STAGING}")
+        found = store.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    except (OSError, ValueError) as error:  # its text may quote the URI
+        raise PublishError(f"{parent} can't be looked into ({type(error).__name__})", hint="check the target") from None
+    return [each.base_name for each in found if each.type == fs.FileType.Directory]
+
+
+__all__ = ["sweep"]

@@ -1,0 +1,96 @@
+"""What a killed run left is ended on record and removed by the next one: its rows, its deed, its FAIL, its staging."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clearance.governance.mending import examine
+from clearance.jobs.desk import Desk, open_desk
+from clearance.jobs.leftovers import sweep
+from clearance.jobs.staging import STAGING, Target
+
+KILLED = """
+import os, sys
+from clearance.jobs.desk import open_desk
+from clearance.jobs.staging import Target
+desk, target = open_desk(home=sys.argv[1]), Target(sys.argv[2])
+with desk.run("detokenize", "file:///k") as run:
+    desk.audit.intent("open", run_id=run.run_id, dataset="file:///k", facts={})
+    staged = target.staged(run.run_id)
+    if staged.path is not None:
+        staged.path.mkdir(parents=True)
+        (staged.path / "part-0.parquet").write_text("ann@example.com")
+    print(run.run_id, flush=True)
+    os._exit(9)
+"""
+
+
+def killed(home: Path, target: str) -> str:
+    command = [sys.executable, "-c", KILLED, str(home), target]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+    return done.stdout.strip()
+
+
+def events(desk: Desk, run_id: str) -> list[str]:
+    return [event["eventType"] for event in desk.spool.events() if event["run"]["runId"] == run_id]
+
+
+def test_any_next_run_ends_what_was_killed_on_every_record(tmp_path: Path) -> None:
+    desk = open_desk(home=tmp_path / "home")
+    dead = killed(tmp_path / "home", str(tmp_path / "out" / "t"))
+    with desk.run("erase", "file:///other") as alive:
+        assert [row["status"] for row in desk.registry.rows("runs", run_id=dead)] == ["running", "failed"]
+        assert events(desk, dead) == ["START", "FAIL"]
+        last = desk.audit.entries()[-1]
+        assert (last["kind"], last["result"]) == ("outcome", "failed")
+        assert examine(desk.registry).whole
+        assert desk.bury_the_dead() == []  # once, and not the one that is under way
+        assert desk.spool.is_open(alive.run_id)
+
+
+def test_what_could_not_be_ended_is_ended_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = open_desk(home=tmp_path / "home")
+    dead = killed(tmp_path / "home", str(tmp_path / "out" / "t"))
+    with monkeypatch.context() as broken:
+        broken.setattr("clearance.governance.mending._end", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            desk.bury_the_dead()
+    assert events(desk, dead) == ["START"]
+    assert desk.bury_the_dead() == [dead]
+    assert events(desk, dead) == ["START", "FAIL"]
+
+
+def test_what_a_killed_run_staged_goes_and_nothing_else(tmp_path: Path) -> None:
+    desk, target = open_desk(home=tmp_path / "home"), Target(str(tmp_path / "out" / "t"))
+    dead = killed(tmp_path / "home", target.text)
+    others = tmp_path / "out" / STAGING / "0190aaaa-0000-7000-8000-000000000000"
+    others.mkdir(parents=True)
+    with desk.run("protect", "file:///p") as alive:
+        own = target.staged(alive.run_id).path
+        assert own is not None
+        own.mkdir()
+        sweep(desk, target)
+        assert {path.name for path in (tmp_path / "out" / STAGING).iterdir()} == {others.name, alive.run_id}
+    assert dead not in json.dumps([str(path) for path in tmp_path.rglob("*")])
+
+
+@pytest.mark.parametrize(("name", "quoted"), [("db.people", "people"), ("db.`odd name`", "odd name")])
+def test_beside_a_table_the_staged_one_is_dropped(tmp_path: Path, name: str, quoted: str) -> None:
+    desk, target = open_desk(home=tmp_path / "home"), Target(f"table:{name}")
+    dead = killed(tmp_path / "home", target.text)
+    staged = f"{quoted}__clearance_staging_{dead.replace('-', '')}"
+    tables, said = [quoted, staged, f"{quoted}__clearance_staging_{'0' * 32}", "x" + staged], list[str]()
+
+    class Session:
+        def sql(self, text: str) -> Any:
+            said.append(text)
+            return SimpleNamespace(collect=lambda: [{"tableName": table} for table in tables])
+
+    sweep(desk, target, Session())  # type: ignore[arg-type]
+    assert said == ["SHOW TABLES IN spark_catalog.db", f"DROP TABLE IF EXISTS spark_catalog.db.`{staged}`"]
