@@ -88,6 +88,7 @@ class _Work:
     tokens: Tokens
     signer: SigningKey
     partitions: tuple[str, ...]
+    on_record: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def label(self) -> Label:
@@ -98,16 +99,27 @@ class _Work:
     @property
     def roles(self) -> dict[str, str]:
         """The types that columns of the result which have a role only may be of, by path."""
-        return planned_roles(self.plan, self.scanned.scan.columns, self.desk.policy)
+        return planned_roles(self.plan, self.scanned.scan.columns, self.desk.policy, self.on_record)
 
 
-def planned_roles(plan: ProtectionPlan, found: Iterable[ColumnReport], policy: Policy) -> dict[str, str]:
-    """The types that columns which have a role only may be of, by path, once a plan is carried out."""
+def planned_roles(
+    plan: ProtectionPlan,
+    found: Iterable[ColumnReport],
+    policy: Policy,
+    on_record: Mapping[str, str | None] | None = None,
+) -> dict[str, str]:
+    """The types that columns which have a role only may be of, by path, once a plan is carried out.
+
+    ``on_record``: those of texts that were protected before (``Proved.text_roles``).
+    """
     # What is not found in text stays in it, whatever else is replaced.
     gone = {leaf.path for leaf in plan.leaves if leaf.how == "null" or (leaf.how != "done" and leaf.note == DONE)}
     there = {leaf.path for leaf in plan.leaves} - gone
     methods = {leaf.path: leaf.method for leaf in plan.leaves if leaf.how in ("cells", "done")}
-    return roles_left(role_types((each.to_dict() for each in found if each.path in there), policy), methods, policy)
+    on_record = on_record or {}
+    looked = (each.to_dict() for each in found if each.path in there - on_record.keys())
+    known = {path: name for path, name in on_record.items() if name is not None and path in there}
+    return roles_left(role_types(looked, policy) | known, methods, policy)
 
 
 def protect(
@@ -154,7 +166,7 @@ def protect(
         **known.for_plan(scanned.columns),
         subject=(*subject, tokens) if subject is not None else None,
     )
-    work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions)
+    work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions, known.text_roles())
     planned = records.protected_output(target.text, dataset.source.identity, plan, preparation=dataset.preparation)
     job = "label" if only_label else "protect"
     with desk.run(job, target.key, spark=spark, inputs=[records.source_of(dataset)], outputs=[planned]) as run:

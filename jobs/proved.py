@@ -14,6 +14,7 @@ from clearance.governance.labeling import protected_type
 from clearance.governance.labels import Label, Levels, combine
 from clearance.governance.observation import Observation, changed
 from clearance.governance.policy import Policy
+from clearance.governance.standing import column_roles
 from clearance.jobs.desk import Desk
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.scan import Scan
@@ -28,6 +29,7 @@ class Proved:
 
     ``same_detectors``, ``same_policy``: whether it was made with those of today. ``doubted`` are the leaves of one that
     can't be verified here, for there is no key or not the one that signed it, or that may speak of other data.
+    ``roles`` are those of the label that was filed with it; None where the audit stands for none.
     """
 
     columns: Sequence[ColumnReport]
@@ -36,6 +38,7 @@ class Proved:
     same_detectors: bool = False
     same_policy: bool = False
     doubted: Sequence[Mapping[str, Any]] = ()
+    roles: Mapping[str, str] | None = None
 
     def reports(self) -> tuple[ColumnReport, ...]:
         """The reports for a plan: a column that the proof speaks of is what the proof says.
@@ -58,6 +61,14 @@ class Proved:
         if not self.same_detectors or (by_policy and not self.same_policy):
             return {}
         return {leaf["path"]: leaf["unmarked"] for leaf in self.leaves if leaf.get("unmarked")}
+
+    def text_roles(self) -> dict[str, str | None]:
+        """Of the same columns the types that those which have a role only may be of, by path; None for the others.
+
+        What was replaced in them can't tell: birth dates of which years are left are not found again, and surrogates of
+        a diagnosis are.
+        """
+        return {} if self.roles is None else {path: self.roles.get(path) for path in self.texts()}
 
     def text_labels(self) -> dict[str, Label]:
         """Labels of texts in which values were replaced, by path: a floor under what is found in them.
@@ -153,7 +164,15 @@ def proved(found: Scan, desk: Desk) -> Proved:
         leaves=tuple(told["columns"]),
         same_detectors=record["engine_digest"] == found.engine_digest,
         same_policy=record["policy_digest"] == desk.policy.digest,
+        roles=_roles(record, desk),
     )
+
+
+def _roles(record: Mapping[str, Any], desk: Desk) -> dict[str, str] | None:
+    """The roles of the columns as they were when this record was made."""
+    rows, _ = desk.audit.counted("labels", record["dataset"])
+    made = [row for row in rows if row["run_id"] == record["run_id"] and row["kind"] == "protected"]
+    return column_roles(made[-1]) if made and "roles" in (made[-1]["looked"] or {}) else None
 
 
 def _label_in(leaf: Mapping[str, Any], levels: Levels) -> Label:

@@ -96,7 +96,8 @@ def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, f
         decided, own_types = {*touched, *(looked.get("reviewed") or ())}, column_types(row)
         if "roles" in looked:
             told = column_roles(row)
-            roles = {path: name for path, name in roles.items() if path in told or path in decided}
+            found_again = {path: name for path, name in roles.items() if path in decided}
+            roles = {path: name for path, name in told.items() if path not in decided or path in proved} | found_again
         for path, own in column_labels(row).items():
             if path not in decided:
                 columns[path], types[path] = own, own_types[path]

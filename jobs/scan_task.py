@@ -74,9 +74,7 @@ def scan(
         made, touched = _decided(found, desk)
         known = proved(found, desk)
         columns = _labels(found, made, touched, desk, known)
-        texts = known.texts()
-        roles = role_types([report.to_dict() for report in made if report.path not in texts], desk.policy)
-        roles = roles_left(roles, known.methods(), desk.policy)
+        roles = _roles(made, touched, desk, known)
         label = raised(
             records.dataset_label(columns, desk.policy), columns, desk.policy, role_labels(roles, desk.policy)
         )
@@ -186,6 +184,17 @@ def _decided(found: Scan, desk: Desk) -> tuple[list[ColumnReport], list[str]]:
     decided, _ = decisions_on(found.dataset, desk.policy, desk.registry)
     made, touched, _ = with_decisions([report.to_dict() for report in found.columns], decided, desk.policy)
     return [ColumnReport.from_dict(report) for report in made] if touched else list(found.columns), touched
+
+
+def _roles(made: Sequence[ColumnReport], touched: Collection[str], desk: Desk, known: Proved) -> dict[str, str]:
+    """The types that columns which have a role only may be of: of texts in which values were replaced, those on record.
+
+    Where people decided something, what they left counts beside the record.
+    """
+    on_record = known.text_roles()
+    looked = [report.to_dict() for report in made if report.path not in on_record or report.path in touched]
+    roles = roles_left(role_types(looked, desk.policy), known.methods(), desk.policy)
+    return {**roles, **{path: name for path, name in on_record.items() if name is not None}}
 
 
 def _labels(

@@ -83,6 +83,17 @@ def test_what_one_person_confirms_lowers_nothing(tmp_path: Path, row: dict[str, 
     assert own.categories >= MASKED.categories and own.regimes >= MASKED.regimes
 
 
+def test_a_role_that_only_the_record_knows_stays(tmp_path: Path, row: dict[str, Any]) -> None:
+    row["looked"]["roles"] = {"phone": "ZIP_CODE"}
+    for decided in ((), (("URL", "false-positive"),)):
+        made = again(tmp_path, row, *decided)
+        assert made is not None and made.roles == {"phone": "ZIP_CODE"}
+    # Without a record, what people set aside is gone.
+    row["looked"]["proved"] = {}
+    made = again(tmp_path, row, ("URL", "false-positive"))
+    assert made is not None and made.roles == {}
+
+
 def test_what_is_set_aside_is_a_finding_and_not_the_record(tmp_path: Path, row: dict[str, Any]) -> None:
     made = again(tmp_path, row, ("URL", "false-positive"))
     assert made is not None and made.touched == ("phone",) and made.columns["phone"] == MASKED

@@ -17,9 +17,10 @@ from clearance.governance.observation import observe
 from clearance.jobs.desk import Desk, open_desk
 from clearance.jobs.plans import plan_protection
 from clearance.jobs.proof import SIGNED, canonical
+from clearance.jobs.protect_task import planned_roles
 from clearance.jobs.proved import proved
 from clearance.jobs.scan import Scan
-from clearance.jobs.scan_task import _labels
+from clearance.jobs.scan_task import _labels, _roles
 from clearance.jobs.schema import SparkLeaf
 from clearance.paths import parse_path
 from clearance.tokenization.keys import FileKeyProvider
@@ -148,3 +149,43 @@ def test_a_record_counts_beside_what_people_decided(tmp_path: Path, keys: str) -
     made = replace(found.columns[0], findings=(url,))
     label = _labels(found, [made], ["phone"], desk, known)["phone"]
     assert says(label, desk) and label.categories >= desk.policy.label_of("URL").categories
+
+
+def test_a_text_keeps_the_role_that_its_record_says(tmp_path: Path) -> None:
+    """Of dates of birth years are left, of which a scan can't tell that they were found; a diagnosis has surrogates."""
+    found, desk, _ = masked(tmp_path, "own")
+    ill = Finding("MEDICAL_DISEASE_DISORDER", 2, Interval.wilson(2, 2), 0.9, ("Rampart",))
+    texts = {"dx": ("HEALTH", (ill,)), "born": ("BIRTH_DATE", ()), "plz": ("POSTAL_CODE", ())}
+    more = [
+        ColumnReport(path, "string", "text", 2, 0, 2, None, finding, role="quasi", attribute=attribute)
+        for path, (attribute, finding) in texts.items()
+    ]
+    found = replace(found, columns=(*found.columns, *more))
+    done = {"path": "", "how": "spans", "entity_type": None, "method": {"name": "by entity type"}}
+    leaves = [{**done, "path": path, "label": LABEL.to_dict(), "unmarked": {"PERSON": {}}} for path in ("dx", "born")]
+    refile(found, desk, leaves)
+    # Without a label that the audit stands for the record says nothing of roles, and columns are what they are called.
+    assert _roles(found.columns, (), desk, proved(found, desk)) == {"born": "DATE_OF_BIRTH", "plz": "ZIP_CODE"}
+    label = {"dataset": found.dataset, "version": "", "kind": "protected", "label": {}, "columns": {}}
+    label |= {"policy_digest": "", "looked": {"roles": {"dx": "MEDICAL_DISEASE_DISORDER"}}}
+    with desk.audit.filing("publish", [("labels", label)], run_id="again", dataset=found.dataset):
+        pass
+    known = proved(found, desk)
+    roles = {"dx": "MEDICAL_DISEASE_DISORDER", "plz": "ZIP_CODE"}
+    assert _roles(found.columns, (), desk, known) == roles
+    # What people decided on leaves what was found, and the record counts beside it.
+    assert _roles(found.columns, ("dx", "born"), desk, known) == {**roles, "born": "DATE_OF_BIRTH"}
+    # Protected again, it is still so.
+    spark = [SparkLeaf(report.path, parse_path(report.path), "string", True, True) for report in found.columns]
+    plan = plan_protection(spark, found.columns, desk.policy)
+    assert planned_roles(plan, found.columns, desk.policy, known.text_roles()) == roles
+
+
+def refile(found: Scan, desk: Desk, leaves: list[dict[str, object]]) -> None:
+    """The record of a protection of this, signed."""
+    statement = {"columns": leaves, "observation": found.observation.to_dict() if found.observation else {}}
+    tokens = desk.tokens_if_any()
+    assert tokens is not None
+    row = {"dataset": found.dataset, "source": found.dataset, "version": "1", "columns": leaves, "statement": statement}
+    row["signature"] = tokens.key.open().sign(SIGNED, canonical(statement))
+    desk.registry.append("protections", [{**row, "engine_digest": found.engine_digest}], run_id="again")
