@@ -30,16 +30,17 @@ from clearance.governance.chain import (
     check_entries,
     check_rows,
     counted_rows,
-    is_as_written,
     row_digest,
 )
-from clearance.governance.registry import Registry, Row, is_conflict
+from clearance.governance.registry import Equal, Registry, Row, is_conflict
 from clearance.governance.resting import NEEDED
 from clearance.governance.tables import TABLES
 
 _TABLE = TABLES["audit"]
 _PATIENCE_S = 60.0
 _MAX_PAUSE_S = 0.25
+#: What entries are filed under that stand for rows of many datasets, so that a gate finds them in the look at its own.
+MANY = "(many)"
 
 
 class Audit:
@@ -115,7 +116,7 @@ class Audit:
         except RegistryError as error:
             raise AuditError(error.message, hint=error.hint) from error
 
-    def entries(self, **equals: str | int) -> list[Row]:
+    def entries(self, **equals: Equal) -> list[Row]:
         """Entries in the order of the chain, as written, each with its ``hash``."""
         found = self._registry.rows("audit", None, **equals)
         return [{**row["entry"], "hash": row["hash"]} for row in sorted(found, key=lambda r: int(r["index"]))]
@@ -154,8 +155,15 @@ class Audit:
         """
         own = {"dataset": dataset} if "dataset" in TABLES[table].columns else {}
         rows = self._registry.rows(table, None, **own)
-        found, problem = counted_rows(table, rows, self.entries(dataset=dataset))
+        found, problem = counted_rows(table, rows, [e for e in self._about(dataset) if e["dataset"] == dataset])
         return [dict(row) for row in found], problem
+
+    def of_many(self, action: str, dataset: str) -> list[Row]:
+        """Entries of deeds of this kind that stand for rows of many datasets, maybe of this one, in the same look."""
+        return [entry for entry in self._about(dataset) if entry["dataset"] == MANY and entry["action"] == action]
+
+    def _about(self, dataset: str) -> list[Row]:
+        return self.entries(dataset=(dataset, MANY))
 
     def counting(self, table: str, dataset: str) -> tuple[Row | None, str]:
         """The last of :meth:`counted`: the one that counts."""
@@ -172,12 +180,6 @@ class Audit:
             entries.setdefault(str(entry.get("dataset")), []).append(entry)
         found = {dataset: counted_rows(table, own, entries.get(dataset, ()))[0] for dataset, own in rows.items()}
         return {dataset: dict(counted[-1]) for dataset, counted in found.items() if counted}
-
-    def vouches(self, table: str, row: Row, *, action: str) -> bool:
-        """Whether entries of deeds of this kind, as they were written, stand for a row."""
-        digest = row_digest(table, row)
-        named = (entry for entry in self.entries(action=action) if digest in entry.get("records", ()))
-        return any(is_as_written(entry) for entry in named)
 
     def verify(self, *anchors: Head | None) -> AuditReport:
         """Recompute the whole chain, and compare with it all registry rows that it stands for.

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from clearance.governance.audit import Audit
+from clearance.governance import canonical
+from clearance.governance.audit import Audit, row_digest
+from clearance.governance.chain import is_as_written
 from clearance.governance.decisions import Conflict
 from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_flows import OTHERS
@@ -30,7 +32,8 @@ class Inherited:
     """What lineage says of a dataset. ``stale``: labels or the policy that it rests on are not those of now.
 
     ``roles``: labels by path, were all columns of a role what they may be (``lineage_roles.flowing_roles``); empty
-    where that makes no difference.
+    where that makes no difference. ``filed``: the audit stands for lineage of this dataset, whatever is there of it.
+    ``lost``: why none of it can be relied on.
     """
 
     label: Label
@@ -41,6 +44,8 @@ class Inherited:
     environments: Mapping[str, str | None] = field(default_factory=dict)
     reasons: Sequence[Mapping[str, str]] = ()
     roles: Mapping[str, Label] = field(default_factory=dict)
+    filed: bool = False
+    lost: str = ""
 
     def raises(self, columns: Mapping[str, Label], label: Label, policy: Policy) -> tuple[dict[str, Label], Label]:
         """Column labels and label as they were observed, with what lineage says on top: the higher of both."""
@@ -81,17 +86,42 @@ class Inherited:
 def inherited(registry: Registry, dataset: str, policy: Policy) -> Inherited | None:
     """What lineage says of a dataset (its key); None where nothing is known to flow into it."""
     rows = registry.rows("derived", dataset=dataset)
+    filed = _filed(registry, dataset)
     if not rows:
-        return None
-    own = [row for row in rows if row["policy_digest"] == policy.digest]
+        return lost(policy, "") if filed else None
+    # A row written past the audit could say less than the lineage does, and so could an older one where the newest was
+    # deleted: it is worked out again.
+    newest = filed.get(policy.digest)
+    own = next((row for row in reversed(rows) if row_digest("derived", row) == newest), None)
     # A row of before roles were filed does not say that there are none.
-    stale = not own or own[-1]["roles"] is None or not _vouched(registry, own[-1]) or _stale(registry, own[-1])
-    return read((own or rows)[-1], stale=stale)
+    stale = own is None or own["roles"] is None or _stale(registry, own)
+    return replace(read(own or rows[-1], stale=stale), filed=bool(filed))
 
 
-def _vouched(registry: Registry, row: Row) -> bool:
-    # A row written past the audit could say less than the lineage does: it is worked out again.
-    return Audit(registry).vouches("derived", row, action=DERIVE)
+def mark(dataset: str) -> str:
+    """How the audit names a dataset among many."""
+    return canonical.digest(dataset)[:16]
+
+
+def _filed(registry: Registry, dataset: str) -> dict[str, str]:
+    """The digest of the newest row of a dataset that the audit stands for, by the policy's digest."""
+    own = mark(dataset)
+    told: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, str] = {}
+    for entry in Audit(registry).of_many(DERIVE, dataset):
+        if not is_as_written(entry):
+            return {"": ""}  # it may have named this one
+        if entry["kind"] == "intent":
+            told[entry["id"]] = entry["facts"]
+        elif entry["result"] == "done" and own in (named := told.get(entry["id"], {}).get("of", ())):
+            found[told[entry["id"]]["policy"]] = entry["records"][named.index(own)]
+    return found
+
+
+def lost(policy: Policy, why: str) -> Inherited:
+    """Stands for lineage that is not there any more: it may have said anything."""
+    label = policy.unknown_leaf.label()
+    return Inherited(label, {}, label, stale=True, filed=True, lost=why)
 
 
 def read(row: Mapping[str, Any], *, stale: bool = False) -> Inherited:

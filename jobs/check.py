@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from clearance.errors import ExitCode, PolicyError, RegistryError, UsageError
+from clearance.errors import AuditError, ExitCode, PolicyError, RegistryError, UsageError
 from clearance.governance.audit import Audit, row_digest
 from clearance.governance.combinations import raised
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
 from clearance.governance.declarations import declaration_conflicts, undeclared, with_declared
 from clearance.governance.escalation import DatasetState
 from clearance.governance.identity import DatasetIdentity, dataset_identity
-from clearance.governance.inherited import Inherited, inherited, origin_conflicts
+from clearance.governance.inherited import Inherited, inherited, lost, origin_conflicts
 from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
 from clearance.governance.manifest import Manifest
@@ -155,7 +155,7 @@ def see(
     beyond: list[Conflict] = []
     left_out: list[Undeclared] = []
     if (flowed := current_lineage(key, row, policy, registry, record)) is not None:
-        spoken = with_lineage(spoken, flowed, policy)
+        spoken = Spoken("unvouched", flowed.lost, {}, None) if flowed.lost else with_lineage(spoken, flowed, policy)
     state, reason, columns, label = spoken.state, spoken.reason, spoken.columns, spoken.label
     types, roles = spoken.types, spoken.roles
     if manifest is None and policy.rules.manifest:
@@ -310,7 +310,13 @@ def current_lineage(
         return found
     from clearance.jobs.lineage_task import derive
 
-    return derive(policy, registry, record=record).get(key)
+    try:
+        now = derive(policy, registry, record=record).get(key)
+    except AuditError as error:
+        return lost(policy, error.message)
+    if now is None and found is not None and found.filed:
+        return lost(policy, "the audit stands for lineage of this dataset that is gone")
+    return now
 
 
 def _facts(declared: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

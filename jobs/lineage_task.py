@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from clearance.errors import ClearanceError, LineageError
-from clearance.governance.audit import Audit
+from clearance.errors import AuditError, ClearanceError, LineageError
+from clearance.governance.audit import MANY, Audit
 from clearance.governance.combinations import raised
 from clearance.governance.envelopes import Statement, unseal
 from clearance.governance.identity import dataset_identity
-from clearance.governance.inherited import DERIVE, Inherited, marks, read
+from clearance.governance.inherited import DERIVE, Inherited, mark, marks, read
 from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin, hops_of, read_events
@@ -24,6 +24,10 @@ from clearance.governance.standing import column_labels, column_roles, column_ty
 from clearance.jobs.check import Spoken, speak
 from clearance.jobs.reviewed import labels_under
 from clearance.jobs.signed import trusted
+
+
+#: What the audit calls the filing of what events say.
+IMPORT = "import-lineage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,15 @@ def import_events(text: str, registry: Registry) -> Imported:
         found |= {hop.digest: hop for hop in hops_of(event, place)}
     if not events:
         raise LineageError("there are no events here", hint="give OpenLineage events as JSON, one a line or a list")
-    known = {row["digest"] for row in registry.rows("lineage", ["digest"])}
+    known = {hop.digest for hop in _imported(registry)}
     rows = [
         {"dataset": hop.output, "digest": digest, "hop": hop.to_dict()}
         for digest, hop in found.items()
         if digest not in known
     ]
     if rows:
-        _file(registry, "lineage", rows, "import-lineage", {"events": events, "new": len(rows)})
+        of = [row["digest"] for row in rows]
+        _file(registry, "lineage", rows, IMPORT, {"events": events, "new": len(rows), "of": of})
     return Imported(events, len(found), len(rows))
 
 
@@ -68,7 +73,23 @@ def recorded_hops(registry: Registry) -> list[Hop]:
     for event in LineageSpool.for_home(registry.home).events():
         if event.get("eventType") == "COMPLETE" and event.get("outputs"):
             own += hops_of(event, "an event on record")
-    return [*own, *(Hop.from_dict(row["hop"]) for row in registry.rows("lineage", ["hop"]))]
+    return [*own, *_imported(registry)]
+
+
+def _imported(registry: Registry) -> list[Hop]:
+    return [Hop.from_dict(row["hop"]) for row in registry.rows("lineage", ["hop"])]
+
+
+def require_whole(hops: Sequence[Hop], registry: Registry) -> None:
+    """Raises ``AuditError`` where hops that were imported are gone or changed: labels would rest on what is left."""
+    there = {hop.digest for hop in hops}
+    done = {entry["id"] for entry in Audit(registry).entries(action=IMPORT, kind="outcome", result="done")}
+    for entry in Audit(registry).entries(action=IMPORT, kind="intent"):
+        if entry["id"] in done and not there.issuperset(entry["facts"].get("of", ())):
+            raise AuditError(
+                "lineage that the audit stands for is gone or changed",
+                hint="see `clearance audit verify`, then import the events again: clearance lineage import FILE",
+            )
 
 
 def derivation(policy: Policy, registry: Registry) -> Derivation:
@@ -80,7 +101,9 @@ _Recorded = tuple[list[Hop], dict[str, Known], dict[str, Proof], Policy, frozens
 
 
 def _recorded(policy: Policy, registry: Registry) -> _Recorded:
-    hops = [hop for hop in recorded_hops(registry) if hop.output != NOWHERE]
+    recorded = recorded_hops(registry)
+    require_whole(recorded, registry)
+    hops = [hop for hop in recorded if hop.output != NOWHERE]
     rows = Audit(registry).counting_each("labels")
     protections = registry.latest_each("protections")
     names = {name for hop in hops for name in (hop.output, *hop.inputs)} - {NOWHERE}
@@ -213,13 +236,20 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
         filed = registry.latest_each("derived", policy_digest=policy.digest)
         new = [row for key, row in rows.items() if any(value != filed.get(key, {}).get(k) for k, value in row.items())]
         if new:
-            _file(registry, "derived", new, DERIVE, {"datasets": len(new), "policy": policy.digest})
+            told = {"datasets": len(new), "policy": policy.digest, "of": [mark(row["dataset"]) for row in new]}
+            _file(registry, "derived", new, DERIVE, told, MANY)
     return {key: read(row) for key, row in rows.items()}
 
 
 def _file(
-    registry: Registry, table: str, rows: Sequence[Mapping[str, Any]], action: str, facts: Mapping[str, Any]
+    registry: Registry,
+    table: str,
+    rows: Sequence[Mapping[str, Any]],
+    action: str,
+    facts: Mapping[str, Any],
+    about: str | None = None,
 ) -> None:
     """Rows in one commit that the audit announces and then stands for."""
-    with Audit(registry).filing(action, [(table, row) for row in rows], run_id=new_run_id(), facts=facts):
+    filed = [(table, row) for row in rows]
+    with Audit(registry).filing(action, filed, run_id=new_run_id(), dataset=about, facts=facts):
         pass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from clearance.governance.audit import Audit
 from clearance.governance.content import content_of
@@ -244,6 +245,29 @@ def test_a_role_that_came_by_lineage_counts_beside_another_dataset(
         told = project("check", name, "c.csv", "--together", "--solution", "bot", "--format", "markdown", code=3)
         assert "person-and-health" in told, name
     assert project("audit", "verify", "--format", "json")["ok"]
+
+
+@pytest.mark.parametrize("lineage", [False, True])
+@pytest.mark.parametrize("rows", ["all", "newest"])
+def test_lineage_that_was_deleted_is_missed(project: Project, rows: str, lineage: bool) -> None:
+    """A scan found nothing in a copy, lineage knows better; without its rows it is worked out again, or no one can."""
+    project.data("raw.csv", email="EMAIL_ADDRESS"), project.data("ids.csv", id=None)
+    project.data("copy.csv", c1=None)
+    events = [project.event([n], "copy.csv", {"c1": [(n, c)]}) for n, c in (("ids.csv", "id"), ("raw.csv", "email"))]
+    for event, code in zip(events, (0, 3), strict=True):
+        project.imports(event)
+        project.check("copy.csv", "bot", code)
+    key = dataset_identity(str(project.folder / "copy.csv")).key
+    for table in ("derived", "lineage") if lineage else ("derived",):
+        delta = DeltaTable(project.registry.location(table))
+        newest = project.registry.rows(table, ["seq"], dataset=key)[-1]["seq"]
+        delta.delete(f"dataset = '{key}'" + (f" AND seq = {newest}" if rows == "newest" else ""))
+    told = project.check("copy.csv", "bot", 5 if lineage else 3)
+    if lineage:
+        assert told["state"] == "unvouched" and "lineage" in told["reason"]
+        project.imports(*events)
+        project.check("copy.csv", "bot", 3)
+    assert not project("audit", "verify", "--format", "json", code=5)["ok"]
 
 
 def test_rows_written_past_the_audit_lower_nothing(project: Project, accepting: Callable[[str], None]) -> None:
