@@ -17,7 +17,7 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_flows import OTHERS
 from clearance.governance.lineage_labels import at
 from clearance.governance.policy import Policy
-from clearance.governance.registry import Registry, Row
+from clearance.governance.registry import Registry
 from clearance.governance.solutions import Solution
 
 #: Tables whose newest rows a derivation rests on.

@@ -208,6 +208,10 @@ def judge(
         undeclared=seen.undeclared,
         dataset=identity.key,
     )
+    if seen.flowed is not None and verdict.conflicts:
+        from clearance.jobs.lineage_parts import with_parts
+
+        verdict = replace(verdict, conflicts=with_parts(verdict.conflicts, seen.flowed, policy, registry))
     if waivers and record:
         verdict = with_waivers(verdict, identity.key, solution.name, waivers, datetime.now(UTC).date())
     verdict = verdict.escalated(risen(seen, policy, registry, manifest))

@@ -25,7 +25,6 @@ from clearance.jobs.check import Spoken, speak
 from clearance.jobs.reviewed import labels_under
 from clearance.jobs.signed import trusted
 
-
 #: What the audit calls the filing of what events say.
 IMPORT = "import-lineage"
 

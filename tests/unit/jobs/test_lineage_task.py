@@ -213,8 +213,20 @@ def test_columns_of_a_role_only_are_together_what_they_are_wherever_they_go(
     for name, columns in copies.items():
         (project.folder / name).write_text("c1,c2,c3\n1,2,3\n")
         project.imports(project.event(["a.csv", "b.csv"], name, columns))
+    found = {}
     for name, code in (("joined.csv", 3), ("half.csv", 0), ("copied.csv", 3)):
-        project.check(name, "bot", code)
+        found[name] = {one["rule"]: one["facts"] for one in project.check(name, "bot", code)["conflicts"]}
+    assert found["joined.csv"]["combination"]["columns"] == ["c1", "c2", "c3"]
+    # Of a copy whose columns lineage does not name, those of what it was made from.
+    keys = {name: dataset_identity(str(project.folder / name)).key for name in ("a.csv", "b.csv")}
+    where = [f"{keys[name]}#{column}" for name, column in (*parts["c2"], *parts["c1"], *parts["c3"])]
+    assert all(found["copied.csv"][rule]["origins"] == where for rule in ("combination", "hosting"))
+    # So it is where the label itself was raised.
+    project.data("c.csv", yob="DATE_OF_BIRTH", sex="GENDER", plz="ZIP_CODE")
+    (project.folder / "d.csv").write_text("z\n1\n")
+    project.imports(project.event(["c.csv"], "d.csv"))
+    level = {one["rule"]: one["facts"] for one in project.check("d.csv", "bot", 3)["conflicts"]}["level"]
+    assert level["combinations"] == ["birth-date-place-gender"] and len(level["origins"]) == 3
     roles = {"yob": "DATE_OF_BIRTH", "sex": "GENDER", "plz": "ZIP_CODE"}
     project.scanned("a.csv", roles=roles, id=None, **dict.fromkeys(roles))
     [why] = [c for c in project.check("a.csv", "bot", 3)["conflicts"] if c["rule"] == "combination"]
