@@ -5,6 +5,7 @@ from typing import Any
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.governance.registry import Registry
+from clearance.jobs.on_record import nearest
 from clearance.jobs.reviewed import scan_run
 
 
@@ -20,7 +21,8 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
         hint = f"scan it: clearance scan {reference}"
         if registry.latest("derived", ["dataset"], dataset=key) is not None:
             hint += f"; what its lineage says: clearance lineage trace {reference}"
-        raise DatasetError(f"{key} has no label", hint=hint)
+        near = nearest(key, registry)
+        raise DatasetError(f"{key} has no label", hint=f"{near} or {hint}" if near else hint)
     paths = list(row["columns"])
     if column is not None and column not in paths:
         raise UsageError(f"{key} has no column {column!r}", hint=f"it has: {', '.join(paths[:20])}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from clearance.errors import DatasetError
 from clearance.governance.grants import Grant, grant
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import origin_conflicts
@@ -19,6 +20,7 @@ from clearance.governance.standing import standing
 from clearance.jobs.check import risen, see
 from clearance.jobs.lineage_task import derivation, recorded_hops
 from clearance.jobs.manifests import Manifests
+from clearance.jobs.on_record import is_known, nearest
 
 
 def profile(solution: Solution) -> dict[str, Any]:
@@ -37,10 +39,18 @@ def learned(solution: Solution) -> list[tuple[str, str, str, str | None]]:
 
 
 def impact(dataset: str, solutions: Iterable[Solution], policy: Policy, registry: Registry) -> dict[str, Any]:
-    """Which models learned from a dataset, or from anything that was made from it by lineage."""
+    """Which models learned from a dataset, or from anything that was made from it by lineage.
+
+    Raises ``DatasetError`` for one that nobody knows: that no model learned from it would say nothing of the one meant.
+    """
     key = dataset_identity(dataset).key
     graph = derivation(policy, registry)
-    found = []
+    solutions, found = tuple(solutions), []
+    also = {source for solution in solutions for _, _, source, _ in learned(solution)}
+    also |= {name for output in graph.outputs for name in (output, *graph.sources(output))}
+    if not is_known(key, registry, also):
+        near = nearest(key, registry, also)
+        raise DatasetError(f"nothing is known of {key}", hint=near or "what is on record: clearance registry show")
     for solution in solutions:
         for model, version, source, taken in learned(solution):
             if source == key or key in graph.ancestors(source):

@@ -215,7 +215,7 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
     found = graph.run()
     basis = {output: (graph.ancestors(output) | {output}) - {NOWHERE} for output in found}
     now = marks(registry, sorted(frozenset().union(*basis.values())))
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for output, told in found.items():
         as_found = roles.get(output, {})
         plain = as_found == {**told.columns, "": told.rest}
@@ -235,8 +235,8 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
         filed = registry.latest_each("derived", policy_digest=policy.digest)
         new = [row for key, row in rows.items() if any(value != filed.get(key, {}).get(k) for k, value in row.items())]
         if new:
-            told = {"datasets": len(new), "policy": policy.digest, "of": [mark(row["dataset"]) for row in new]}
-            _file(registry, "derived", new, DERIVE, told, MANY)
+            facts = {"datasets": len(new), "policy": policy.digest, "of": [mark(row["dataset"]) for row in new]}
+            _file(registry, "derived", new, DERIVE, facts, MANY)
     return {key: read(row) for key, row in rows.items()}
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from clearance.governance.manifest import Manifest
     from clearance.governance.policy import Policy
+    from clearance.governance.registry import Registry
     from clearance.governance.waivers import Given
     from clearance.jobs.check import Checked
 
@@ -107,12 +108,22 @@ def command(
         for line in left:
             click.echo(f"not by protection alone: {line}", err=True)
     _print(results, output, code, earlier)
+    _hint(results, registry)
     if alert is not None:
         from clearance.jobs.alerts import events, send
 
         if why := send(events(results), alert):
             click.echo(f"an alert did not arrive: {why}", err=True)
     return code
+
+
+def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:
+    """For each dataset that nobody scanned, what may have been meant."""
+    for key in dict.fromkeys(result.dataset for result in results if result.state == "unlabelled"):
+        from clearance.jobs.on_record import nearest
+
+        if near := nearest(key, registry):
+            click.echo(f"hint: {key} is not on record; {near}", err=True)
 
 
 def waivers_in(path: str | None, policy: "Policy") -> "tuple[Given, ...]":

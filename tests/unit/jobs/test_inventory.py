@@ -43,6 +43,7 @@ solutions:
 class Shop:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys, self.registry = folder, capsys, Registry(folder / ".clearance")
+        self.err = ""
         (folder / "solutions.yaml").write_text(SOLUTIONS)
 
     @property
@@ -82,8 +83,9 @@ class Shop:
 
     def __call__(self, *arguments: str, code: int = 0) -> Any:
         self._capsys.readouterr()
-        assert run(list(arguments)) == code, self._capsys.readouterr().err
-        out = self._capsys.readouterr().out
+        ended = run(list(arguments))
+        out, self.err = self._capsys.readouterr()
+        assert ended == code, self.err
         return json.loads(out) if "json" in arguments else out
 
 
@@ -131,7 +133,12 @@ def test_impact_finds_models_through_lineage(shop: Shop) -> None:
     assert (far["version"], far["direct"], far["deidentified"]) == ("3", False, False)
     assert (far["learned_from"], far["dataset_version"]) == ("table:lake.crm.features", "7")
     assert "through lineage" in shop("solution", "impact", "table:lake.raw.events")
-    assert shop("solution", "impact", "table:lake.raw.else", "--format", "json")["models"] == []
+    shop.imports(("other", ["table:lake.raw.events"], "table:lake.raw.unused"))
+    assert shop("solution", "impact", "table:lake.raw.unused", "--format", "json")["models"] == []
+    # That no model learned from what nobody knows is no answer.
+    for name, near in (("table:lake.raw.event", "table:lake.raw.events"), (f"{TABLE}x", TABLE)):
+        shop("solution", "impact", name, code=5)
+        assert f"did you mean {near}" in shop.err
 
 
 def test_correlate_tells_where_inputs_and_inventory_disagree(shop: Shop) -> None:
