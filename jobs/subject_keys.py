@@ -6,6 +6,7 @@ statistics are kept (they would stay in the log), and no deletion vectors (they 
 """
 
 import fcntl
+import json
 import os
 import random
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -166,13 +168,14 @@ class SubjectKeys:
     def _remove(self, wrapped: set[bytes], there: set[bytes]) -> int:
         """Removes the files of older versions, and those that no commit ever named, that hold an erased key.
 
-        Old ones that hold any other key that is gone go too: an erasure before this one may have been killed.
+        Those that hold any other key that is gone go too, for an erasure before this one may have been killed: where a
+        commit replaced them, and of the rest, which may be another's at work, old ones.
         """
-        removed = 0
+        removed, replaced = 0, self._replaced()
         for file in self._files():
             cells = set(_cells(file))
-            stale = cells - there and file.stat().st_mtime < time.time() - _ABANDONED_S
-            if wrapped & cells or stale:
+            over = file.name in replaced or file.stat().st_mtime < time.time() - _ABANDONED_S
+            if wrapped & cells or (cells - there and over):
                 file.unlink(missing_ok=True)
                 removed += 1
         return removed
@@ -235,6 +238,14 @@ class SubjectKeys:
 
     def _named(self) -> set[str]:
         return {Path(str(uri)).name for uri in self._table().file_uris()}
+
+    def _replaced(self) -> set[str]:
+        """Data files that a commit took out of the table."""
+        found: set[str] = set()
+        for log in (Path(self.path) / "_delta_log").glob("*.json"):
+            actions = (json.loads(line) for line in log.read_text().splitlines() if line.strip())
+            found |= {Path(unquote(action["remove"]["path"])).name for action in actions if "remove" in action}
+        return found - self._named()
 
     def _is_there(self) -> bool:
         log = Path(self.path) / "_delta_log"

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pytest
@@ -71,6 +72,21 @@ def test_erasing_a_person_leaves_no_byte_of_the_key_and_the_others_theirs(world,
     recorded = everything(tmp_path / "home")
     assert b"canary" not in recorded
     assert not any(subject.encode() in recorded for subject in subjects.to_pylist())
+
+
+def test_an_erasure_that_was_killed_behind_its_commit_is_finished_by_the_next(world, desk, monkeypatch):
+    keys, _, subjects, _ = world
+    gone = keys.wrapped(subjects.to_pylist())[subjects[0].as_py()][1]
+    with monkeypatch.context() as killed:
+        killed.setattr(SubjectKeys, "_remove", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            erase(keys, [PEOPLE[0]], "CUSTOMER_ID", desk, reason="request 1")
+    assert gone in everything(Path(keys.path))
+
+    done = erase(keys, [PEOPLE[0]], "CUSTOMER_ID", desk, reason="request 1")
+    assert (done.erased, done.without_key, done.files_removed) == (0, 1, 1)
+    assert gone not in everything(Path(keys.path))
+    assert len(keys.having(subjects.to_pylist())) == 2
 
 
 def test_a_subject_without_a_key_is_not_passed_over(world, desk):
