@@ -10,6 +10,7 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -199,6 +200,14 @@ class ColumnRule(Strict):
 
     method: MethodField | None = None
     low_cardinality: LowCardinality | None = None
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _is_said(cls, value: object) -> object:
+        # An unquoted null is YAML's for nothing, and would be a rule that holds for nothing.
+        if value is None:
+            raise ValueError('a method is missing: leave the line out, or write "null" in quotes')
+        return value
 
 
 class HostingRule(Strict):

@@ -195,6 +195,7 @@ WRONG = {
         "columns.`user`.email: `user`.email is written user.email",
         "",
     ),
+    "a null without quotes": (("{method: token}", "{method: null}"), 'write "null" in quotes', ""),
     "a blank reason": (
         ("{method: token}", "{low_cardinality: {allow: true, reason: ' '}}"),
         "low_cardinality.reason: a reason says something",
