@@ -32,6 +32,7 @@ TELLS = {
     "code": "read like codes",
     "date": "are dates",
     "fullname": "read like full names",
+    "given_name": "are usual given names",
     "gender_word": "are words for a gender",
     "handle": "read like user names",
     "housed": "read like streets with house numbers",
@@ -78,7 +79,7 @@ class Model:
     evidence: Mapping[str, Weight]
     by_value: Mapping[str, float]
     by_value_otherwise: float
-    by_trait: Mapping[str, tuple[str, float]]
+    by_trait: tuple[tuple[str, str, float], ...]
     needs_trait: Mapping[str, str]
     never_alone: frozenset[str]
     never_a_type: frozenset[str]
@@ -112,7 +113,7 @@ def model() -> Model:
         },
         by_value=content["by_value"],
         by_value_otherwise=content["by_value_otherwise"],
-        by_trait={kind: (item["trait"], item["share"]) for kind, item in content["by_trait"].items()},
+        by_trait=tuple((item["type"], item["trait"], item["share"]) for item in content["by_trait"]),
         needs_trait=content["needs_trait"],
         never_alone=frozenset(content["never_alone"]),
         never_a_type=frozenset(content["never_a_type"]),
@@ -194,7 +195,7 @@ def _candidates(column: Column) -> Iterator[Candidate]:
     for kind, counts in sorted(column.raw.items()):
         if counts.whole and kind not in model().never_alone | model().never_a_type:
             yield _Evidence(column, kind, named).judged_by_values()
-    for kind, (trait, share) in model().by_trait.items():
+    for kind, trait, share in model().by_trait:
         if column.profile.traits[trait] and not column.profile.traits["long"]:
             yield _Evidence(column, kind, named).judged_by_trait(trait, share)
 

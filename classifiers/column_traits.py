@@ -117,6 +117,10 @@ class _ShortTexts:
             self.length <= longest, lambda some: pc.is_in(pc.ascii_lower(some), value_set=pa.array(sorted(words)))
         )
 
+    def are_given_names(self, where: Mask) -> Mask:
+        """Which of the words that ``where`` points to are usual given names."""
+        return self._among(where, lambda some: _is_given(some, last=False))
+
     def are_somebody(self, where: Mask) -> Mask:
         """Which of the full names that ``where`` points to :func:`traits.is_somebody` says are somebody's."""
         named = self._among(where, lambda some: _is_given(some, last=False))
@@ -219,6 +223,7 @@ def _name_facts(texts: _ShortTexts) -> dict[str, Mask]:
     somebody = texts.are_somebody(fullname)
     return {
         "personish": person,
+        "given_name": texts.are_given_names(person & (texts.count["blanks"] == 0)),
         "fullname": fullname,
         "somebody": somebody,
         "unknown_name": fullname & ~somebody,

@@ -227,6 +227,8 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
     words = text.split()
     if not digits and 1 <= len(words) <= 5 and len(text) <= 60 and _is_name(words):
         found.append("personish")
+        if len(words) == 1 and is_somebody(text):
+            found.append("given_name")
         if (2 <= len(words) <= 4 and all(map(_begins_a_name, words))) or UNSPACED_NAME.fullmatch(text):
             found.append("fullname")
             if is_somebody(text):
@@ -280,7 +282,7 @@ def given_names() -> frozenset[str]:
 
 
 def is_somebody(text: str) -> bool:
-    """Whether a full name begins with a form of address, or begins or ends with a usual given name."""
+    """Whether a name begins with a form of address, or begins or ends with a usual given name."""
     lower = text.lower()
     if not text.isascii():
         lower = "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))

@@ -158,10 +158,16 @@ def _print_comparison(told: Mapping[str, Any]) -> None:
     other = told["against"]
     _print_scores({"binary": other["binary"], "typed": other["typed"]} | dict(other["by_type"]), "type")
     click.echo(click.style("\ndifference, this minus the other", bold=True))
+    this, that = ({"binary": side["binary"], "typed": side["typed"]} | dict(side["by_type"]) for side in (told, other))
+
+    def known(row: str, measure: str) -> bool:
+        """A share of nothing, on either side, differs from nothing."""
+        return all(row in side and _is_known(side[row], measure) for side in (this, that))
+
     table(
         ["type", "precision", "recall", "F1", "F2"],
         [
-            [row, *(_interval(measures[name], form="{:+.3f}".format) for name in _MEASURES)]
+            [row, *(_interval(measures[name], known(row, name), "{:+.3f}".format) for name in _MEASURES)]
             for row, measures in told["difference"].items()
         ],
     )

@@ -121,6 +121,10 @@ mac and cheese
 swift is a language
 the IMEI is printed on the box
 vin diesel is an actor
+user story22 is done
+see Exhibit J, the court said
+Act No. 45 of 1860 applies to the case
+Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/120.0.6099.71 Safari/537.36
 """.splitlines()
 
 #: The same words, with something behind them.

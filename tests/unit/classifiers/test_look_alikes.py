@@ -85,6 +85,13 @@ def test_full_names_tell_themselves(patterns: Engine, name: str) -> None:
     assert _report(patterns, name, NAMES * 10).entity_type == "PERSON"
 
 
+def test_given_names_tell_themselves(patterns: Engine) -> None:
+    usual = ["Priya", "Tomasz", "Maria", "Kwame", "Ingrid", "Éva", "Santiago", "Aisha", "Hiroshi", "Fiona"]
+    assert _report(patterns, "_c1", usual * 10).entity_type == "PERSON"
+    assert _report(patterns, "month", ["January", "April", "June", "August", "March", "July"] * 10).entity_type is None
+    assert _report(patterns, "_c1", ["Austin", "Aurora", "Boise", "Reno", "Tampa", "Victoria"] * 10).entity_type is None
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -175,6 +182,11 @@ Timestamp 1700000000 is some day in November.
 Build 1.2.840.10008 and OID 2.16.840.1.113883 are fine.
 Upgrade from 10.4.2 to 10.5.0-rc1 broke the build 20260114.3.
 Batch 0420115 has lot number 77120395 and expires soon.
+The address bar shows a 404 after the update.
+Please call extension 4432 for facilities.
+Our shoes in size 10 are sold out.
+He quoted reference 2391-88420-17 for the bank transfer.
+The prosecutor relied on it until her dismissal.
 """.splitlines()
 
 
@@ -191,6 +203,15 @@ def test_the_model_is_not_taken_in_by_numbers_that_are_called_what_they_are(engi
         ("The order was paid, her tax id is 998-71-2345.", "998-71-2345"),
         ("The applicant lodged application no. 48219/17 on 2 June 2017.", "48219/17"),
         ("CASE OF KALNE v. LATVIA was decided in Strasbourg.", "KALNE"),
+        ("Two witnesses, A.K. and R.W., were heard.", "A.K."),
+        ("The victim, N.Sh., a student, had disappeared.", "N.Sh."),
+        ("Permission to appeal was refused by Lewison LJ on 10 May 2016.", "Lewison"),
+        ("Advocate General: M. Szpunar, Registrar: R. Stone, sat that day.", "M. Szpunar"),
+        ("CRIMINAL APPEAL NO. 1407 OF 2012 was allowed.", "1407 OF 2012"),
+        ("Case No: CO/4417/2019, before the court.", "CO/4417/2019"),
+        ("Sąd uznał oskarżonego Jana Kowalskiego za winnego.", "Jana Kowalskiego"),
+        ("It was sent to 45 maple st in Dayton.", "45 maple st"),
+        ("My zip code is 2371, my flat is unit 12.", "2371"),
     ],
 )
 def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) -> None:
@@ -213,6 +234,11 @@ def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) ->
         ("cell: 536 90 4399 ssn", "US_SSN"),
         ("ssn, also given as cell: 536 90 4399", "US_SSN"),
         ("SSN on fax: 536904399", "US_SSN"),
+        ("cell: 536904399 is my SSN", "US_SSN"),
+        ("my account number is 7823910045", "BANK_ACCOUNT"),
+        ("Bank account 8721938475 was closed", "BANK_ACCOUNT"),
+        ("login with user jmalkov77 instead", "USERNAME"),
+        ("write to us at M1 2AB", "ZIP_CODE"),
         ("ssn none, mobile 912345678", "PHONE_NUMBER"),
         ("móvil 612345678", "PHONE_NUMBER"),
     ],

@@ -138,6 +138,9 @@ def test_two_configurations_are_compared(texts, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["difference"]["EMAIL_ADDRESS"]["f1"]["estimate"] == 0
     assert told["against"]["items"] == 3
+    assert run(["evaluate", str(texts), "--no-ner", "--against", "--no-ner --threshold 1"]) == 0
+    difference = capsys.readouterr().out.split("difference", 1)[1]
+    assert "+0.000 [-1.000, +1.000]" not in difference and " - " in difference
     assert run([*ours, "--against", "--no-ner --nonsense"]) == 2
     assert run([*ours, "--against", "'"]) == 2
 
