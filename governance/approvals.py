@@ -219,7 +219,7 @@ def state_in(row: Mapping[str, Any]) -> DatasetState:
 def objections(found: Decided, now: DatasetState, levels: Levels, today: datetime, *, required: bool) -> list[Conflict]:
     """What stands against a dataset as it is now; nothing where nobody approved it and the policy does not ask for it
     (``required``)."""
-    objects = [not_approved("approval-void", {"step": why}) for why in found.void]
+    objects = [not_approved("approval-void", {"step": why}) for why in dict.fromkeys(found.void)]
     decision, approval = found.decision, found.approval
     if decision is not None and decision["step"] == "reject":
         facts = {"by": name_of(decision), "reason": decision["reason"]}

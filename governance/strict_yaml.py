@@ -168,6 +168,8 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
             return "missing", MISSING
         case "literal_error":
             known = [name.strip("' ") for name in context["expected"].replace(" or ", ", ").split(",")]
+            if str(detail["input"]) in known:
+                return f"{detail['input']} is expected as a number", "take it out of its quotes"
             return f"unknown name '{detail['input']}'", suggest(str(detail["input"]), known)
         case kind if kind in _EXPECTED:
             got = _GOT.get(type(detail["input"]), "a number or date")

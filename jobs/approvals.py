@@ -24,7 +24,7 @@ from clearance.governance.approvals import (
 from clearance.governance.audit import Audit
 from clearance.governance.envelopes import seal
 from clearance.governance.escalation import BOUND, DatasetState
-from clearance.governance.identities import Key
+from clearance.governance.identities import Key, people
 from clearance.governance.identity import DatasetIdentity
 from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
@@ -92,7 +92,16 @@ def request(
             "who is to publish is not said, or is no publisher by the manifest", hint="name one: --publisher NAME"
         )
     asked = {"allows": sorted(set(allows)), "publisher": chosen}
-    return _step("request", matter, who, reason, lambda _: (asked, str(uuid.uuid4()), expires))
+
+    def content(_: Decided) -> tuple[dict[str, Any], str, datetime | None]:
+        named = people(matter.registry, matter.policy.content.identities.administrators).get(chosen)
+        if named is not None and named.role == "administrator":
+            raise RefusedError(
+                f"{chosen} is an administrator, who enrols people and publishes nothing", hint="name another publisher"
+            )
+        return asked, str(uuid.uuid4()), expires
+
+    return _step("request", matter, who, reason, content)
 
 
 def decide(matter: Matter, who: Callable[[], Known], *, approve: bool, reason: str) -> dict[str, Any]:

@@ -177,6 +177,7 @@ WRONG = {
         "unknown entity type 'EMAIL_ADRESS'",
         "did you mean 'EMAIL_ADDRESS'?",
     ),
+    "a version in quotes": (("version: 1", "version: '1'"), "1 is expected as a number", "quotes"),
     "another version": (("version: 1", "version: 2"), "version", ""),
     "a key twice": (("name: small", "name: small\nname: big"), "the key 'name' is there twice", ""),
     "a type twice": (
