@@ -15,10 +15,10 @@ from clearance.governance.registry import Registry
 from clearance.governance.solutions import TRAINING, Solution
 from clearance.governance.standing import column_labels
 from clearance.governance.strict_yaml import parse, read_text
-from clearance.governance.suggestion import may_have, suggest_methods
+from clearance.governance.suggestion import Suggestion, may_have, suggest_methods
 from clearance.governance.taxonomy import covers
-from clearance.jobs.check import current_lineage
-from clearance.jobs.reviewed import labels_under, scan_run
+from clearance.jobs.check import current_lineage, see
+from clearance.jobs.reviewed import labels_under, scan_run, with_confirmed
 
 PLAN, POLICY = "plan.yml", "policy.yaml"
 _USUAL = {"language": "en", "ner": "rampart"}
@@ -47,6 +47,8 @@ def write_suggestion(
         # Of what flowed in by lineage nobody knows where it stands in the cells: the whole column goes.
         for path in _flowed(registry, identity, row, solutions, policy):
             found.columns[path] = {"name": "suppress"}
+        methods, rest = _tried(registry, identity, row, found.columns, solutions, policy)
+        found = Suggestion(methods, tuple(dict.fromkeys((*found.stuck, *rest))))
         clash = sorted(path for path, method in found.columns.items() if columns.get(path, method) != method)
         left += [f"{dataset}#{path}: no method of the policy brings it far enough down" for path in found.stuck]
         left += [f"{dataset}#{path}: another dataset's column of this name needs another method" for path in clash]
@@ -71,6 +73,25 @@ def write_suggestion(
     source = read_text(Path(policy_path)) if policy_path else "version: 1\nname: suggested\nextends: default\n"
     _write(folder, {POLICY: _with_columns(source, str(policy_path or POLICY), columns), PLAN: _dumped(plan)})
     return folder / PLAN, tuple(left)
+
+
+def _tried(
+    registry: Registry,
+    identity: DatasetIdentity,
+    row: dict[str, Any],
+    methods: dict[str, dict[str, Any]],
+    solutions: Sequence[Solution],
+    policy: Policy,
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The methods as far as they have to go to clear the dataset by the gate's rules, and the columns that stay."""
+    from clearance.classifiers.findings import ColumnReport
+    from clearance.governance.standing import standing
+    from clearance.jobs.trial import Trial
+
+    reports = [ColumnReport.from_dict(report) for report in _reports(registry, identity, row)]
+    told = see(identity.key, standing(registry, identity), policy, registry, facts=None, manifest=None, record=False)
+    reports = list(with_confirmed(reports, identity.key, policy, registry))
+    return Trial(reports, solutions, policy, told.columns, told.roles).until_clear(methods)
 
 
 def _unsaid(row: dict[str, Any], solutions: Sequence[Solution], policy: Policy) -> list[Solution]:
