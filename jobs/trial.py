@@ -4,7 +4,7 @@ Methods by label alone don't know what protection refuses (few values in tokens 
 of which parts are replaced is still what its column's name says.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,7 +115,7 @@ class Trial:
         policy = self._under(methods)
         labels, roles = self._after(plan, policy)
         whole = raised(combine(labels.values(), policy.levels), labels, policy, roles)
-        found: dict[str, None] = {}
+        found: list[str] = []
         for solution in self.solutions:
             verdict = decide(whole, {}, solution, policy, column_labels=labels, column_roles=roles)
             told = [one for one in verdict.conflicts if one.definite and one.rule in _RULES]
@@ -123,11 +123,11 @@ class Trial:
             for one in held(whole, labels, policy, roles):
                 if one.name in names:
                     parts = [[path for path in part if path] for part in one.parts]
-                    found |= dict.fromkeys(min(parts, key=lambda part: (not part, len(part))))
+                    found += min(parts, key=lambda part: (not part, len(part)))
             for one in told:
                 if not _combinations(one):
-                    found |= dict.fromkeys([one.column] if one.column else one.facts.get("columns") or ())
-        return list(found)
+                    found += [one.column] if one.column else one.facts.get("columns") or ()
+        return list(dict.fromkeys(found))
 
     def _after(self, plan: ProtectionPlan, policy: Policy) -> tuple[dict[str, Label], dict[str, Label]]:
         """Labels and roles by path of the result."""
@@ -141,9 +141,9 @@ class Trial:
         return labels, {**kept, **roles}
 
 
-def _combinations(conflict: Conflict) -> Iterable[str]:
+def _combinations(conflict: Conflict) -> list[str]:
     own = conflict.facts.get("combination")
-    return [own] if own else conflict.facts.get("combinations") or ()
+    return [str(own)] if own else [str(name) for name in conflict.facts.get("combinations") or ()]
 
 
 __all__ = ["Methods", "Trial"]
