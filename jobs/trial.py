@@ -120,10 +120,10 @@ class Trial:
             verdict = decide(whole, {}, solution, policy, column_labels=labels, column_roles=roles)
             told = [one for one in verdict.conflicts if one.definite and one.rule in _RULES]
             names = {name for one in told for name in _combinations(one)}
-            for one in held(whole, labels, policy, roles):
-                if one.name in names:
-                    parts = [[path for path in part if path] for part in one.parts]
-                    found += min(parts, key=lambda part: (not part, len(part)))
+            for combination in held(whole, labels, policy, roles):
+                if combination.name in names:
+                    parts = [[path for path in part if path] for part in combination.parts]
+                    found += min(parts, key=lambda part: len(part) or len(labels) + 1)
             for one in told:
                 if not _combinations(one):
                     found += [one.column] if one.column else one.facts.get("columns") or ()
