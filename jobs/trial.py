@@ -123,7 +123,8 @@ class Trial:
             for combination in held(whole, labels, policy, roles):
                 if combination.name in names:
                     parts = [[path for path in part if path] for part in combination.parts]
-                    found += min(parts, key=lambda part: len(part) or len(labels) + 1)
+                    parts.sort(key=lambda part: len(part) or len(labels) + 1)
+                    found += parts[0]
             for one in told:
                 if not _combinations(one):
                     found += [one.column] if one.column else one.facts.get("columns") or ()
