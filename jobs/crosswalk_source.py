@@ -104,7 +104,7 @@ def from_source(
     record = signed_record(desk, dataset)
     leaves = token_leaves(record, desk, columns, types)
     row, name = record.row, dataset.reference.text
-    if row["source"] != source.reference.key:
+    if row["source"] != source.key:
         raise ProtectionError(f"{name} was not made from {source.reference.text}", hint=f"from {row['source']}")
     if row["statement"].get("prepared"):
         raise ProtectionError(f"{name} was made from prepared data", hint="its values are not those of the source")

@@ -92,10 +92,10 @@ def crosswalk(
     one-way ones too. Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
     """
     target.check_writable()
-    where = (what if isinstance(what, Reference) else what.reference).key
+    where = what.key
     keys_for(desk, "crosswalk", where, purpose=purpose, reason=reason)
     to = written_with(desk, to_domain, to_key)
-    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    dataset = open_dataset(spark, what)
     require_apart(dataset.reference, target)
     target.require_ours(spark)
     sweep(desk, target, spark)
@@ -106,7 +106,7 @@ def crosswalk(
             work, opened = _from_tokens(dataset, desk, to, columns, types, ask)
             values = dataset
         else:
-            values = open_dataset(spark, source) if isinstance(source, Reference) else source
+            values = open_dataset(spark, source)
             require_apart(values.reference, target)
             work, opened = from_source(dataset, values, desk, to, columns, types, ask)
         staged = target.staged(ask.run.run_id)
@@ -121,8 +121,7 @@ def crosswalk(
                     require_unchanged(values)
                 publication = _publication(desk, dataset, target, opened, rows)
                 ask.run.inputs = [
-                    records.source_of(each)
-                    for each in {dataset.reference.key: dataset, values.reference.key: values}.values()
+                    records.source_of(each) for each in {dataset.key: dataset, values.key: values}.values()
                 ]
                 version = publish_as(spark, staged, publication, desk, ask.run, expected, told)
             finally:

@@ -60,13 +60,23 @@ class Dataset:
         return self.origin.reference if self.origin is not None else self.reference
 
     @property
+    def key(self) -> str:
+        """The one string that the registry files it under."""
+        return self.reference.key
+
+    @property
     def version(self) -> str | None:
         """The version read: Delta's number, or a fingerprint of names, sizes and times of the files."""
         return self.observation.version if self.observation else None
 
 
-def open_dataset(spark: "SparkSession", reference: Reference) -> Dataset:
-    """Opens a dataset. Raises ``DatasetError`` for what is missing or unreadable, ``UsageError`` for a bad request."""
+def open_dataset(spark: "SparkSession", reference: Reference | Dataset) -> Dataset:
+    """Opens a dataset; one that is open stays as it is.
+
+    Raises ``DatasetError`` for what is missing or unreadable, ``UsageError`` for a bad request.
+    """
+    if isinstance(reference, Dataset):
+        return reference
     if reference.identity.kind == "table":
         return _open_table(spark, reference)
     kind = reference.format or _find_format(spark, reference)

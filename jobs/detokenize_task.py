@@ -68,9 +68,9 @@ def detokenize(
     then, and both are on record.
     """
     target.check_writable()
-    where = (what if isinstance(what, Reference) else what.reference).key
+    where = what.key
     keys_for(desk, "detokenize", where, purpose=purpose, reason=reason)
-    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    dataset = open_dataset(spark, what)
     require_apart(dataset.reference, target)
     target.require_ours(spark)
     sweep(desk, target, spark)

@@ -56,7 +56,7 @@ def scan_added(dataset: Dataset, desk: Desk) -> Scan:
 
 def _base(dataset: Dataset, desk: Desk) -> "_Base | str":
     """What is to be gone on from, or why there is nothing."""
-    row, problem = desk.audit.counting("labels", dataset.reference.key)
+    row, problem = desk.audit.counting("labels", dataset.key)
     if problem:
         return problem
     if row is None:

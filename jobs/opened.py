@@ -60,7 +60,7 @@ def leaves_to_open(
 
 def _label_columns(desk: Desk, dataset: Dataset) -> dict[str, str]:
     """The method of each column of the newest record, signed or not: to refuse by, never to open by."""
-    row = desk.registry.latest("protections", dataset=dataset.reference.key)
+    row = desk.registry.latest("protections", dataset=dataset.key)
     return {leaf["path"]: str(leaf["method"].get("name")) for leaf in row["columns"]} if row else {}
 
 

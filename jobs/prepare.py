@@ -57,7 +57,7 @@ def prepare(spark: "SparkSession", dataset: Dataset, steps: Sequence[AnyStep], d
     """
     require_fit(steps, dataset.frame.schema)
     work = _Work(dataset, steps, desk, os.urandom(16))
-    with desk.run("prepare", dataset.reference.key, spark=spark, inputs=[records.source_of(dataset)]) as run:
+    with desk.run("prepare", dataset.key, spark=spark, inputs=[records.source_of(dataset)]) as run:
         with value_free(f"preparing {dataset.reference.text}", hint="check that all its files can be read"):
             done = work.count()
         run.facts = {"prepared": [step.to_dict() for step in done]}
@@ -70,7 +70,7 @@ def prepare(spark: "SparkSession", dataset: Dataset, steps: Sequence[AnyStep], d
     names = set(frame.columns)
     return replace(
         dataset,
-        reference=Reference(f"frame:{dataset.reference.key} (prepared)"),
+        reference=Reference(f"frame:{dataset.key} (prepared)"),
         frame=frame,
         partitions=tuple(name for name in dataset.partitions if name in names),
         origin=dataset,

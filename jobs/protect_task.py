@@ -145,7 +145,7 @@ def protect(
     target.check_writable()
     tokens, signer = desk.tokens_to_write(), desk.signing_key()
     require_keys_on_workers(spark, tokens, reversal=desk.policy.has_way_back)
-    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    dataset = open_dataset(spark, what)
     require_apart(dataset.source, target)
     target.require_ours(spark)
     sweep(desk, target, spark)
@@ -155,7 +155,7 @@ def protect(
     partitions = () if unpartitioned else dataset.partitions
     known = proved(scanned.scan, desk)
     reports = with_confirmed(
-        scanned.scan.columns if only_label else known.reports(), dataset.reference.key, desk.policy, desk.registry
+        scanned.scan.columns if only_label else known.reports(), dataset.key, desk.policy, desk.registry
     )
     plan = plan_protection(
         scanned.scan.leaves,

@@ -50,7 +50,7 @@ _IN_JSON = {"target": "dataset", "kid": "key_id"}
 def told_of(ask: Asking, dataset: Dataset, target: Target, version: str, rows: int, label: Label) -> dict[str, Any]:
     """The fields of ``Reissued``."""
     return {
-        "source": dataset.reference.key,
+        "source": dataset.key,
         "target": target.key,
         "version": version,
         "rows": rows,

@@ -37,9 +37,9 @@ def from_source(
     Where it was prepared first, by the same ``steps``; where its tokens are bound to persons, by the table of their
     keys, which those who were erased have no place in again.
     """
-    dataset = open_dataset(spark, source) if isinstance(source, Reference) else source
+    dataset = open_dataset(spark, source)
     row = before.record.row
-    if row["source"] != dataset.reference.key:
+    if row["source"] != dataset.key:
         raise ProtectionError(
             f"{before.dataset.reference.text} was not made from {dataset.reference.text}",
             hint=f"it was made from {row['source']}",

@@ -64,13 +64,13 @@ def rekey(
     tokens are bound to persons; ``steps``: those that the source was prepared by. Run again it gives the same. Raises
     ``RefusedError`` without a grant, ``ProtectionError`` for what can't be moved; the target is as it was then.
     """
-    where = (what if isinstance(what, Reference) else what.reference).key
+    where = what.key
     tokens = keys_for(desk, "rekey", where, purpose=purpose, reason=reason)
     desk.signing_key()
-    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
+    dataset = open_dataset(spark, what)
     target = target or Target(dataset.reference.text)
     target.check_writable()
-    in_place = target.key == dataset.reference.key
+    in_place = target.key == dataset.key
     if not in_place:
         require_apart(dataset.reference, target)
     target.require_ours(spark)
@@ -233,7 +233,7 @@ def _record(
         "observation": observed.to_dict(),
         "run_id": ask.run.run_id,
         "at": datetime.now(UTC).isoformat(),
-        "rekeyed": {"dataset": then.reference.key, "version": str(then.version or ""), "ids": [before.record.kid]},
+        "rekeyed": {"dataset": then.key, "version": str(then.version or ""), "ids": [before.record.kid]},
     }
     enrol(desk.registry, desk.audit, signer, run_id=ask.run.run_id)
     content = str(statement["target"]["sha256"])

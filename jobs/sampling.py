@@ -242,5 +242,5 @@ class _Thinned:
 def _seed(dataset: Dataset) -> bytes:
     """Sixteen bytes that follow from the dataset's name and the state it is in."""
     state = dataset.observation.to_dict() if dataset.observation else {}
-    told = json.dumps([dataset.reference.key, state], sort_keys=True)
+    told = json.dumps([dataset.key, state], sort_keys=True)
     return blake2b(told.encode(), digest_size=16).digest()

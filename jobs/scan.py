@@ -236,7 +236,7 @@ def scan_of(dataset: Dataset, leaves: tuple[SparkLeaf, ...], looked: Looked, cov
         reports = [report for report in reports if report.path != CORRUPT]
         leaves = tuple(leaf for leaf in leaves if leaf.path != CORRUPT)
     return Scan(
-        dataset.reference.key,
+        dataset.key,
         dataset.reference.text,
         dataset.format,
         coverage.rows,

@@ -63,8 +63,8 @@ def scan(
     ``extent``: how much of it is read.
     """
     read_facts(facts or {})
-    dataset = open_dataset(spark, what) if isinstance(what, Reference) else what
-    key = dataset.reference.key
+    dataset = open_dataset(spark, what)
+    key = dataset.key
     declared = {**_declared_before(desk, key), **(facts or {})}
     with desk.run("scan", key, spark=spark, inputs=[records.source_of(dataset)]) as run:
         with value_free(f"scanning {dataset.reference.text}", hint="check that all its files can be read"):

@@ -29,7 +29,7 @@ class SignedRecord:
 
 def signed_record(desk: Desk, dataset: Dataset) -> SignedRecord:
     """The record of a dataset as it is now. Raises ``KeyUnavailableError`` without the key that verifies it."""
-    row = desk.registry.latest("protections", dataset=dataset.reference.key)
+    row = desk.registry.latest("protections", dataset=dataset.key)
     if row is None or not isinstance(row["statement"], dict):
         return SignedRecord(problem="there is no record of its protection")
     told, signature = row["statement"], row["signature"] or ""
