@@ -176,7 +176,7 @@ class _Graph:
 
     def quantized(self, values: str) -> tuple[str, str, str]:
         """``values`` as integers, by their range; the scale; the integer that means zero."""
-        outputs = tuple(f"{values}.{part}" for part in ("integers", "scale", "zero"))
+        outputs = f"{values}.integers", f"{values}.scale", f"{values}.zero"
         self.add("DynamicQuantizeLinear", values, outputs=outputs)
         return outputs
 
