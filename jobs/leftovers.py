@@ -45,7 +45,8 @@ def _elsewhere(target: Target, spark: "SparkSession") -> list[str]:
         schema, _, name = identity.location.rpartition(".")
         ours = re.compile(re.escape(name.strip("`") + STAGED_TABLE) + "([0-9a-f]{32})", re.IGNORECASE)
         with value_free(f"looking for what was staged beside {target.text}", hint="check the target"):
-            tables = [str(row["tableName"]) for row in spark.sql(f"SHOW TABLES IN {schema}").collect()]
+            listed = spark.sql(f"SHOW TABLES IN {schema} LIKE '*{STAGED_TABLE}*'").collect()
+            tables = [str(row["tableName"]) for row in listed]
         return [str(uuid.UUID(found[1])) for found in map(ours.fullmatch, tables) if found]
     from pyarrow import fs
 

@@ -93,4 +93,7 @@ def test_beside_a_table_the_staged_one_is_dropped(tmp_path: Path, name: str, quo
             return SimpleNamespace(collect=lambda: [{"tableName": table} for table in tables])
 
     sweep(desk, target, Session())  # type: ignore[arg-type]
-    assert said == ["SHOW TABLES IN spark_catalog.db", f"DROP TABLE IF EXISTS spark_catalog.db.`{staged}`"]
+    assert said == [
+        "SHOW TABLES IN spark_catalog.db LIKE '*__clearance_staging_*'",
+        f"DROP TABLE IF EXISTS spark_catalog.db.`{staged}`",
+    ]
