@@ -15,7 +15,7 @@ from clearance.governance.audit import Audit, row_digest
 from clearance.governance.combinations import raised
 from clearance.governance.decisions import Conflict, State, Verdict, decide, read_facts
 from clearance.governance.declarations import declaration_conflicts, undeclared, with_declared
-from clearance.governance.escalation import DatasetState
+from clearance.governance.escalation import DatasetState, not_approved
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import Inherited, inherited, lost, origin_conflicts
 from clearance.governance.labeling import role_labels
@@ -31,7 +31,7 @@ from clearance.governance.undeclared import Undeclared
 from clearance.governance.waivers import Given, with_waivers
 from clearance.jobs.looked import accepts, overlooked, sampled
 from clearance.jobs.reviewed import decisions_on, is_reviewed, labelled_again, scan_run
-from clearance.jobs.states import against, is_asked, state_of
+from clearance.jobs.states import against, is_asked, state_of, unrested
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +230,8 @@ def dataset_state(seen: Seen, policy: Policy, registry: Registry, manifest: Mani
     if seen.label is None or seen.state not in ("current", "sampled", "overlooked"):
         return None
     run_id = scan_run(seen.row)
+    if unrested(seen.row, registry, run_id):
+        return None
     row, label, columns, types, told = seen.row, seen.label, seen.columns, seen.types, seen.facts
     return state_of(row, label, columns, types, told, policy, manifest, registry, run_id)
 
@@ -238,6 +240,8 @@ def risen(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | N
     """What rose since the last approval, or lacks one that the policy asks for."""
     if not seen.row or not is_asked(seen.row["dataset"], policy, registry):
         return []
+    if why := unrested(seen.row, registry, scan_run(seen.row)):
+        return [not_approved("approval-void", {"why": why}, "see `clearance audit verify`, then scan it again")]
     state = dataset_state(seen, policy, registry, manifest)
     return against(state, policy, registry) if state is not None else []
 

@@ -13,6 +13,7 @@ from clearance.governance.labels import Label
 from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
+from clearance.governance.resting import is_rested_on
 from clearance.jobs.reviewed import subjects
 
 
@@ -46,6 +47,17 @@ def state_of(
         sorted(facts["regions"]) if facts.get("regions") else None,
         sorted(path for path in columns if why.get(path)) if row["kind"] == "protected" else [],
     )
+
+
+def unrested(row: Mapping[str, Any], registry: Registry, run_id: str) -> str:
+    """Why what a scan found can't be compared with what was approved: rows of it are gone or changed. Empty: it can."""
+    told = ((row.get("looked") or {}).get("rests_on") or {}) if row["kind"] == "source" else {}
+    for table in ("datasets", "findings"):
+        if table in told:
+            rows = registry.rows(table, dataset=row["dataset"], run_id=run_id)
+            if not is_rested_on(row, table, rows):
+                return f"{table} of the scan are not what the label rests on"
+    return ""
 
 
 def _type(told: Any) -> str:
@@ -89,4 +101,4 @@ def steps_of(dataset: str, policy: Policy, registry: Registry) -> tuple[Decided,
     return decided(rows, known, subjects(policy), elsewhere), ""
 
 
-__all__ = ["against", "is_asked", "state_of", "steps_of"]
+__all__ = ["against", "is_asked", "state_of", "steps_of", "unrested"]

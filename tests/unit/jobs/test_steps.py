@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from clearance.governance.audit import Audit
 from clearance.governance.chain import rests_on
@@ -97,6 +98,13 @@ def test_what_rises_is_escalated_until_another_person_approves_it(desk: Desk, mo
     assert "rejected" in desk("approvals", "t.csv", code=4)
     desk.step("request", "ann", "--publisher", "cyd")
     desk.step("approve", "bob")
+    desk.check(code=0)
+    # Without what the scan found nothing can be compared with what was approved.
+    rows = DeltaTable(desk.registry.location("datasets"))
+    version = rows.version()
+    rows.delete()
+    assert "approval-void" in desk.check(code=4)
+    rows.restore(version)
     desk.check(code=0)
     refused = [each["action"] for each in Audit(desk.registry).entries() if each.get("result") == "refused"]
     assert refused == ["approve", "request", "request", "approve", "approve", "approve"]
