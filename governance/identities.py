@@ -43,15 +43,27 @@ def people(registry: Registry, administrators: frozenset[str] | None = None) -> 
 
     Raises ``RegistryError`` when the record of enrolments can't be relied on.
     """
+    return enrolled(_rows(registry), administrators)
+
+
+def _rows(registry: Registry) -> list[Row]:
     rows, problem = Audit(registry).counted("identities", PEOPLE)
     if problem:
         raise RegistryError(f"who is enrolled can't be told: {problem}", hint="see `clearance audit verify`")
-    return enrolled(rows, administrators)
+    return rows
 
 
 def enrolled(rows: list[Row], administrators: frozenset[str] | None = None) -> dict[str, Person]:
     """The same from rows in the audit's order. A row that no administrator signed is as if it were not there."""
+    return _standing(rows, administrators)[0]
+
+
+def _standing(rows: list[Row], administrators: frozenset[str] | None) -> tuple[dict[str, Person], frozenset[str]]:
+    """Everyone enrolled, by name, and the keys that were replaced or revoked: enrolled again, what they signed before
+    would count again, so they never are (NIST SP 800-57 part 1, section 7: from "compromised" there is no way back).
+    """
     found: dict[str, Person] = {}
+    retired: set[str] = set()
     for row in rows:
         signers = {p.key_id: p.public_key for p in found.values() if p.role == "administrator"}
         if administrators is not None:
@@ -64,10 +76,11 @@ def enrolled(rows: list[Row], administrators: frozenset[str] | None = None) -> d
         if person is None or any(p.key_id == person.key_id and p.name != person.name for p in found.values()):
             continue
         if row["state"] == "revoked":
-            found.pop(person.name, None)
-        else:
-            found[person.name] = person
-    return found
+            retired |= {each.key_id for each in (found.pop(person.name, None),) if each is not None}
+        elif person.key_id not in retired:
+            before, found[person.name] = found.get(person.name, person), person
+            retired |= {before.key_id} - {person.key_id}
+    return found, frozenset(retired)
 
 
 def _read(row: Mapping[str, Any], signers: Mapping[str, str]) -> Person | None:
@@ -99,12 +112,12 @@ def enrol(
     """
     if not name or len(name) > 100 or not name.isprintable() or name != name.strip():
         raise UsageError("a person's name is one line of at most 100 characters", hint="use the account's name")
-    known = people(registry, administrators)
+    known, retired = _standing(_rows(registry), administrators)
     person = Person(name, key_id(public_pem), public_pem, role if known else "administrator")
     audit = Audit(registry)
     facts = {"name": name, "key_id": person.key_id, "by": key_id(by.public_pem), "role": person.role}
     action = "revoke" if revoke else "enrol"
-    if why := _refusal(registry, person, by, known, administrators, revoke):
+    if why := _refusal(registry, person, by, known, retired, administrators, revoke):
         intent = audit.intent(action, run_id=run_id, dataset=PEOPLE, facts=facts)
         audit.outcome(intent, "refused", facts={"why": why})
         raise RefusedError(why, hint="an administrator enrols people, each with a key of their own")
@@ -127,6 +140,7 @@ def _refusal(
     person: Person,
     by: Key,
     known: Mapping[str, Person],
+    retired: frozenset[str],
     administrators: frozenset[str] | None,
     revoke: bool,
 ) -> str:
@@ -141,6 +155,8 @@ def _refusal(
         return "nobody is enrolled yet: the first one signs with the key that is enrolled"
     if not revoke and any(p.key_id == person.key_id and p.name != person.name for p in known.values()):
         return "the key is another person's"
+    if not revoke and person.key_id in retired:
+        return "the key was replaced or revoked, and what it signed then would count again: make a new one"
     if any(row["key_id"] == person.key_id for row in registry.rows("signers", ["key_id"])):
         return "the key signs statements of the jobs: a person's key is another"
     if revoke and person.name not in known:

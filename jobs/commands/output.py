@@ -113,7 +113,7 @@ def print_scan(scan: Mapping[str, Any]) -> None:
         )
     table(["column", "type", "kind", "nulls", "distinct", "level", "found", "regimes"], rows, indent="  ")
     if scan.get("malformed"):
-        click.echo(f"  {scan['malformed']:,} malformed records: their text is the column _corrupt_record")
+        click.echo(f"  malformed records: {scan['malformed']:,}; their text is the column _corrupt_record")
     if scan.get("renamed_columns"):
         click.echo(f"  {scan['renamed_columns']} column names look like values and are called column_<n> here")
         click.echo("  a file without a header is read with --option header=false")

@@ -127,7 +127,7 @@ def _print_health(told: Any) -> None:
     for deed in told["deeds"]:
         click.echo(f"{verb}: {deed['action']} of run {deed['run_id']} has no outcome: {deed['result']}")
     if told["lineage"]:
-        click.echo(f"{verb}: {told['lineage']} runs without their last lineage event")
+        click.echo(f"{verb}: runs without their last lineage event: {told['lineage']}")
     for name in told["scattered"]:
         click.echo(f"{verb}: the table {name} is in many small files")
     for problem in told["problems"]:

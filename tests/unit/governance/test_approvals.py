@@ -174,6 +174,25 @@ def test_an_administrator_enrols_people_and_is_the_first(registry: Registry) -> 
     assert set(people(registry, frozenset({PEOPLE["bob"].key_id}))) == set()  # the policy names another administrator
 
 
+def test_a_key_that_was_replaced_or_revoked_never_comes_back(registry: Registry) -> None:
+    """What it signed before would count again: by someone who found it, too."""
+    for name in ("root", "ann", "bob"):
+        enrolling(registry, name)
+    enrol(registry, "bob", KEYS["cyd"].public_pem, KEYS["root"], run_id="r")
+    enrolling(registry, "ann", revoke=True)
+    for name in ("ann", "bob"):
+        with pytest.raises(RefusedError, match="replaced or revoked"):
+            enrolling(registry, name)
+    with pytest.raises(RefusedError, match="replaced or revoked"):
+        enrol(registry, "dan", KEYS["ann"].public_pem, KEYS["root"], run_id="r")
+    assert {person.name: person.key_id for person in people(registry).values()} == {
+        "root": PEOPLE["root"].key_id,
+        "bob": PEOPLE["cyd"].key_id,
+    }
+    enrol(registry, "ann", new_key().public_pem, KEYS["root"], run_id="r")
+    assert "ann" in people(registry)
+
+
 def test_a_key_of_the_jobs_is_nobody_s(registry: Registry) -> None:
     enrolling(registry, "root")
     row = {"key_id": PEOPLE["bob"].key_id, "public_key": PEOPLE["bob"].public_key}
