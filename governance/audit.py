@@ -118,8 +118,12 @@ class Audit:
 
     def entries(self, **equals: Equal) -> list[Row]:
         """Entries in the order of the chain, as written, each with its ``hash``."""
-        found = self._registry.rows("audit", None, **equals)
-        return [{**row["entry"], "hash": row["hash"]} for row in sorted(found, key=lambda r: int(r["index"]))]
+        return [entry for _, entry in self._filed(**equals)]
+
+    def _filed(self, **equals: Equal) -> list[tuple[str | None, Row]]:
+        """Entries, each behind the dataset that it is filed under: it is found by it, whatever it says."""
+        found = sorted(self._registry.rows("audit", None, **equals), key=lambda row: int(row["index"]))
+        return [(row["dataset"], {**row["entry"], "hash": row["hash"]}) for row in found]
 
     @contextmanager
     def filing(
@@ -155,15 +159,15 @@ class Audit:
         """
         own = {"dataset": dataset} if "dataset" in TABLES[table].columns else {}
         rows = self._registry.rows(table, None, **own)
-        found, problem = counted_rows(table, rows, [e for e in self._about(dataset) if e["dataset"] == dataset])
+        found, problem = counted_rows(table, rows, [e for name, e in self._about(dataset) if name == dataset])
         return [dict(row) for row in found], problem
 
     def of_many(self, action: str, dataset: str) -> list[Row]:
         """Entries of deeds of this kind that stand for rows of many datasets, maybe of this one, in the same look."""
-        return [entry for entry in self._about(dataset) if entry["dataset"] == MANY and entry["action"] == action]
+        return [entry for name, entry in self._about(dataset) if name == MANY and entry["action"] == action]
 
-    def _about(self, dataset: str) -> list[Row]:
-        return self.entries(dataset=(dataset, MANY))
+    def _about(self, dataset: str) -> list[tuple[str | None, Row]]:
+        return self._filed(dataset=(dataset, MANY))
 
     def counting(self, table: str, dataset: str) -> tuple[Row | None, str]:
         """The last of :meth:`counted`: the one that counts."""

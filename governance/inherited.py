@@ -4,7 +4,7 @@ A label that was derived rests on the labels of what the data come from. When on
 nothing any more, and is worked out again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_flows import OTHERS
 from clearance.governance.lineage_labels import at
 from clearance.governance.policy import Policy
-from clearance.governance.registry import Registry
+from clearance.governance.registry import Registry, Row
 from clearance.governance.solutions import Solution
 
 #: Tables whose newest rows a derivation rests on.
@@ -106,15 +106,34 @@ def mark(dataset: str) -> str:
 def _filed(registry: Registry, dataset: str) -> dict[str, str]:
     """The digest of the newest row of a dataset that the audit stands for, by the policy's digest."""
     own = mark(dataset)
+    found = _newest(Audit(registry).of_many(DERIVE, dataset), {own})
+    if found is None:
+        return {"": ""}  # what was changed may have named this one
+    return {policy: digest for (_, policy), digest in found.items()}
+
+
+def stands(registry: Registry, rows: Mapping[str, Row], policy: Policy) -> set[str]:
+    """The datasets whose newest row (``rows``, by key) is the one that the audit stands for, by name among many."""
+    named = {mark(dataset): dataset for dataset in rows}
+    found = _newest(Audit(registry).of_many(DERIVE, ""), named.keys()) or {}
+    newest = {named[own]: digest for (own, digest_of), digest in found.items() if digest_of == policy.digest}
+    return {dataset for dataset, row in rows.items() if row_digest("derived", row) == newest.get(dataset)}
+
+
+def _newest(entries: Sequence[Row], wanted: Collection[str]) -> dict[tuple[str, str], str] | None:
+    """By mark and policy the digest that entries name last; None where one of them was changed."""
     told: dict[str, Mapping[str, Any]] = {}
-    found: dict[str, str] = {}
-    for entry in Audit(registry).of_many(DERIVE, dataset):
+    found: dict[tuple[str, str], str] = {}
+    for entry in entries:
         if not is_as_written(entry):
-            return {"": ""}  # it may have named this one
+            return None
         if entry["kind"] == "intent":
             told[entry["id"]] = entry["facts"]
-        elif entry["result"] == "done" and own in (named := told.get(entry["id"], {}).get("of", ())):
-            found[told[entry["id"]]["policy"]] = entry["records"][named.index(own)]
+        elif entry["result"] == "done":
+            facts = told.get(entry["id"], {})
+            for own, digest in zip(facts.get("of", ()), entry["records"], strict=False):
+                if own in wanted:
+                    found[own, facts["policy"]] = digest
     return found
 
 

@@ -193,8 +193,8 @@ class LineageSpool:
         for path in sorted((self.folder / "open").glob("*.json")):
             try:
                 descriptor = os.open(path, os.O_RDWR)
-            except FileNotFoundError:
-                continue
+            except (FileNotFoundError, PermissionError):
+                continue  # it has ended, or is another user's in a home that is shared: theirs to end
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

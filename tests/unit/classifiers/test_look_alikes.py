@@ -238,6 +238,8 @@ def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) ->
         ("my account number is 7823910045", "BANK_ACCOUNT"),
         ("Bank account 8721938475 was closed", "BANK_ACCOUNT"),
         ("login with user jmalkov77 instead", "USERNAME"),
+        ("account ABC123456 is overdue", "BANK_ACCOUNT"),
+        ("FIR 312/2012 was lodged", "CASE_NUMBER"),
         ("write to us at M1 2AB", "ZIP_CODE"),
         ("ssn none, mobile 912345678", "PHONE_NUMBER"),
         ("móvil 612345678", "PHONE_NUMBER"),

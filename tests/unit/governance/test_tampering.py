@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 from clearance.errors import UsageError
 from clearance.governance import canonical
@@ -238,6 +239,21 @@ def test_an_old_label_copied_to_the_end_does_not_count_again(registry: Registry)
     scan(registry, KEY, 2)
     registry.append("labels", [old], run_id=old["run_id"])
     assert state(registry)[0] == "unvouched"
+
+
+def test_an_entry_that_is_made_to_speak_of_another_dataset_stops_the_gate(registry: Registry) -> None:
+    """With the newest label deleted an older one would count."""
+    for number in range(2):
+        scan(registry, "file:///data/1", number)
+    last = registry.rows("audit")[-1]
+    DeltaTable(registry.location("audit")).delete(f"index = {last['index']}")
+    DeltaTable(registry.location("labels")).delete("run_id = 'run-1'")
+    intent = registry.rows("audit")[-1]
+    DeltaTable(registry.location("audit")).delete(f"index = {intent['index']}")
+    for row in (intent, last):
+        told = {name: row[name] for name in row if name not in ("seq", "at")}
+        registry.append("audit", [{**told, "entry": {**row["entry"], "dataset": "file:///data/2"}}], run_id="x")
+    assert Audit(registry).counting("labels", "file:///data/1") == (None, "an entry of the audit was changed")
 
 
 def test_a_killed_run_leaves_no_problem_and_its_label_counts_only_whole(registry: Registry) -> None:

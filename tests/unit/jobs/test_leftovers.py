@@ -1,6 +1,7 @@
 """What a killed run left is ended on record and removed by the next one: its rows, its deed, its FAIL, its staging."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,19 @@ def test_beside_a_table_the_staged_one_is_dropped(tmp_path: Path, name: str, quo
         "SHOW TABLES IN spark_catalog.db LIKE '*__clearance_staging_*'",
         f"DROP TABLE IF EXISTS spark_catalog.db.`{staged}`",
     ]
+
+
+def test_what_another_user_has_under_way_in_a_shared_home_stops_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, opened = open_desk(home=tmp_path / "home"), os.open
+    theirs = killed(tmp_path / "home", str(tmp_path / "out" / "t"))
+
+    def refusing(path: Any, *rest: Any) -> int:
+        if str(path).endswith(f"{theirs}.json"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *rest)
+
+    monkeypatch.setattr("clearance.governance.lineage_spool.os.open", refusing)
+    with desk.run("scan", "file:///mine"):
+        assert desk.spool.is_open(theirs)

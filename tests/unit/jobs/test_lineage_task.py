@@ -14,12 +14,14 @@ from clearance.governance.audit import Audit
 from clearance.governance.content import content_of
 from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
+from clearance.governance.inherited import inherited
 from clearance.governance.labeling import after_protection
 from clearance.governance.labels import Label
 from clearance.governance.observation import observe
 from clearance.governance.policy import Policy, load_policy
 from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
+from clearance.jobs import lineage_task
 from clearance.jobs.cli import run
 from clearance.jobs.signed import enrol
 from clearance.tokenization.signing_key import default_signing_path, load_signing_key
@@ -497,3 +499,23 @@ def test_a_source_s_label_written_past_the_audit_leaves_its_proof_without_effect
     forged = {key: told for key, told in scan.items() if key not in ("seq", "at", "run_id") and told is not None}
     project.registry.append("labels", [{**forged, "columns": {"n": label}}], run_id="forged")
     assert project.check("safe.csv", "bot", 3)["label"]["level"] == "restricted"
+
+
+def test_labels_that_an_earlier_version_filed_are_filed_once_more(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their entries name no datasets: each check worked all of the lineage out again, and a deletion went unnoticed."""
+    key, now = dataset_identity("mart.csv").key, lineage_task._file
+
+    def then(registry: Any, table: str, rows: Any, action: str, facts: Any, about: str | None = None) -> None:
+        now(registry, table, rows, action, {name: told for name, told in facts.items() if name != "of"})
+
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    monkeypatch.setattr(lineage_task, "_file", then)
+    project.imports(project.event(["raw.csv"], "mart.csv"))
+    monkeypatch.setattr(lineage_task, "_file", now)
+    for _ in range(2):
+        project.check("mart.csv", "bot", 3)
+    found = inherited(project.registry, key, project.policy)
+    assert found is not None and found.filed and not found.stale
+    assert len(project.registry.rows("derived", dataset=key)) == 2
