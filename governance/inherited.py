@@ -115,7 +115,9 @@ def _filed(registry: Registry, dataset: str) -> dict[str, str]:
 def stands(registry: Registry, rows: Mapping[str, Row], policy: Policy) -> set[str]:
     """The datasets whose newest row (``rows``, by key) is the one that the audit stands for, by name among many."""
     named = {mark(dataset): dataset for dataset in rows}
-    found = _newest(Audit(registry).of_many(DERIVE, ""), named.keys()) or {}
+    found = _newest(Audit(registry).of_many(DERIVE, ""), named.keys())
+    if found is None:
+        return set(rows)  # filed again they would count no more than now, and be more at every check
     newest = {named[own]: digest for (own, digest_of), digest in found.items() if digest_of == policy.digest}
     return {dataset for dataset, row in rows.items() if row_digest("derived", row) == newest.get(dataset)}
 

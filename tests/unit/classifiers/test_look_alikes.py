@@ -212,6 +212,8 @@ def test_the_model_is_not_taken_in_by_numbers_that_are_called_what_they_are(engi
         ("Sąd uznał oskarżonego Jana Kowalskiego za winnego.", "Jana Kowalskiego"),
         ("It was sent to 45 maple st in Dayton.", "45 maple st"),
         ("My zip code is 2371, my flat is unit 12.", "2371"),
+        ("i asked her marie about it", "marie"),
+        ("talk to the priya from hr", "priya"),
     ],
 )
 def test_what_somebody_s_is_stays_found(engine: Engine, text: str, what: str) -> None:
