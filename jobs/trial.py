@@ -52,8 +52,10 @@ class Trial:
             try:
                 plan = self._plan(chosen)
             except ProtectionError:
-                blamed = [leaf.path for leaf in self._leaves() if self._refused(leaf.path, chosen)]
-                if not blamed or not any(self._fewer(path, chosen) for path in blamed):
+                blamed = [leaf.path for leaf in self._leaves() if self._refused(leaf, chosen)]
+                # All of them at once: a table may have hundreds.
+                fewer = [self._fewer(path, chosen) for path in blamed]
+                if not any(fewer):
                     return chosen, sorted({*stuck, *blamed})
                 continue
             wrong = [path for path in self._in_the_way(plan, chosen) if path not in stuck]
@@ -80,11 +82,11 @@ class Trial:
     def _plan(self, methods: Methods) -> ProtectionPlan:
         return plan_protection(self._leaves(), self.reports, self._under(methods))
 
-    def _refused(self, path: str, methods: Methods) -> bool:
+    def _refused(self, leaf: SparkLeaf, methods: Methods) -> bool:
         """Whether protection refuses what this leaf gets, for itself."""
-        others = {leaf.path: _SUPPRESS for leaf in self._leaves() if leaf.path != path}
+        own = {report.path: methods[report.path] for report in self._of(leaf.path) if report.path in methods}
         try:
-            self._plan({**methods, **others})
+            plan_protection([leaf], list(self._of(leaf.path)), self._under(own))
         except ProtectionError:
             return True
         return False

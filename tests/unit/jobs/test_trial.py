@@ -1,6 +1,7 @@
 """What is suggested is carried out as it stands, and clears: tried on datasets as scans tell them."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -97,3 +98,18 @@ def test_what_only_lineage_knows_of_a_column_counts() -> None:
     more = [report("b", "structured", attribute="GENDER"), report("c", "structured", attribute="POSTAL_CODE")]
     born = {"a": POLICY.label_of("DATE_OF_BIRTH")}
     assert suggested([*reports, *more], wants, roles=born)[0] and suggested([*reports, *more], wants)[0] == {}
+
+
+def test_wide_tables_take_no_time_by_the_square_of_their_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each column that protection refuses was tried with a plan of all the others, and one was mended at a time."""
+    planned: list[int] = []
+
+    def counting(leaves: list[SparkLeaf], *rest: Any) -> Any:
+        planned.append(len(leaves))
+        return plan_protection(leaves, *rest)
+
+    monkeypatch.setattr("clearance.jobs.trial.plan_protection", counting)
+    reports = [report(f"c{number}", "structured", "EMAIL_ADDRESS", distinct=3) for number in range(40)]
+    methods, left = suggested(reports, solution("public", "internal", "inference", "GDPR", "CCPA"))
+    assert left == [] and {method["name"] for method in methods.values()} == {"redact"}
+    assert sum(planned) <= 6 * len(reports)
