@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from clearance.governance.combinations import Source, together
 from clearance.governance.conflicts import Conflict
-from clearance.governance.inherited import Inherited, inherited
+from clearance.governance.inherited import Inherited, read
 from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
@@ -47,22 +47,25 @@ def with_parts(
 
 def _origins(flowed: Inherited, policy: Policy, registry: Registry) -> Iterable[Source]:
     """Of each origin that came in as a whole its columns, as far up as none are known."""
-    waiting, seen = _sources(flowed), set[str]()
-    while waiting and len(seen) < _MANY:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        row = registry.latest("labels", ["label", "columns", "looked"], dataset=name)
-        columns: Mapping[str, Label] = column_labels(row) if row else {}
-        if row and columns:
-            levels = [own for own in columns.values() if own.level in policy.levels]
-            if len(levels) == len(columns):
-                yield Source(Label(policy.levels.bottom), columns, name, role_labels(column_roles(row), policy))
-        elif (before := inherited(registry, name, policy)) is not None:
-            if before.columns:
-                yield Source(Label(policy.levels.bottom), dict(before.columns), name)
-            waiting += _sources(before)
+    seen: set[str] = set()
+    waiting = _sources(flowed)
+    while wave := list(dict.fromkeys(name for name in waiting if name not in seen))[: _MANY - len(seen)]:
+        seen |= set(wave)
+        waiting = []
+        # A wave at a time: a look for each would take seconds.
+        labelled = registry.latest_each("labels", columns=["label", "columns", "looked"], dataset=wave)
+        labelled = {name: row for name, row in labelled.items() if column_labels(row)}
+        derived = registry.latest_each("derived", dataset=wave, policy_digest=policy.digest)
+        for name in wave:
+            if (row := labelled.get(name)) is not None:
+                columns: Mapping[str, Label] = column_labels(row)
+                if all(own.level in policy.levels for own in columns.values()):
+                    yield Source(Label(policy.levels.bottom), columns, name, role_labels(column_roles(row), policy))
+            elif name in derived:
+                before = read(derived[name])
+                if before.columns:
+                    yield Source(Label(policy.levels.bottom), dict(before.columns), name)
+                waiting += _sources(before)
 
 
 def _sources(flowed: Inherited) -> list[str]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from clearance.governance.waivers import Given
     from clearance.jobs.check import Checked
 
+#: Of more datasets that nobody scanned it is not told what may have been meant.
+_HINTS = 5
+
 
 @click.command("check")
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
@@ -119,7 +122,8 @@ def command(
 
 def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:
     """For each dataset that nobody scanned, what may have been meant."""
-    for key in dict.fromkeys(result.dataset for result in results if result.state == "unlabelled"):
+    strange = dict.fromkeys(result.dataset for result in results if result.state == "unlabelled")
+    for key in [*strange][:_HINTS]:  # each is compared with all that is known
         from clearance.jobs.on_record import nearest
 
         if near := nearest(key, registry):

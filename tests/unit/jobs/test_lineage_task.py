@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from clearance.governance.audit import Audit
+from clearance.governance.conflicts import Conflict
 from clearance.governance.content import content_of
 from clearance.governance.envelopes import seal
 from clearance.governance.identity import dataset_identity
@@ -23,6 +24,7 @@ from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
 from clearance.jobs import lineage_task
 from clearance.jobs.cli import run
+from clearance.jobs.lineage_parts import with_parts
 from clearance.jobs.signed import enrol
 from clearance.tokenization.signing_key import default_signing_path, load_signing_key
 
@@ -519,3 +521,27 @@ def test_labels_that_an_earlier_version_filed_are_filed_once_more(
     found = inherited(project.registry, key, project.policy)
     assert found is not None and found.filed and not found.stale
     assert len(project.registry.rows("derived", dataset=key)) == 2
+
+
+def test_many_origins_are_looked_up_a_wave_at_a_time(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look for each took 80 ms, at every check and for every solution."""
+    project.data("a.csv", yob=None, sex=None, plz=None)
+    project.scanned(
+        "a.csv", roles={"yob": "DATE_OF_BIRTH", "sex": "GENDER", "plz": "ZIP_CODE"}, yob=None, sex=None, plz=None
+    )
+    sources = [f"s{number}.csv" for number in range(30)]
+    project.imports(*(project.event(["a.csv"], name) for name in sources), project.event(sources, "mart.csv"))
+    key, looks = dataset_identity("mart.csv").key, list[str]()
+    flowed, real = inherited(project.registry, key, project.policy), Registry.rows
+
+    def counted(registry: Registry, table: str, *rest: Any, **equals: Any) -> Any:
+        looks.append(table)
+        return real(registry, table, *rest, **equals)
+
+    monkeypatch.setattr(Registry, "rows", counted)
+    whole = Conflict("level", None, {"level": "confidential", "clearance": "internal"}, "")
+    assert flowed is not None
+    (told,) = with_parts([whole], flowed, project.policy, project.registry)
+    a = dataset_identity("a.csv").key
+    assert told.facts["origins"] == [f"{a}#{path}" for path in ("plz", "sex", "yob")]
+    assert len(looks) <= 6
