@@ -4,7 +4,7 @@ A label that was derived rests on the labels of what the data come from. When on
 nothing any more, and is worked out again.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -105,27 +105,42 @@ def mark(dataset: str) -> str:
 
 def _filed(registry: Registry, dataset: str) -> dict[str, str]:
     """The digest of the newest row of a dataset that the audit stands for, by the policy's digest."""
-    own = mark(dataset)
-    found = _newest(Audit(registry).of_many(DERIVE, dataset), {own})
+    found = _newest(registry, dataset)
     if found is None:
         return {"": ""}  # what was changed may have named this one
-    return {policy: digest for (_, policy), digest in found.items()}
+    return found.get(mark(dataset), {})
 
 
 def stands(registry: Registry, rows: Mapping[str, Row], policy: Policy) -> set[str]:
-    """The datasets whose newest row (``rows``, by key) is the one that the audit stands for, by name among many."""
-    named = {mark(dataset): dataset for dataset in rows}
-    found = _newest(Audit(registry).of_many(DERIVE, ""), named.keys())
+    """The datasets whose newest row (``rows``, by key) is the one that the audit stands for."""
+    found = _newest(registry, "")
     if found is None:
         return set(rows)  # filed again they would count no more than now, and be more at every check
-    newest = {named[own]: digest for (own, digest_of), digest in found.items() if digest_of == policy.digest}
-    return {dataset for dataset, row in rows.items() if row_digest("derived", row) == newest.get(dataset)}
+    newest = {dataset: found.get(mark(dataset), {}).get(policy.digest) for dataset in rows}
+    return {dataset for dataset, row in rows.items() if row_digest("derived", row) == newest[dataset]}
 
 
-def _newest(entries: Sequence[Row], wanted: Collection[str]) -> dict[tuple[str, str], str] | None:
-    """By mark and policy the digest that entries name last; None where one of them was changed."""
+#: What came of the entries that were looked at last, by their number and the hash of the last one, which covers all
+#: before it. Recomputing them for each of hundreds of datasets that are checked at once would take seconds each.
+_last: list[tuple[tuple[str, int, str], dict[str, dict[str, str]]]] = []
+
+
+def _newest(registry: Registry, dataset: str) -> dict[str, dict[str, str]] | None:
+    """By mark and policy the digest that the audit names last; None where one of its entries was changed."""
+    if not (entries := Audit(registry).of_many(DERIVE, dataset)):
+        return {}
+    key = (registry.home, len(entries), str(entries[-1]["hash"]))
+    if _last and _last[0][0] == key:
+        return _last[0][1]
+    found = _named(entries)
+    if found is not None:
+        _last[:] = [(key, found)]
+    return found
+
+
+def _named(entries: Sequence[Row]) -> dict[str, dict[str, str]] | None:
     told: dict[str, Mapping[str, Any]] = {}
-    found: dict[tuple[str, str], str] = {}
+    found: dict[str, dict[str, str]] = {}
     for entry in entries:
         if not is_as_written(entry):
             return None
@@ -134,8 +149,7 @@ def _newest(entries: Sequence[Row], wanted: Collection[str]) -> dict[tuple[str, 
         elif entry["result"] == "done":
             facts = told.get(entry["id"], {})
             for own, digest in zip(facts.get("of", ()), entry["records"], strict=False):
-                if own in wanted:
-                    found[own, facts["policy"]] = digest
+                found.setdefault(own, {})[facts["policy"]] = digest
     return found
 
 

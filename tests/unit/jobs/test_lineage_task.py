@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
+from clearance.governance import inherited as governance_inherited
 from clearance.governance.audit import Audit
 from clearance.governance.conflicts import Conflict
 from clearance.governance.content import content_of
@@ -545,3 +546,23 @@ def test_many_origins_are_looked_up_a_wave_at_a_time(project: Project, monkeypat
     a = dataset_identity("a.csv").key
     assert told.facts["origins"] == [f"{a}#{path}" for path in ("plz", "sex", "yob")]
     assert len(looks) <= 6
+
+
+def test_entries_of_many_datasets_are_recomputed_once_for_all_that_are_checked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    names = [f"m{number}.csv" for number in range(10)]
+    project.imports(*(project.event(["raw.csv"], name) for name in names))
+    recomputed = list[str]()
+    real = governance_inherited.is_as_written
+    monkeypatch.setattr(governance_inherited, "_last", [])
+    monkeypatch.setattr(governance_inherited, "is_as_written", lambda e: recomputed.append(e["id"]) or real(e))
+    for name in (*names, "raw.csv"):
+        found = inherited(project.registry, dataset_identity(name).key, project.policy)
+        assert (found is not None and not found.stale) == (name != "raw.csv")
+    assert len(recomputed) == 2  # an intent and its outcome
+    project.data("raw.csv", email="US_SSN")
+    project.check(names[0], "bot", 3)
+    after = inherited(project.registry, dataset_identity(names[0]).key, project.policy)
+    assert after is not None and not after.stale and len(recomputed) == 2 + 4
