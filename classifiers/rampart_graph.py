@@ -1,9 +1,9 @@
 """Rampart's network as a graph of 8-bit integer products: a third of the time of the one in the package.
 
 The package's graph has 4-bit weights that onnxruntime multiplies as floats. The same weights are written as 8-bit
-integers here, with one scale a column, in a graph of fused operators for a single unpadded text. Activations become
-integers by the range of the text they belong to (onnxruntime's ``DynamicQuantizeMatMul``): a run holds one text, so
-no other text is in its sums. What this costs in F1 is within the noise (``benchmarks/ner.py``).
+integers here, with one scale a column, in a graph for a single unpadded text. Activations become integers by the range
+of the text they belong to (ONNX ``DynamicQuantizeLinear``): a run holds one text, so no other text is in its sums. What
+this costs in F1 is within the noise (``benchmarks/ner.py``); what else was tried: docs/decisions/0022.
 """
 
 from __future__ import annotations
