@@ -118,12 +118,12 @@ class _ShortTexts:
         )
 
     def are_given_names(self, where: Mask) -> Mask:
-        """Which of the words that ``where`` points to are usual given names."""
+        """Which of the texts that ``where`` points to begin with a usual given name, or are one."""
         return self._among(where, lambda some: _is_given(some, last=False))
 
     def are_somebody(self, where: Mask) -> Mask:
         """Which of the full names that ``where`` points to :func:`traits.is_somebody` says are somebody's."""
-        named = self._among(where, lambda some: _is_given(some, last=False))
+        named = self.are_given_names(where)
         named |= self._among(where & ~named, lambda some: _is_given(some, last=True))
         return named | self.match(TITLED, where & ~named)
 

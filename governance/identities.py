@@ -75,11 +75,13 @@ def _standing(rows: list[Row], administrators: frozenset[str] | None) -> tuple[d
         person = _read(row, signers)
         if person is None or any(p.key_id == person.key_id and p.name != person.name for p in found.values()):
             continue
+        before = found.get(person.name)
         if row["state"] == "revoked":
-            retired |= {each.key_id for each in (found.pop(person.name, None),) if each is not None}
+            found.pop(person.name, None)
         elif person.key_id not in retired:
-            before, found[person.name] = found.get(person.name, person), person
-            retired |= {before.key_id} - {person.key_id}
+            found[person.name] = person
+        if before is not None and before.key_id not in {p.key_id for p in found.values()}:
+            retired.add(before.key_id)
     return found, frozenset(retired)
 
 

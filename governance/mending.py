@@ -68,7 +68,7 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
     Raises RegistryError for a registry that can't be read.
     """
     now = datetime.now(UTC)
-    running = {row["run_id"]: row for row in _running(registry)}
+    running = _running(registry)
     alive = {run for run, row in running.items() if not _is_dead(row, now, patience)}
     dead = tuple(row for run, row in running.items() if run not in alive)
     over = {row["run_id"] for row in dead}
@@ -103,22 +103,21 @@ def bury(registry: Registry) -> list[str]:
     """
 
     def settle(runs: Sequence[str]) -> None:
-        running = {row["run_id"]: row for row in _running(registry, run_id=runs)}
         deeds = [entry for entry in _without_outcome(registry) if entry["run_id"] in runs]
-        _end(registry, running.values(), deeds, _done(registry, deeds))
+        _end(registry, _running(registry, run_id=runs).values(), deeds, _done(registry, deeds))
 
     return fail_dead_runs(LineageSpool.for_home(registry.home), first=settle)
 
 
-def _running(registry: Registry, **equals: Sequence[str]) -> list[Row]:
-    """The latest rows of runs that have not ended."""
+def _running(registry: Registry, **equals: Sequence[str]) -> dict[str, Row]:
+    """The latest rows of runs that have not ended, by run."""
     running: dict[str, Row] = {}
     for row in registry.rows("runs", _OF_A_RUN, **equals):
         if row["status"] == "running":
             running[row["run_id"]] = row
         else:
             running.pop(row["run_id"], None)
-    return list(running.values())
+    return running
 
 
 def _without_outcome(registry: Registry) -> list[Row]:

@@ -227,13 +227,16 @@ def judge(
 
 def dataset_state(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | None) -> DatasetState | None:
     """The state that can be approved; None while the label does not speak for the data."""
+    state = _state(seen, policy, registry, manifest)
+    return None if state is None or unrested(seen.row, registry, scan_run(seen.row)) else state
+
+
+def _state(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | None) -> DatasetState | None:
+    """The same, whatever became of the rows that the label rests on."""
     if seen.label is None or seen.state not in ("current", "sampled", "overlooked"):
         return None
-    run_id = scan_run(seen.row)
-    if unrested(seen.row, registry, run_id):
-        return None
     row, label, columns, types, told = seen.row, seen.label, seen.columns, seen.types, seen.facts
-    return state_of(row, label, columns, types, told, policy, manifest, registry, run_id)
+    return state_of(row, label, columns, types, told, policy, manifest, registry, scan_run(row))
 
 
 def risen(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | None) -> list[Conflict]:
@@ -242,7 +245,7 @@ def risen(seen: Seen, policy: Policy, registry: Registry, manifest: Manifest | N
         return []
     if why := unrested(seen.row, registry, scan_run(seen.row)):
         return [not_approved("approval-void", {"why": why}, "see `clearance audit verify`, then scan it again")]
-    state = dataset_state(seen, policy, registry, manifest)
+    state = _state(seen, policy, registry, manifest)
     return against(state, policy, registry) if state is not None else []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.governance.registry import Registry
-from clearance.jobs.on_record import nearest
+from clearance.jobs.on_record import names, nearest
 from clearance.jobs.reviewed import scan_run
 
 
@@ -21,7 +21,7 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
         hint = f"scan it: clearance scan {reference}"
         if registry.latest("derived", ["dataset"], dataset=key) is not None:
             hint += f"; what its lineage says: clearance lineage trace {reference}"
-        near = nearest(key, registry)
+        near = nearest(key, names(registry))
         raise DatasetError(f"{key} has no label", hint=f"{near} or {hint}" if near else hint)
     paths = list(row["columns"])
     if column is not None and column not in paths:

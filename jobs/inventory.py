@@ -20,7 +20,7 @@ from clearance.governance.standing import standing
 from clearance.jobs.check import risen, see
 from clearance.jobs.lineage_task import derivation, recorded_hops
 from clearance.jobs.manifests import Manifests
-from clearance.jobs.on_record import is_known, nearest
+from clearance.jobs.on_record import is_known, names, nearest
 
 
 def profile(solution: Solution) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def impact(dataset: str, solutions: Iterable[Solution], policy: Policy, registry
     also = {source for solution in solutions for _, _, source, _ in learned(solution)}
     also |= {name for output in graph.outputs for name in (output, *graph.sources(output))}
     if not is_known(key, registry, also):
-        near = nearest(key, registry, also)
+        near = nearest(key, names(registry, also))
         raise DatasetError(f"nothing is known of {key}", hint=near or "what is on record: clearance registry show")
     for solution in solutions:
         for model, version, source, taken in learned(solution):

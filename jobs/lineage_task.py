@@ -82,9 +82,10 @@ def _imported(registry: Registry) -> list[Hop]:
 def require_whole(hops: Sequence[Hop], registry: Registry) -> None:
     """Raises ``AuditError`` where hops that were imported are gone or changed: labels would rest on what is left."""
     there = {hop.digest for hop in hops}
-    done = {entry["id"] for entry in Audit(registry).entries(action=IMPORT, kind="outcome", result="done")}
-    for entry in Audit(registry).entries(action=IMPORT, kind="intent"):
-        if entry["id"] in done and not there.issuperset(entry["facts"].get("of", ())):
+    entries = Audit(registry).entries(action=IMPORT)
+    done = {entry["id"] for entry in entries if entry["kind"] == "outcome" and entry["result"] == "done"}
+    for entry in entries:
+        if entry["kind"] == "intent" and entry["id"] in done and not there.issuperset(entry["facts"].get("of", ())):
             raise AuditError(
                 "lineage that the audit stands for is gone or changed",
                 hint="see `clearance audit verify`, then import the events again: clearance lineage import FILE",

@@ -43,11 +43,12 @@ def write_suggestion(
     for dataset in datasets:
         identity = dataset_identity(dataset)
         row = _label_row(registry, identity)
-        found = suggest_methods(_reports(registry, identity, row), solutions, policy)
+        reports = _reports(registry, identity, row)
+        found = suggest_methods(reports, solutions, policy)
         # Of what flowed in by lineage nobody knows where it stands in the cells: the whole column goes.
         for path in _flowed(registry, identity, row, solutions, policy):
             found.columns[path] = {"name": "suppress"}
-        methods, rest = _tried(registry, identity, row, found.columns, solutions, policy)
+        methods, rest = _tried(registry, identity, reports, found.columns, solutions, policy)
         found = Suggestion(methods, tuple(dict.fromkeys((*found.stuck, *rest))))
         clash = sorted(path for path, method in found.columns.items() if columns.get(path, method) != method)
         left += [f"{dataset}#{path}: no method of the policy brings it far enough down" for path in found.stuck]
@@ -78,7 +79,7 @@ def write_suggestion(
 def _tried(
     registry: Registry,
     identity: DatasetIdentity,
-    row: dict[str, Any],
+    found: Sequence[dict[str, Any]],
     methods: dict[str, dict[str, Any]],
     solutions: Sequence[Solution],
     policy: Policy,
@@ -88,8 +89,8 @@ def _tried(
     from clearance.governance.standing import standing
     from clearance.jobs.trial import Trial
 
-    reports = [ColumnReport.from_dict(report) for report in _reports(registry, identity, row)]
     told = see(identity.key, standing(registry, identity), policy, registry, facts=None, manifest=None, record=False)
+    reports = [ColumnReport.from_dict(report) for report in found]
     reports = list(with_confirmed(reports, identity.key, policy, registry))
     return Trial(reports, solutions, policy, told.columns, told.roles).until_clear(methods)
 

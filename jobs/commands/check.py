@@ -123,10 +123,13 @@ def command(
 def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:
     """For each dataset that nobody scanned, what may have been meant."""
     strange = dict.fromkeys(result.dataset for result in results if result.state == "unlabelled")
-    for key in [*strange][:_HINTS]:  # each is compared with all that is known
-        from clearance.jobs.on_record import nearest
+    if not strange:
+        return
+    from clearance.jobs.on_record import names, nearest
 
-        if near := nearest(key, registry):
+    known = names(registry)
+    for key in [*strange][:_HINTS]:  # each is compared with all that is known
+        if near := nearest(key, known):
             click.echo(f"hint: {key} is not on record; {near}", err=True)
 
 

@@ -110,7 +110,7 @@ def _other(written: str) -> "Configuration":
 def _print(told: Mapping[str, Any]) -> None:
     what = "columns" if told.get("by_file") else "texts"
     click.echo(click.style(f"{told['items']:,} {what}", bold=True) + f"  figure of the ruler: {told['headline']}")
-    _print_scores({"binary": told["binary"], "typed": told["typed"]} | dict(told["by_type"]), "type")
+    _print_scores(_scores(told), "type")
     if told.get("by_file"):
         click.echo()
         _print_scores({file: found[told["headline"]] for file, found in told["by_file"].items()}, "file")
@@ -153,12 +153,16 @@ def _interval(interval: Mapping[str, float], known: bool = True, form: Callable[
     return f"{form(interval['estimate'])} [{form(interval['low'])}, {form(interval['high'])}]"
 
 
+def _scores(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """All that was scored, by what it is printed as."""
+    return {"binary": told["binary"], "typed": told["typed"]} | dict(told["by_type"])
+
+
 def _print_comparison(told: Mapping[str, Any]) -> None:
     click.echo(click.style("\nagainst", bold=True))
-    other = told["against"]
-    _print_scores({"binary": other["binary"], "typed": other["typed"]} | dict(other["by_type"]), "type")
+    this, that = _scores(told), _scores(told["against"])
+    _print_scores(that, "type")
     click.echo(click.style("\ndifference, this minus the other", bold=True))
-    this, that = ({"binary": side["binary"], "typed": side["typed"]} | dict(side["by_type"]) for side in (told, other))
 
     def known(row: str, measure: str) -> bool:
         """A share of nothing, on either side, differs from nothing."""

@@ -172,12 +172,12 @@ def _asked(dataset: str, policy: str | None, home: str | None) -> "tuple[Lineage
     reference, _, column = dataset.partition("#")
     key = dataset_identity(reference).key
     found = _lineage(policy, home)
-    names = {name for step in found.graph.all() for name in (step.source, step.dataset)}
-    if key not in names:
+    there = {name for step in found.graph.all() for name in (step.source, step.dataset)}
+    if key not in there:
         from clearance.governance.registry import Registry
-        from clearance.jobs.on_record import nearest
+        from clearance.jobs.on_record import names, nearest
 
-        hint = nearest(key, Registry(home), names) or "clearance lineage import"
+        hint = nearest(key, names(Registry(home), there)) or "clearance lineage import"
         raise DatasetError(f"nothing is known of where {key} comes from or goes to", hint=hint)
     return found, key, column
 
