@@ -23,6 +23,7 @@ def rotate(keyset: Keyset, kek: Kek, *, separate_reversal: bool = False) -> Keys
 
     ``separate_reversal``: see ``with_reversal``; a keyset that has it keeps it.
     """
+    _require_its(keyset, kek)
     domains = _domains_of(keyset)
     if separate_reversal:
         domains = with_reversal(domains, in_clear=keyset.in_clear)
@@ -34,9 +35,20 @@ def add_imported(keyset: Keyset, kek: Kek, kid: str, root: bytes) -> Keyset:
     """Imported key material writes from now on, one root for all domains."""
     if keyset.key(kid) is not None:
         raise UsageError(f"there is a key {kid!r} already: it was imported before", hint="clearance keys list")
+    _require_its(keyset, kek)
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     key = Key(kid, created, {ALL_DOMAINS: kek.wrap(root, Binding(kid, ALL_DOMAINS))})
     return replace(keyset.with_key(key), primary=kid)
+
+
+def _require_its(keyset: Keyset, kek: Kek) -> None:
+    """Raises ``KeyUnavailableError`` unless ``kek`` opens what is there.
+
+    A mistyped passphrase, or another key of the service, would wrap what is added: nobody could open both then.
+    """
+    writing = keyset.key(keyset.primary)
+    for domain in sorted(writing.roots)[:1] if writing is not None else ():
+        unwrapped(keyset, kek, keyset.primary, domain)
 
 
 def _domains_of(keyset: Keyset) -> frozenset[str]:
@@ -61,6 +73,7 @@ def with_reversal(domains: Iterable[str], *, in_clear: bool) -> frozenset[str]:
 
 def add_domains(keyset: Keyset, kek: Kek, domains: Iterable[str]) -> Keyset:
     """Roots for further domains, in every key that has none for them yet."""
+    _require_its(keyset, kek)
     separate = any(domain.endswith(REVERSAL) for domain in keyset.domains)
     for key in keyset.keys:
         missing = [domain for domain in domains if key.state != "destroyed" and key.written_root(domain) is None]

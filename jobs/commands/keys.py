@@ -202,7 +202,7 @@ def destroy(
 
 
 @command.command("import-tink")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @changing
 def import_tink(file: Path, reason: str, key_file: str | None, keys: str | None, home: str | None, output: str) -> int:
     """Make a key that writes from the primary key of FILE, a Tink keyset in clear JSON, mode 0600.

@@ -204,6 +204,19 @@ def test_a_locked_file_is_rotated_and_its_roots_can_not_be_moved(locked_file: Fi
         locked_file.load().derive("h", "default", "X", old)
 
 
+def test_nothing_is_added_under_another_passphrase(locked_file: FileKeyProvider) -> None:
+    first, before = token(locked_file), locked_file.path.read_bytes()
+    mistyped = open_keys(locked_file.path, passphrase=lambda: b"correct horse batery")
+    for change in (
+        lifecycle.rotate,
+        lambda keyset, kek: lifecycle.add_domains(keyset, kek, ["sales"]),
+        lambda keyset, kek: lifecycle.add_imported(keyset, kek, "tabcdefg", bytes(32)),
+    ):
+        with pytest.raises(KeyUnavailableError, match="passphrase does not open"):
+            mistyped.change(change)
+    assert locked_file.path.read_bytes() == before and knows(locked_file, first)
+
+
 def test_no_weaker_function_is_accepted(locked_file: FileKeyProvider) -> None:
     text = locked_file.path.read_text()
     for odd in (text.replace("argon2id-3-4-65536", "argon2id-1-1-8"), text.replace('"salt": "', '"salt": "AAAA')):
