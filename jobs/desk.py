@@ -148,9 +148,10 @@ class Desk:
             "started": started,
         }
         facts = {"pid": os.getpid(), "host": socket.gethostname()}
-        self.registry.append("runs", [{**common, "status": "running", "facts": facts}], run_id=run.run_id)
+        # The event first: by what it leaves in the spool the next run knows of this one, should it be killed.
         lineage.start(inputs, outputs)
         try:
+            self.registry.append("runs", [{**common, "status": "running", "facts": facts}], run_id=run.run_id)
             yield run
         except BaseException as error:
             told = error.message if isinstance(error, ClearanceError) else type(error).__name__

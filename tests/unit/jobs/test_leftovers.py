@@ -30,6 +30,16 @@ with desk.run("detokenize", "file:///k") as run:
     os._exit(9)
 """
 
+KILLED_AT_ITS_ROW = """
+import os, sys
+from clearance.governance.registry import Registry
+from clearance.jobs.desk import open_desk
+append = Registry.append
+Registry.append = lambda *given, **named: (append(*given, **named), os._exit(9))
+with open_desk(home=sys.argv[1]).run("protect", "file:///k"):
+    pass
+"""
+
 
 def killed(home: Path, target: str) -> str:
     command = [sys.executable, "-c", KILLED, str(home), target]
@@ -53,6 +63,14 @@ def test_any_next_run_ends_what_was_killed_on_every_record(tmp_path: Path) -> No
         assert examine(desk.registry).whole
         assert desk.bury_the_dead() == []  # once, and not the one that is under way
         assert desk.spool.is_open(alive.run_id)
+
+
+def test_a_run_is_known_as_soon_as_it_has_a_row(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_AT_ITS_ROW, str(tmp_path / "home")]
+    assert subprocess.run(command, check=False).returncode == 9
+    desk = open_desk(home=tmp_path / "home")
+    assert len(desk.bury_the_dead()) == 1
+    assert [row["status"] for row in desk.registry.rows("runs")] == ["running", "failed"]
 
 
 def test_what_could_not_be_ended_is_ended_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
