@@ -9,7 +9,7 @@ import os
 import posixpath
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -43,13 +43,14 @@ class DatasetIdentity:
 
     ``namespace`` and ``name`` go into lineage events. ``key`` is the one string the registry files under,
     and can be typed back as a reference. ``location`` is what to open: an absolute local path, a URI, a
-    qualified table name, or for a data frame the name its owner gave it.
+    qualified table name, or for a data frame the name its owner gave it. A URI keeps the owner's ``s3a``, the one
+    spelling that Hadoop has a file system for; two that differ in it alone are one dataset.
     """
 
     namespace: str
     name: str
     kind: Literal["path", "uri", "table", "frame"]
-    location: str
+    location: str = field(compare=False)
 
     @property
     def key(self) -> str:
@@ -152,14 +153,15 @@ def _uri(ref: str) -> DatasetIdentity:
             f"This {scheme} URI carries a credential.",
             hint="Take it out of the URI and configure it in the environment or the session.",
         )
-    scheme = _SAME_STORE.get(scheme, scheme)
+    spelled, scheme = scheme, _SAME_STORE.get(scheme, scheme)
     if scheme in _CASELESS_AUTHORITY:
         authority = authority.lower()
     # normpath keeps two leading slashes, as POSIX asks; stores don't tell them from one.
     clean = "/" + posixpath.normpath(f"/{path}").lstrip("/")
     namespace = f"{scheme}://{authority}" if authority else scheme
     name = clean.lstrip("/") if scheme in _OBJECT_STORES and clean != "/" else clean
-    return DatasetIdentity(namespace, name, "uri", f"{scheme}://{authority}{clean}")
+    opened = spelled if spelled == "s3a" else scheme
+    return DatasetIdentity(namespace, name, "uri", f"{opened}://{authority}{clean}")
 
 
 def _table(ref: str) -> DatasetIdentity:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clearance.errors import PublishError
 from clearance.governance.identity import dataset_identity
 from clearance.jobs.failures import value_free
-from clearance.jobs.staging import STAGED_TABLE, STAGING, Target
+from clearance.jobs.staging import STAGED_TABLE, STAGING, Target, object_store
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,7 +52,7 @@ def _elsewhere(target: Target, spark: "SparkSession") -> list[str]:
 
     parent, _, _ = identity.location.rstrip("/").rpartition("/")
     try:
-        store, path = fs.FileSystem.from_uri(f"{parent}/{STAGING}")
+        store, path = object_store(f"{parent}/{STAGING}")
         found = store.get_file_info(fs.FileSelector(path, allow_not_found=True))
     except (OSError, ValueError) as error:  # its text may quote the URI
         raise PublishError(f"{parent} can't be looked into ({type(error).__name__})", hint="check the target") from None

@@ -187,11 +187,17 @@ class Staged:
             assert spark is not None, "a table is removed by a session"
             spark.sql(f"DROP TABLE IF EXISTS {self.identifier}")
         else:
-            from pyarrow import fs
-
-            filesystem, path = fs.FileSystem.from_uri(self.identifier[len("delta.`") : -1])
+            store, path = object_store(self.identifier[len("delta.`") : -1])
             with suppress(FileNotFoundError):
-                filesystem.delete_dir(path)
+                store.delete_dir(path)
+
+
+def object_store(uri: str) -> tuple[Any, str]:
+    """The object store of a URI, without Spark, and the path in it. Raises ``OSError`` or ``ValueError``."""
+    from pyarrow import fs
+
+    # pyarrow knows S3 by this name alone, Hadoop by the other.
+    return fs.FileSystem.from_uri("s3://" + uri.removeprefix("s3a://") if uri.startswith("s3a://") else uri)  # type: ignore[no-any-return]
 
 
 def publish(
@@ -305,4 +311,4 @@ def _with_metadata(frame: "DataFrame", column_metadata: Mapping[str, Mapping[str
     )
 
 
-__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "publish"]
+__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "object_store", "publish"]

@@ -51,6 +51,12 @@ def test_object_stores_follow_the_openlineage_naming(ref, namespace, name, key):
     assert found.local_path is None
 
 
+def test_what_spark_opens_is_spelled_as_hadoop_knows_it():
+    spelled, plain = dataset_identity("s3a://bucket/a/"), dataset_identity("s3://bucket/a")
+    assert spelled == plain and hash(spelled) == hash(plain)
+    assert (spelled.location, plain.location) == ("s3a://bucket/a", "s3://bucket/a")
+
+
 @pytest.mark.parametrize(
     ("ref", "name"),
     [
