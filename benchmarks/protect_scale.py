@@ -27,7 +27,8 @@ from processes import PeakMemory, cpu_seconds
 
 from clearance.jobs.datasets import Reference, open_dataset
 from clearance.jobs.desk import Desk, open_desk
-from clearance.jobs.plans import ProtectionPlan, plan_protection
+from clearance.jobs.planning import plan_protection
+from clearance.jobs.plans import ProtectionPlan
 from clearance.jobs.protect import protected_frame
 from clearance.jobs.scan import scan_dataset
 from clearance.jobs.session import get_session

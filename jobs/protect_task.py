@@ -20,7 +20,8 @@ from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.key_check import require_keys_on_workers
 from clearance.jobs.leftovers import sweep
-from clearance.jobs.plans import DONE, LeafPlan, ProtectionPlan, plan_protection
+from clearance.jobs.planning import DONE, plan_protection
+from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.prepare import PREPARED, declared
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame, source_frame
@@ -163,7 +164,7 @@ def protect(
         desk.policy,
         partitions=partitions,
         protect=not only_label,
-        **known.for_plan(scanned.columns),
+        known=known.for_plan(scanned.columns),
         subject=(*subject, tokens) if subject is not None else None,
     )
     work = _Work(spark, dataset, scanned, target, plan, desk, tokens, signer, partitions, known.text_roles())

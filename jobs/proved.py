@@ -16,6 +16,7 @@ from clearance.governance.observation import Observation, changed
 from clearance.governance.policy import Policy
 from clearance.governance.standing import column_roles
 from clearance.jobs.desk import Desk
+from clearance.jobs.planning import OnRecord
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.scan import Scan
 from clearance.jobs.text_methods import OTHER
@@ -94,14 +95,9 @@ class Proved:
         whole = (leaf for leaf in (*self.leaves, *self.doubted) if leaf["how"] in _WHOLE)
         return {**{leaf["path"]: _label_in(leaf, levels) for leaf in whole}, **self.text_labels()}
 
-    def for_plan(self, scanned: Mapping[str, Label]) -> dict[str, Any]:
+    def for_plan(self, scanned: Mapping[str, Label]) -> OnRecord:
         """What ``plan_protection`` has to know of the record, and of the labels that the scan gave."""
-        return {
-            "proved": self.methods(),
-            "proved_texts": self.texts(by_policy=True),
-            "proved_labels": self.kept_labels(),
-            "scanned_labels": scanned,
-        }
+        return OnRecord(self.methods(), self.texts(by_policy=True), self.kept_labels(), scanned)
 
     def whole_labels(self) -> dict[str, Label]:
         """Labels by path of columns that were replaced as a whole: by this policy, whatever is found in them."""

@@ -9,7 +9,7 @@ from clearance.jobs.asking import Asking
 from clearance.jobs.binding import Subject, require_nobody_erased
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
-from clearance.jobs.plans import plan_protection
+from clearance.jobs.planning import plan_protection
 from clearance.jobs.preparation import AnyStep
 from clearance.jobs.prepare import PREPARED, declared, prepare
 from clearance.jobs.protect_task import protect
@@ -127,7 +127,7 @@ def _require_same_plan(
         known.reports(),
         desk.policy,
         partitions=dataset.partitions,
-        **known.for_plan(scanned.columns),
+        known=known.for_plan(scanned.columns),
         subject=(*subject, desk.tokens_to_write()) if subject is not None else None,
     )
     now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}

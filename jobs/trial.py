@@ -18,7 +18,8 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.policy import ColumnRule, Policy
 from clearance.governance.solutions import Solution
 from clearance.jobs.fit import FEW_VALUES
-from clearance.jobs.plans import ProtectionPlan, plan_protection
+from clearance.jobs.planning import plan_protection
+from clearance.jobs.plans import ProtectionPlan
 from clearance.jobs.protect_task import planned_roles
 from clearance.jobs.schema import SparkLeaf
 from clearance.paths import parse_path

@@ -8,7 +8,8 @@ import pytest
 from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.errors import ProtectionError
 from clearance.governance.policy import Policy, load_policy
-from clearance.jobs.plans import ProtectionPlan, plan_protection
+from clearance.jobs.planning import OnRecord, plan_protection
+from clearance.jobs.plans import ProtectionPlan
 from clearance.jobs.schema import SparkLeaf
 from clearance.paths import parse_path
 
@@ -159,10 +160,10 @@ def test_what_a_signed_record_says_is_not_done_again(tmp_path):
     columns = (leaf("card"), report("card", "CREDIT_CARD")), (leaf("mail"), report("mail", "EMAIL_ADDRESS"))
     raw = plan(rules, *columns)
     proved = {each.path: each.method for each in raw.leaves}
-    again = plan(rules, *columns, proved=proved)
+    again = plan(rules, *columns, known=OnRecord(proved))
     assert [each.how for each in again.leaves] == ["done", "cells"]  # a token knows itself
     assert [each.label for each in again.leaves] == [each.label for each in raw.leaves]
-    other = plan(rules, *columns, proved={"card": {**proved["card"], "keep_last": 4}})
+    other = plan(rules, *columns, known=OnRecord({"card": {**proved["card"], "keep_last": 4}}))
     assert other.leaves[0].how == "cells"
 
 

@@ -8,7 +8,7 @@ from clearance.classifiers.findings import ColumnReport, Finding, Interval
 from clearance.errors import PolicyError, ProtectionError, UsageError
 from clearance.governance.policy import load_policy
 from clearance.jobs.plan_file import load_plan
-from clearance.jobs.plans import plan_protection
+from clearance.jobs.planning import OnRecord, plan_protection
 from clearance.jobs.schema import SparkLeaf
 from clearance.paths import parse_path
 
@@ -191,9 +191,10 @@ def test_a_columns_own_surrogates_are_for_types_that_have_some(tmp_path):
 
 def test_a_text_that_was_done_by_the_same_methods_is_not_done_again(tmp_path):
     first = text_plan(tmp_path, leaf("who")).leaves[0]
-    again = text_plan(tmp_path, leaf("who"), proved_texts={"note": first.unmarked}).leaves[0]
+    again = text_plan(tmp_path, leaf("who"), known=OnRecord(texts={"note": first.unmarked})).leaves[0]
     assert (again.changes, again.label, again.unmarked) == (False, first.label, first.unmarked)
-    other = text_plan(tmp_path, leaf("who"), proved_texts={"note": {"PERSON": {"name": "surrogate"}}}).leaves[0]
+    otherwise = OnRecord(texts={"note": {"PERSON": {"name": "surrogate"}}})
+    other = text_plan(tmp_path, leaf("who"), known=otherwise).leaves[0]
     assert other.changes
 
 

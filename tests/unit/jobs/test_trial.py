@@ -13,7 +13,7 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.policy import ColumnRule, Policy, load_policy
 from clearance.governance.solutions import Solution
 from clearance.governance.suggestion import suggest_methods
-from clearance.jobs.plans import plan_protection
+from clearance.jobs.planning import plan_protection
 from clearance.jobs.protect_task import planned_roles
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.trial import Methods, Trial

@@ -15,7 +15,7 @@ from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label, combine
 from clearance.governance.observation import observe
 from clearance.jobs.desk import Desk, open_desk
-from clearance.jobs.plans import plan_protection
+from clearance.jobs.planning import plan_protection
 from clearance.jobs.proof import SIGNED, canonical
 from clearance.jobs.protect_task import planned_roles
 from clearance.jobs.proved import proved
@@ -78,7 +78,7 @@ def test_what_is_protected_or_copied_again_keeps_its_label(tmp_path: Path, keys:
     # A mask that looks like nothing, and one with something in it.
     for report in (found.columns[0], replace(found.columns[0], kind="mixed")):
         reports = replace(known, columns=(report,)).reports() if protect else (report,)
-        plan = plan_protection(leaves, reports, desk.policy, protect=protect, **known.for_plan(scanned))
+        plan = plan_protection(leaves, reports, desk.policy, protect=protect, known=known.for_plan(scanned))
         assert says(plan.leaves[0].label, desk)
 
 
