@@ -2,8 +2,9 @@
 
 A column gets the high-water mark of every column it comes from, and of every column that decided on it (filter, join,
 group, sort). Where lineage says nothing of a column, it may hold any input's content, so it gets all of them. An input
-of which nothing is known has the policy's label for what could not be looked at. Nothing lowers a label but a rule of
-the policy with a signed proof that was verified (:class:`Proof`): what an event says of masking is its producer's word.
+of which nothing is known, or only that it was made of itself, has the policy's label for what could not be looked at.
+Nothing lowers a label but a rule of the policy with a signed proof that was verified (:class:`Proof`): what an event
+says of masking is its producer's word.
 
 Labels only ever rise here, along a lattice of finite height, so cycles end and the order of events makes no difference.
 """
@@ -14,6 +15,7 @@ from heapq import heappop, heappush
 
 from clearance.governance.labeling import after_protection
 from clearance.governance.labels import Label, combine
+from clearance.governance.lineage_cycles import without_origin
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin
 from clearance.governance.lineage_flows import flows, merged, plain, related
 from clearance.governance.policy import Policy
@@ -136,6 +138,7 @@ class Derivation:
         for hop in merged(hops):
             if hop.output not in proofs:
                 self._hops.setdefault(hop.output, []).append(hop)
+        self._circular = without_origin(self._hops, known.keys())
         self._unknown = policy.unknown_leaf.label()
         self._nothing = Label(policy.levels.bottom)
         self._states: dict[str, _State] = {}
@@ -176,7 +179,7 @@ class Derivation:
 
         What a signed proof says is de-identified brings none, and neither does what lies before it.
         """
-        found: dict[str, str | None] = {}
+        found: dict[str, str | None] = dict.fromkeys({output} & self._circular)
         seen = {output}
         waiting = [] if output in self._proofs else [*self.sources(output)]
         while waiting:
@@ -185,7 +188,7 @@ class Derivation:
                 continue
             seen.add(one)
             known, above = self._known.get(one), self.sources(one)
-            if known is not None or not above:
+            if known is not None or not above or one in self._circular:
                 found[one] = known.environment if known is not None else None
             waiting += above
         return found
@@ -251,7 +254,7 @@ class Derivation:
         if dataset not in self._states:
             known = self._known.get(dataset)
             flows = dataset in self._hops or dataset in self._proofs
-            unknown = not flows if known is None else bool(known.unknown)
+            unknown = not flows or dataset in self._circular if known is None else bool(known.unknown)
             own = known.label if known is not None else self._nothing
             state = _State(own, self._unknown if unknown else self._nothing, self._nothing, {})
             for path, label in (known.columns if known else {}).items():

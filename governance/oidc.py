@@ -9,7 +9,7 @@ import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from clearance.governance.strict_yaml import Strict
 
 _LEEWAY_S = 60
 _LONGEST = 16_384
+_LAST_S = datetime.max.replace(tzinfo=UTC).timestamp()
 _HINT = "have the CI system issue a token for the policy's audience, and use it at once"
 
 
@@ -55,12 +56,12 @@ def verify_token(token: str, issuers: Mapping[str, Issuer], folder: Path, now: d
         raise _refused("demands an extension that is not known here")
     issuer = next((each for each in issuers.values() if each.issuer == claims.get("iss")), None)
     if issuer is None:
-        raise _refused("is of an issuer that the policy does not name")
+        raise _refused("is of an issuer that the policy does not name", "name it under `identities: tokens`")
     _check_signature(header, signed.encode(), _bytes(signature), _keys(folder / issuer.jwks))
     _check_claims(claims, issuer, now)
     subject = claims.get("sub")
     if not isinstance(subject, str) or subject not in issuer.people:
-        raise _refused("is of a subject that the policy gives no name")
+        raise _refused("is of a subject that the policy gives no name", "name it under `people` of its issuer")
     return TokenHolder(issuer.people[subject], issuer.issuer, subject)
 
 
@@ -70,7 +71,7 @@ def _check_claims(claims: Mapping[str, Any], issuer: Issuer, now: datetime) -> N
         raise _refused("is for another audience")
     today = now.timestamp()
     times = {name: claims.get(name) for name in ("exp", "nbf", "iat")}
-    if any(isinstance(value, bool) or not isinstance(value, int | float | None) for value in times.values()):
+    if not all(value is None or _is_time(value) for value in times.values()):
         raise _refused("has times that are no numbers")
     if times["exp"] is None or times["iat"] is None:
         raise _refused("does not say when it was issued and when it ends")
@@ -80,11 +81,19 @@ def _check_claims(claims: Mapping[str, Any], issuer: Issuer, now: datetime) -> N
         raise _refused("is not valid yet")
 
 
+def _is_time(value: Any) -> bool:
+    """Seconds since 1970. JSON as Python reads it has NaN, which is later than nothing and would never expire."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LAST_S
+
+
 def _check_signature(header: Mapping[str, Any], signed: bytes, signature: bytes, keys: list[Mapping[str, Any]]) -> None:
     named = header.get("kid")
     known = [key for key in keys if key.get("kid") == named] if named is not None else keys if len(keys) == 1 else []
     if not known:
-        raise _refused("is signed with a key that is not in the policy's key file")
+        raise _refused(
+            "is signed with a key that is not in the policy's key file",
+            "where the issuer has new keys, save its jwks_uri there again, and review it",
+        )
     if not any(_verifies(key, header.get("alg"), signed, signature) for key in known):
         raise _refused("has a signature that does not hold")
 
@@ -151,8 +160,8 @@ def _number(text: Any) -> int:
     return int.from_bytes(_bytes(text))
 
 
-def _refused(why: str) -> RefusedError:
-    return RefusedError(f"the identity token {why}", hint=_HINT)
+def _refused(why: str, hint: str = _HINT) -> RefusedError:
+    return RefusedError(f"the identity token {why}", hint=hint)
 
 
 __all__ = ["Issuer", "TokenHolder", "verify_token"]

@@ -22,7 +22,7 @@ from clearance.governance.labels import Label
 from clearance.governance.oidc import Issuer
 from clearance.governance.reversal import Grant
 from clearance.governance.solutions import Names, Solution, Text, Usage
-from clearance.governance.strict_yaml import Strict
+from clearance.governance.strict_yaml import Strict, Version
 from clearance.methods import MethodSpec, parse_method
 
 
@@ -352,7 +352,7 @@ class Taxonomy(Strict):
 class PolicyFile(Strict):
     """The file as it is written."""
 
-    version: Literal[1]
+    version: Version
     name: Text
     extends: Literal["default"] | None = None
     include: list[Text] = Field(default_factory=list)

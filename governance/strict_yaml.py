@@ -9,10 +9,10 @@ import difflib
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from clearance.errors import PolicyError
@@ -29,6 +29,16 @@ class Strict(BaseModel):
     """Base of everything read from a file: frozen, no unknown keys, no conversion between types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _is_number(value: object) -> object:
+    if isinstance(value, bool | float):  # to Python, true and 1.0 are 1
+        raise ValueError("1 is expected\nhint: write version: 1")
+    return value
+
+
+#: The version of what a file may hold.
+Version = Annotated[Literal[1], BeforeValidator(_is_number)]
 
 
 class _Loader(_BASE):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from unicodedata import normalize
 
 from pydantic import Field, model_validator
@@ -19,7 +19,7 @@ from clearance.governance.identity import dataset_identity
 from clearance.governance.policy import Policy
 from clearance.governance.policy_file import WAIVABLE
 from clearance.governance.solutions import Names, Text
-from clearance.governance.strict_yaml import Strict, parse, read_text, suggest, validate, where
+from clearance.governance.strict_yaml import Strict, Version, parse, read_text, suggest, validate, where
 
 #: Facts of a conflict that say how it was judged rather than what was objected to.
 _JUDGING = frozenset({"clearance", "allowed", "restricted", "maximum", "columns", "combinations", "basis", "today",
@@ -54,7 +54,7 @@ def _name(written: str) -> str:
 class WaiverFile(Strict):
     """The file as it is written."""
 
-    version: Literal[1]
+    version: Version
     waivers: list[Waiver]
 
 

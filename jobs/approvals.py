@@ -57,7 +57,11 @@ class Matter:
         state = dataset_state(seen, self.policy, self.registry, self.manifest)
         if state is None:
             why = seen.reason or "it has no label under this policy"
-            raise DatasetError(f"{self.identity.key} can't be approved as it is: {why}", hint="scan and label it first")
+            other = seen.state == "other-policy"
+            raise DatasetError(
+                f"{self.identity.key} can't be approved as it is: {why}",
+                hint="give that policy: --policy FILE" if other else "scan and label it first",
+            )
         return state
 
     def decided(self) -> Decided:
@@ -154,9 +158,12 @@ def _step(
             raise RefusedError(why, hint="another person takes this step")
         if asked is not None and state_in(asked).digest != state.digest:
             changes = [each.facts for each in _between(state_in(asked), state, matter)]
+            ungiven = matter.manifest is None and state_in(asked).manifest is not None
             raise RefusedError(
                 f"{key} is not what was asked for any more: {'; '.join(str(each.get('change')) for each in changes)}",
-                hint="ask again: clearance request DATASET",
+                hint="give the manifest it was asked for with: --manifest FILE"
+                if ungiven
+                else "ask again: clearance request DATASET",
             )
     except ClearanceError as error:
         intent = audit.intent(step, run_id=run_id, dataset=key, facts=facts)

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from clearance.errors import PolicyError, UsageError
 from clearance.governance.coverage import Mode
-from clearance.governance.strict_yaml import Strict, parse, read_text, validate, where
+from clearance.governance.strict_yaml import Strict, Version, parse, read_text, validate, where
 from clearance.jobs.extent import Extent
 from clearance.jobs.preparation import Names, Steps, Text, as_tuple, placed
 
@@ -73,7 +73,7 @@ class DatasetPlan(Strict):
 class PlanFile(Strict):
     """A plan as it is written. Paths in it are relative to the plan's own folder."""
 
-    version: Literal[1]
+    version: Version
     policy: Text | None = None
     solutions: Text
     home: Text | None = None

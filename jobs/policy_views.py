@@ -1,5 +1,6 @@
 """What a policy does for an entity type, a dataset on record, or a solution. Starts no Spark."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,10 @@ def of_policy(policy: Policy) -> dict[str, Any]:
     }
 
 
+def _nearest(entity_type: str, policy: Policy) -> list[str]:
+    return difflib.get_close_matches(entity_type.upper().replace(" ", "_"), policy.entity_types, n=2, cutoff=0.8)
+
+
 def of_type(entity_type: str, policy: Policy) -> dict[str, Any]:
     """What a type means, by which article, how it is protected, and what is left of its label then."""
     rule, method = policy.entity(entity_type), policy.method_for(entity_type)
@@ -53,6 +58,7 @@ def of_type(entity_type: str, policy: Policy) -> dict[str, Any]:
     return {
         "entity_type": entity_type,
         "known": entity_type in policy.entity_types,
+        "nearest": [] if entity_type in policy.entity_types else _nearest(entity_type, policy),
         "where": policy.where_type(entity_type),
         "label": rule.label().to_dict(),
         "regimes": [

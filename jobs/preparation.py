@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from clearance.errors import PolicyError, ProtectionError
-from clearance.governance.strict_yaml import Marks, Strict, parse, read_text, validate, where
+from clearance.governance.strict_yaml import Marks, Strict, Version, parse, read_text, validate, where
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -241,7 +241,7 @@ Steps = Annotated[tuple[AnyStep, ...], BeforeValidator(as_tuple)]
 class PreparationFile(Strict):
     """Steps in a file of their own, for ``clearance protect --prepare``."""
 
-    version: Literal[1]
+    version: Version
     prepare: Annotated[Steps, Field(min_length=1)]
 
 

@@ -13,11 +13,11 @@ from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.solutions import TRAINING, Solution
-from clearance.governance.standing import column_labels
+from clearance.governance.standing import column_labels, standing
 from clearance.governance.strict_yaml import parse, read_text
 from clearance.governance.suggestion import Suggestion, may_have, suggest_methods
 from clearance.governance.taxonomy import covers
-from clearance.jobs.check import current_lineage, see
+from clearance.jobs.check import Seen, see
 from clearance.jobs.reviewed import labels_under, scan_run, with_confirmed
 
 PLAN, POLICY = "plan.yml", "policy.yaml"
@@ -45,10 +45,13 @@ def write_suggestion(
         row = _label_row(registry, identity)
         reports = _reports(registry, identity, row)
         found = suggest_methods(reports, solutions, policy)
+        seen = see(
+            identity.key, standing(registry, identity), policy, registry, facts=None, manifest=None, record=False
+        )
         # Of what flowed in by lineage nobody knows where it stands in the cells: the whole column goes.
-        for path in _flowed(registry, identity, row, solutions, policy):
+        for path in _flowed(seen, registry, solutions, policy):
             found.columns[path] = {"name": "suppress"}
-        methods, rest = _tried(registry, identity, reports, found.columns, solutions, policy)
+        methods, rest = _tried(seen, registry, identity, reports, found.columns, solutions, policy)
         found = Suggestion(methods, tuple(dict.fromkeys((*found.stuck, *rest))))
         clash = sorted(path for path, method in found.columns.items() if columns.get(path, method) != method)
         left += [f"{dataset}#{path}: no method of the policy brings it far enough down" for path in found.stuck]
@@ -77,6 +80,7 @@ def write_suggestion(
 
 
 def _tried(
+    seen: Seen,
     registry: Registry,
     identity: DatasetIdentity,
     found: Sequence[dict[str, Any]],
@@ -86,13 +90,11 @@ def _tried(
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The methods as far as they have to go to clear the dataset by the gate's rules, and the columns that stay."""
     from clearance.classifiers.findings import ColumnReport
-    from clearance.governance.standing import standing
     from clearance.jobs.trial import Trial
 
-    told = see(identity.key, standing(registry, identity), policy, registry, facts=None, manifest=None, record=False)
     reports = [ColumnReport.from_dict(report) for report in found]
     reports = list(with_confirmed(reports, identity.key, policy, registry))
-    return Trial(reports, solutions, policy, told.columns, told.roles).until_clear(methods)
+    return Trial(reports, solutions, policy, seen.columns, seen.roles).until_clear(methods)
 
 
 def _unsaid(row: dict[str, Any], solutions: Sequence[Solution], policy: Policy) -> list[Solution]:
@@ -103,11 +105,9 @@ def _unsaid(row: dict[str, Any], solutions: Sequence[Solution], policy: Policy) 
     return [each for each in solutions if each.inputs_may_train is None and not each.usage & TRAINING]
 
 
-def _flowed(
-    registry: Registry, identity: DatasetIdentity, row: dict[str, Any], solutions: Sequence[Solution], policy: Policy
-) -> list[str]:
+def _flowed(seen: Seen, registry: Registry, solutions: Sequence[Solution], policy: Policy) -> list[str]:
     """The columns that lineage makes more than their scan did, and more than a solution may have."""
-    flowed = current_lineage(identity.key, row, policy, registry, record=False)
+    row, flowed = seen.row, seen.flowed
     if flowed is None:
         return []
     observed = labels_under(policy, row, registry)

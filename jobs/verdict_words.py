@@ -38,6 +38,8 @@ RULES: Mapping[str, str] = {
 
 def plain(value: Any) -> str:
     """A fact as words."""
+    if value is None:
+        return "none"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -158,6 +158,12 @@ def _actor(entry: Mapping[str, Any], people: Mapping[str, str]) -> str:
     return f"{person} ({account})" if person else account
 
 
+def _reason(entry: Mapping[str, Any]) -> str:
+    """Why it was asked for; of what was refused or failed, why."""
+    facts = entry.get("facts") or {}
+    return str(facts.get("reason") or facts.get("why") or "")
+
+
 def _print_entries(told: Any, people: Mapping[str, str]) -> None:
     if not told["entries"]:
         click.echo("no entries")
@@ -173,7 +179,7 @@ def _print_entries(told: Any, people: Mapping[str, str]) -> None:
                 entry.get("result") or "",
                 entry.get("dataset") or "",
                 _actor(entry, people),
-                str((entry.get("facts") or {}).get("reason", "")),
+                _reason(entry),
             ]
             for entry in told["entries"]
         ],

@@ -1,5 +1,6 @@
 """``clearance check``."""
 
+import glob
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ def command(
 ) -> int:  # fmt: skip
     """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
 
+    A folder or a glob in quotes stands for the datasets in it, as for a scan.
+
     Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several verdicts, the worst.
     """
     from clearance.governance.policy import load_policy
@@ -88,6 +91,7 @@ def command(
 
         earlier = read_baseline(baseline)
     registry = Registry(home)
+    datasets = tuple(dict.fromkeys(one for dataset in datasets for one in _meant(dataset, registry)))
     owner_of = _manifests(manifests, datasets, rules)
     waivers = waivers_in(waived, rules)
     results = [
@@ -118,6 +122,20 @@ def command(
         if why := send(events(results), alert):
             click.echo(f"an alert did not arrive: {why}", err=True)
     return code
+
+
+def _meant(dataset: str, registry: "Registry") -> "list[str]":
+    """The datasets that a folder or a quoted glob stands for, as for a scan. What is on record as one is one."""
+    path = Path(dataset)
+    if not glob.has_magic(dataset) and (not path.is_dir() or (path / "_delta_log").is_dir()):
+        return [dataset]
+    from clearance.governance.identity import dataset_identity
+    from clearance.jobs.on_record import is_known
+    from clearance.jobs.references import expand
+
+    if is_known(dataset_identity(dataset).key, registry):
+        return [dataset]
+    return [each.text for each in expand(dataset)]
 
 
 def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:

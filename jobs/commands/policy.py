@@ -146,7 +146,8 @@ def _print_policy(told: Any) -> None:
 
 def _print_type(told: Any) -> None:
     label, after = told["label"], told["protected"]
-    known = "" if told["known"] else " (not in the policy: unknown_type)"
+    meant = f"; did you mean {' or '.join(told['nearest'])}?" if told["nearest"] else ""
+    known = "" if told["known"] else f" (not in the policy: unknown_type{meant})"
     click.echo(f"{click.style(told['entity_type'], bold=True)}{known} is {level(label['level'])}; {told['where']}")
     click.echo(f"  categories  {', '.join(label['categories']) or 'none'}")
     for one in told["regimes"]:

@@ -10,6 +10,7 @@ from clearance.errors import LineageError
 from clearance.governance.identity import dataset_identity, event_identity
 from clearance.governance.labeling import after_protection
 from clearance.governance.labels import Label, combine
+from clearance.governance.lineage_cycles import without_origin
 from clearance.governance.lineage_events import Hop, hops_of, read_events
 from clearance.governance.lineage_graph import Graph
 from clearance.governance.lineage_labels import Derivation, Derived, Known, Proof, ProvedLeaf
@@ -296,6 +297,46 @@ def test_an_unknown_input_is_unknown(inputs: list[Any], facets: dict[str, Any]) 
     found = derive({"s": known(plain=NOTHING)}, event(inputs, [dataset("out", **facets)]))[key("out")]
     assert found.label.level == UNKNOWN.level
     assert found.label.categories >= UNKNOWN.categories
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [([dataset("out")], [dataset("out")])],
+        [([dataset("in"), dataset("out")], [dataset("out")])],
+        [([dataset("other")], [dataset("out")]), ([dataset("out")], [dataset("other")])],
+    ],
+)
+def test_what_was_made_of_itself_alone_is_unknown(events: list[Any]) -> None:
+    steps = [event(*one, run=str(number)) for number, one in enumerate(events)]
+    after = event([dataset("out")], [dataset("after")], run="after")
+    labels = {"in": known(a=NOTHING)}
+    found = derive(labels, *steps, after)
+    assert (found[key("out")].label.level, found[key("after")].label.level) == (UNKNOWN.level, UNKNOWN.level)
+    # Once one job has made it of something that is known, it has its label from there; scanned, its own.
+    founded = derive(labels, *steps, after, event([dataset("in")], [dataset("out")], run="first"))
+    assert founded[key("out")].label.level == founded[key("after")].label.level == LEVELS.bottom
+    told = hops(*steps, after)
+    assert None in Derivation(told, labels, {}, POLICY).environments(key("out")).values()
+    scanned = derive({**labels, "out": known(a=NOTHING)}, *steps, after)
+    assert scanned[key("after")].label.level == LEVELS.bottom
+
+
+def test_what_has_no_origin_is_found_as_by_brute_force() -> None:
+    chance, seen = random.Random(9), 0
+    for _ in range(300):
+        names = "abcdefg"
+        steps = [Hop(chance.choice(names), frozenset(chance.sample(names, chance.randint(1, 2)))) for _ in range(8)]
+        known_ones = {*chance.sample(names, 1)}
+        loose = {step.output for step in steps} - known_ones
+        while founded := {step.output for step in steps if step.output in loose and not step.inputs & loose}:
+            loose -= founded
+        while ends := {one for one in loose if not any(one in s.inputs for s in steps if s.output in loose)}:
+            loose -= ends
+        by_output = {step.output: [one for one in steps if one.output == step.output] for step in steps}
+        assert without_origin(by_output, known_ones) == loose
+        seen += bool(loose)
+    assert seen > 50
 
 
 def test_an_input_whose_label_no_longer_speaks_for_it_is_unknown() -> None:

@@ -110,6 +110,10 @@ def without(name: str) -> dict[str, Any]:
         token({**CLAIMS, "exp": SECONDS - 61}),
         token({**CLAIMS, "exp": True}),
         token({**CLAIMS, "exp": "tomorrow"}),
+        token({**CLAIMS, "exp": float("nan")}),  # later than nothing: it would never expire
+        token({**CLAIMS, "iat": float("nan")}),
+        token({**CLAIMS, "exp": float("inf")}),
+        token({**CLAIMS, "exp": 10**400}),
         token({**CLAIMS, "nbf": SECONDS + 61}),
         token({**CLAIMS, "iat": SECONDS + 61}),
         *(token(without(name)) for name in CLAIMS),

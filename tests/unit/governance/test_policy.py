@@ -179,6 +179,8 @@ WRONG = {
     ),
     "a version in quotes": (("version: 1", "version: '1'"), "1 is expected as a number", "quotes"),
     "another version": (("version: 1", "version: 2"), "version", ""),
+    "a version that is none": (("version: 1", "version: true"), "version: 1 is expected", "version: 1"),
+    "a version with a point": (("version: 1", "version: 1.0"), "version: 1 is expected", "version: 1"),
     "a key twice": (("name: small", "name: small\nname: big"), "the key 'name' is there twice", ""),
     "a type twice": (
         ("deidentification:", "  EMAIL_ADDRESS: {level: open, method: keep}\ndeidentification:"),

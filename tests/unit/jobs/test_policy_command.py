@@ -97,6 +97,8 @@ def test_the_commands_say_what_the_exit_code_says(tmp_path: Path, capsys: pytest
     assert run(["policy", "diff", "default", "default", "--no-milder"]) == 0
     assert run(["policy", "explain", "US_SSN", "--policy", "pack:gdpr"]) == 0
     assert "packs/gdpr.yaml:" in capsys.readouterr().out
+    assert run(["policy", "explain", "email_adress"]) == 0
+    assert "did you mean EMAIL_ADDRESS?" in capsys.readouterr().out
     with pytest.raises(PolicyError):
         load_policy(bad)
 

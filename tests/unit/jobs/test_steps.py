@@ -109,3 +109,29 @@ def test_what_rises_is_escalated_until_another_person_approves_it(desk: Desk, mo
     refused = [each["action"] for each in Audit(desk.registry).entries() if each.get("result") == "refused"]
     assert refused == ["approve", "request", "request", "approve", "approve", "approve"]
     assert "holds" in desk("audit", "verify")
+
+
+def test_a_folder_and_a_quoted_glob_are_the_datasets_in_them(desk: Desk) -> None:
+    desk.labelled("internal")
+    (desk.folder / "u.txt").write_text("nobody looked at it\n")
+    (desk.folder / "more").mkdir()
+    (desk.folder / "more" / "t.csv").write_text("a\n1\n")
+    for told, code in (("*.csv", 0), ("?.*", 5), ("more", 5), (".", 5), ("none/*", 5)):
+        desk("check", told, "--solution", "bot", code=code)
+    found = [
+        json.loads(line) for line in desk("check", "?.*", "--solution", "bot", "--format", "json", code=5).splitlines()
+    ]
+    assert [Path(each["dataset"]).name for each in found] == ["t.csv", "u.txt"]
+
+
+def test_who_forgot_the_manifest_is_told_to_give_it(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.labelled("internal")
+    (desk.folder / "m.yaml").write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: m\nname: m\nversion: 1.0.0\nstatus: active\n"
+        "schema:\n- name: t\n  physicalName: t.csv\n  properties:\n  - {name: a, classification: internal}\n"
+    )
+    desk.step("request", "ann", "--publisher", "cyd", "--manifest", "m.yaml")
+    assert run(["approve", "t.csv", "--reason", "r", "--identity-key", "bob.pem"]) == 3
+    assert "--manifest FILE" in capsys.readouterr().err
+    refused = desk("audit", "show", "--last", "1")
+    assert "manifest-changed" in refused
