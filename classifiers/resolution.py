@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from clearance.classifiers.detectors import words_pattern
 from clearance.classifiers.resolution_file import File, Nonsense, Words
 from clearance.classifiers.value_lists import ValueList
-from clearance.classifiers.yaml_files import RulesFile, content_of, read_files
+from clearance.classifiers.yaml_files import RulesFile, content_of, line_of, read_files
 from clearance.errors import UsageError
 
 #: What wins where nothing is said: a type of its own, told by a pattern.
@@ -29,6 +29,18 @@ DENY_DETECTOR = "DenyList"
 _MODEL = "model"
 #: Hot words may lift whatever has any score at all.
 _LEAST_SCORE = 0.01
+_HINT = "docs/how-to/tune-detection.md says what each key means"
+#: What pydantic says of a wrong value, in words for whoever wrote the file.
+_IN_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "missing",
+    "dict_type": "a mapping is expected",
+    "model_type": "a mapping is expected",
+    "list_type": "a list is expected",
+    "string_type": "text is expected; put it in quotes",
+    "int_type": "a whole number is expected",
+    "float_type": "a number is expected",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +169,21 @@ def _loaded(files: tuple[RulesFile, ...], threshold: float) -> Resolution:
             read = read.model_copy(update={"thresholds": higher})
         for key in type(read).model_fields:
             value = getattr(read, key)
+            if key in ("nonsense", "merge"):
+                _require_known(file, key, [name for name, rule in value.items() if rule is None], merged.get(key, {}))
             merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else merged.get(key, []) + value
     return Resolution(File.model_construct(**merged), threshold)
+
+
+def _require_known(file: RulesFile, key: str, taken: Sequence[str], known: Mapping[str, Any]) -> None:
+    """Raises UsageError for a rule that is taken away and was never there: the one that was meant would stay."""
+    for name in taken:
+        if name not in known:
+            line = line_of(file.text, ("resolution", key, name))
+            raise UsageError(
+                f"{file.name}{line}: resolution.{key}.{name}: there is no rule of this name to take away",
+                hint="classifiers/resolution.yaml has the packaged ones",
+            )
 
 
 @lru_cache(maxsize=1)
@@ -168,16 +193,18 @@ def _packaged() -> RulesFile:
 
 
 def _read(file: RulesFile) -> File:
-    problem = place = ""
+    problem = place = line = ""
     try:
         return File.model_validate(content_of(*file).get("resolution", {}))
     except ValidationError as error:
         # Of several, a misspelt key explains a missing one.
         found = sorted(error.errors(include_url=False, include_input=False), key=lambda one: one["type"] == "missing")
-        place = ".".join(("resolution", *(str(part) for part in found[0]["loc"] if part != "[key]")))
-        problem = found[0]["msg"].removeprefix("Value error, ")
+        location = ("resolution", *found[0]["loc"])
+        line = line_of(file.text, location)
+        place = ".".join(str(part) for part in location if part != "[key]")
+        problem = _IN_WORDS.get(found[0]["type"]) or found[0]["msg"].removeprefix("Value error, ")
     # Raised out here: the validation error holds the values of the file's lists.
-    raise UsageError(f"{file.name}: {place}: {problem}", hint="docs/how-to/tune-detection.md says what each key means")
+    raise UsageError(f"{file.name}{line}: {place}: {problem}", hint=_HINT)
 
 
 def _selectors(entity_type: str, detector: str) -> tuple[str, ...]:

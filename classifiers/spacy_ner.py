@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import spacy
 
 from clearance.classifiers.findings import Span
-from clearance.errors import DetectionError, UsageError
+from clearance.classifiers.windows import in_windows
+from clearance.errors import UsageError
 
 #: spaCy's labels in Presidio's words, as ``presidio_analyzer.nlp_engine.NerModelConfiguration`` has them.
 ENTITY_OF_LABEL = {
@@ -33,16 +33,11 @@ BATCH = 64
 class SpacyNer:
     """The spaCy model ``package``, installed by the user.
 
-    Raises DetectionError when it is not installed, UsageError when it has no NER or speaks another language.
+    Raises UsageError when it has no NER or speaks another language.
     """
 
     def __init__(self, package: str, language: str) -> None:
         self.name = f"spacy:{package}"
-        if not package.isidentifier() or importlib.util.find_spec(package) is None:
-            raise DetectionError(
-                f"the spaCy model {package} is not installed",
-                hint=f"pip install {package}, or its wheel from the releases of explosion/spacy-models",
-            )
         self._nlp = spacy.load(package)
         if "ner" not in self._nlp.pipe_names:
             raise UsageError(f"the spaCy model {package} has no entity recognizer", hint="name another model")
@@ -60,12 +55,10 @@ class SpacyNer:
         }
 
     def spans(self, texts: Sequence[str]) -> list[list[Span]]:
-        """Entities of each text. Raises DetectionError for a text longer than spaCy takes (a million characters)."""
-        if any(len(text) > self._nlp.max_length for text in texts):
-            raise DetectionError(
-                f"a text is longer than the {self._nlp.max_length} characters that spaCy takes",
-                hint="use ner: rampart, which looks at long texts in windows",
-            )
+        """Entities of each text; a long one is looked at in windows, for spaCy takes a million characters."""
+        return in_windows(self._entities, texts)
+
+    def _entities(self, texts: Sequence[str]) -> list[list[Span]]:
         return [
             [
                 Span(entity.start_char, entity.end_char, ENTITY_OF_LABEL[entity.label_], SCORE, self.name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import string
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -77,8 +78,10 @@ _HOST = re.compile(r"(?<![a-zA-Z0-9.\-])[a-zA-Z0-9\-]*\.[a-zA-Z0-9.\-]+")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _PATH = regex.compile(r"""/[^\s()<>"']*""", _FLAGS)
 _QUOTED = re.compile(r"""["'][a-zA-Z0-9.\-]""")
-#: The pattern takes at most 253 characters before the last dot; longer runs of host characters are left to it.
-_LONGEST_RUN = 250
+#: The pattern takes at most so many characters between where it begins, or this lead behind it, and the last dot.
+_BEFORE_DOT = 253
+_LEAD = re.compile(r"www[0-9]{0,3}\.", re.IGNORECASE)
+_LONGEST_LEAD = len("www123.")
 #: The top-level domains of Presidio's URL pattern, in its order.
 LISTED_DOMAINS = tuple(dict.fromkeys(re.findall(r"\(\?:([a-z0-9\-]+)\)", UrlRecognizer.BASE_URL_REGEX)))
 
@@ -102,11 +105,9 @@ _DOMAINS = _by_beginning(LISTED_DOMAINS)
 
 def url_places(text: str) -> dict[str, list[_Place]]:
     """Matches of Presidio's URL patterns, by the name of each that has any: (start, end) in code points, in order."""
-    hosts = [match.span() for match in _HOST.finditer(text)]
-    too_long = len(text) > _LONGEST_RUN and any(end - start > _LONGEST_RUN for start, end in hosts)
-    if too_long or (not text.isascii() and _ODD.search(text)):
+    if not text.isascii() and _ODD.search(text):
         return {name: [match.span() for match in _presidios(name).finditer(text)] for name in _PATTERNS}
-    bare = _bare(text, hosts)
+    bare = _bare(text)
     if not bare:
         return {}
     places = {"Non schema URL": bare}
@@ -118,18 +119,22 @@ def url_places(text: str) -> dict[str, list[_Place]]:
     return places
 
 
-def _bare(text: str, hosts: Iterable[_Place]) -> list[_Place]:
+def _bare(text: str) -> list[_Place]:
     """Without a scheme. A match may end inside a run of host characters, and the next one begin there."""
     found: list[_Place] = []
     reached = 0
-    for start, end in hosts:
-        start = max(start, reached)
+    for match in _HOST.finditer(text):
+        start, end = max(match.start(), reached), match.end()
+        long = _LongRun(text[start:end], start) if end - start > _BEFORE_DOT else None
         while start < end:
-            length = _host_length(text[start:end])
-            if not length:
+            if long is None:
+                host: _Place | None = (start, start + _host_length(text[start:end]))
+            else:
+                host = long.next_host(start)
+            if host is None or host[0] == host[1]:
                 break
-            reached = _with_path(text, start + length)
-            found.append((start, reached))
+            reached = _with_path(text, host[1])
+            found.append((host[0], reached))
             start = reached
     return found
 
@@ -138,10 +143,46 @@ def _with_scheme(text: str) -> Iterator[_Place]:
     reached = 0
     for scheme in _SCHEME.finditer(text):
         host = _HOST.match(text, scheme.end()) if scheme.start() >= reached else None
-        length = _host_length(host.group()) if host is not None else 0
-        if length:
-            reached = _with_path(text, scheme.end() + length)
+        if host is None:
+            continue
+        run = host.group()
+        end = _host_length(run) if len(run) <= _BEFORE_DOT else _LongRun(run).end_of_host(0)
+        if end:
+            reached = _with_path(text, scheme.end() + end)
             yield scheme.start(), reached
+
+
+class _LongRun:
+    """A run of host characters that is longer than the pattern reaches, such as ``A.A.A.A. ...``; places are those of
+    the text in which it begins at ``offset``."""
+
+    def __init__(self, run: str, offset: int = 0) -> None:
+        self._run, self._offset = run, offset
+        lower = run.lower()
+        found = [(match.start(), _domain_end(lower, match.start())) for match in re.finditer(r"\.", run)]
+        #: Dots with a listed domain behind them, and where that ends.
+        self._dots = [dot for dot, end in found if end]
+        self._ends = [end for _, end in found if end]
+
+    def next_host(self, start: int) -> _Place | None:
+        """The first host that begins at ``start`` or behind it."""
+        begin = start - self._offset
+        while (index := bisect_right(self._dots, begin)) < len(self._dots):
+            begin = max(begin, self._dots[index] - _BEFORE_DOT - _LONGEST_LEAD)
+            end = self.end_of_host(begin)
+            if end:
+                return begin + self._offset, end + self._offset
+            begin += 1
+        return None
+
+    def end_of_host(self, begin: int) -> int:
+        """Where the host that begins at this place of the run ends; 0 if none does."""
+        lead = _LEAD.match(self._run, begin)
+        for first in (begin,) if lead is None else (lead.end(), begin):
+            index = bisect_right(self._dots, first + _BEFORE_DOT) - 1
+            if index >= 0 and self._dots[index] > first:
+                return self._ends[index]
+        return 0
 
 
 def _with_path(text: str, end: int) -> int:
@@ -159,9 +200,15 @@ def _host_length(run: str) -> int:
     dot = run.rfind(".")
     lower = run.lower()
     while dot >= 1:
-        listed = _DOMAINS.get(lower[dot + 1 : dot + 3])
-        domain = listed.match(lower, dot + 1) if listed is not None else None
-        if domain is not None:
-            return domain.end()
+        end = _domain_end(lower, dot)
+        if end:
+            return end
         dot = run.rfind(".", 0, dot)
     return 0
+
+
+def _domain_end(lower: str, dot: int) -> int:
+    """Where the listed domain behind a dot ends; 0 if there is none."""
+    listed = _DOMAINS.get(lower[dot + 1 : dot + 3])
+    domain = listed.match(lower, dot + 1) if listed is not None else None
+    return domain.end() if domain is not None else 0

@@ -98,9 +98,31 @@ def content_of(name: str, text: str) -> dict[str, Any]:
         # Raised out here: the YAML error quotes the line, which may hold a value of a list.
         raise UsageError(f"{name}{line}: not valid YAML", hint="see docs/how-to/tune-detection.md for an example")
     if not isinstance(data, dict) or not data or set(data) - set(KEYS):
-        raise UsageError(
-            f"{name}: no list of detectors, no resolution", hint=f"its keys are {' and '.join(KEYS)}, one or both"
-        )
+        hint = f"its keys are {' and '.join(KEYS)}, one or both"
+        if isinstance(data, dict) and data:
+            other = next(key for key in data if key not in KEYS)
+            # A list that was misplaced has values where keys should be.
+            told = f" {other}" if isinstance(other, str) and other.isidentifier() else ""
+            raise UsageError(f"{name}{line_of(text, (other,))}: unknown key{told}", hint=hint)
+        raise UsageError(f"{name}: no list of detectors, no resolution", hint=hint)
     if not isinstance(data.get("detectors", []), list):
         raise UsageError(f"{name}: no list of detectors", hint="under 'detectors' is a list")
     return data
+
+
+def line_of(text: str, place: Sequence[object]) -> str:
+    """ ", line 4": where a place of a file that was read stands, or the nearest thing around it that has a line."""
+    node = yaml.compose(text, yaml.SafeLoader)
+    line = 0
+    for part in place:
+        below: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    line, below = key.start_mark.line + 1, value
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            below = node.value[part]
+            line = below.start_mark.line + 1
+        if below is not None:  # else a part that only names what was tried, such as one of two forms
+            node = below
+    return f", line {line}" if line else ""

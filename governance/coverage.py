@@ -58,7 +58,7 @@ class Coverage:
     def words(self) -> str:
         """One sentence for people."""
         if self.mode == "sample":
-            told = f"looked at {self.rows_read:,} of {self.rows:,} rows"
+            told = f"looked at {self._least_read():,} of {self.rows:,} rows{self._deeper()}"
             if self.prevalence is None or self.confidence is None:
                 return f"{told}: nothing was left out"
             return f"{told}: {bound_in_words(self.prevalence, self.confidence)}"
@@ -66,6 +66,14 @@ class Coverage:
             return f"looked at {self.rows_read:,} rows added since version {self.since}, of {self.rows:,}"
         why = f" ({self.reason})" if self.reason else ""
         return f"looked at all {self.rows:,} rows{why}"
+
+    def _least_read(self) -> int:
+        return min((own.rows_read for own in self.columns.values()), default=self.rows_read)
+
+    def _deeper(self) -> str:
+        """In how many columns more rows were looked at than in the others, and how many at most."""
+        deeper = [own.rows_read for own in self.columns.values() if own.rows_read > self._least_read()]
+        return f", in {len(deeper)} of {len(self.columns)} columns at up to {max(deeper):,}" if deeper else ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: the ``coverage`` of a scan (``docs/reference/json.md``)."""

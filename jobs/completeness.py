@@ -10,8 +10,9 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 import pyarrow as pa
 
@@ -60,7 +61,8 @@ _KNOWN = frozenset(name.lower() for name in OPTIONS)
 _GLOB = re.compile(r"([\[\]{}*?\\])")
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _CHUNK = 1 << 20
-_HEAD = 1 << 16
+_BLOCK = 1 << 16
+_Read = TypeVar("_Read")
 # Not unpacked here; Spark does.
 _PACKED = {".bz2", ".zst", ".zstd", ".snappy", ".lz4", ".deflate"}
 
@@ -93,43 +95,50 @@ def layout_options(kind: str, local: Path | None, hive: bool) -> dict[str, str]:
 
 
 def require_utf8(files: list[Path], text: str, options: Mapping[str, str]) -> None:
-    """Raises ``DatasetError`` for a text file that begins with what is no UTF-8: UTF-16, ISO-8859-1, binary data.
+    """Raises ``DatasetError`` for a text file that holds what is no UTF-8: UTF-16, ISO-8859-1, binary data.
 
     Read as UTF-8 the letters of UTF-16 are an empty byte apart, and those with accents become one and the same sign:
     less would be found than is there, and a copy would be damaged. Who says how it is written (``encoding``) knows.
+    All of a file is read, for its first wrong letter may be its last: a second for a gigabyte, of minutes in Spark.
     """
     if {name.lower() for name in options} & {"encoding", "charset"}:
         return
     for file in files:
-        if file.suffix.lower() in _PACKED:
-            continue
-        head = _head(file)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head:
+        if file.suffix.lower() not in _PACKED:
+            _beginning(file, partial(_require_utf8, name=file.name, text=text))
+
+
+def _require_utf8(stream: IO[bytes], name: str, text: str) -> None:
+    letters = codecs.getincrementaldecoder("utf-8")()
+    read, block = 0, stream.read(_BLOCK)
+    # In UTF-16 every other byte is empty; a few in the middle of a file are only odd.
+    wide = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in block
+    while block:
+        if wide or block.count(0) > len(block) // 4:
             raise DatasetError(
-                f"{text} is no text in UTF-8: {file.name} looks like UTF-16 or binary data",
+                f"{text} is no text in UTF-8: {name} looks like UTF-16 or binary data",
                 hint="say how it is written: --option encoding=UTF-16",
             )
-        if not _decodes(head):
+        following = stream.read(_BLOCK)
+        # The last letter of what was read may be cut, that of a file may not.
+        if not _decodes(letters, block, final=not following):
+            place = "" if read == 0 else f" behind its first {read:,} bytes"
             raise DatasetError(
-                f"{text} is no text in UTF-8: {file.name} is written otherwise",
+                f"{text} is no text in UTF-8: {name} is written otherwise{place}",
                 hint="say how it is written: --option encoding=ISO-8859-1; encoding=UTF-8 reads what is none as \ufffd",
             )
+        read, block = read + len(block), following
 
 
-def _decodes(head: bytes) -> bool:
+def _decodes(letters: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> bool:
     try:
-        # The last letter of what was read may be cut, that of a file may not.
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < _HEAD)
-    except UnicodeDecodeError:
+        letters.decode(block, final)
+    except UnicodeDecodeError:  # it holds the bytes
         return False
     return True
 
 
-def _head(file: Path) -> bytes:
-    return _beginning(file, lambda stream: stream.read(_HEAD))
-
-
-def _beginning(file: Path, read: Callable[[IO[bytes]], bytes]) -> bytes:
+def _beginning(file: Path, read: Callable[[IO[bytes]], _Read]) -> _Read:
     """What ``read`` takes of a file as it is unpacked. Raises ``DatasetError`` for one that can't be."""
     try:
         with _opened(file) as stream:

@@ -57,7 +57,7 @@ def read_detection(
     """How datasets are looked at, as a user says it: ``ner`` may be ``none``, ``detectors`` are YAML files.
 
     Raises ``UsageError`` for what nobody knows and for files that are not valid, ``DetectionError`` for detectors
-    that fail their own examples: all that can be told without loading a model.
+    that fail their own examples or a model that is not installed: all that can be told without loading one.
     """
     chosen = Detection(language, tuple(regions) if regions else None, None if ner == "none" else ner)
     if language != "en" or chosen.regions:
@@ -65,9 +65,9 @@ def read_detection(
 
         enabled_entries(language, chosen.regions)
     if chosen.ner not in (None, "rampart"):
-        from clearance.classifiers.ner import check_name
+        from clearance.classifiers.ner import require_installed
 
-        check_name(chosen.ner)
+        require_installed(chosen.ner)
     if not detectors:
         return chosen
     from clearance.classifiers.detectors import load_detectors

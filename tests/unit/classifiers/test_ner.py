@@ -2,6 +2,8 @@
 
 import itertools
 import random
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,6 +143,34 @@ def test_any_presidio_recognizer_plugs_in() -> None:
     assert model.spans(["no", "my badge Z9 broke"]) == [[], [Span(9, 11, "BADGE", 0.1235, name)]]
 
 
+class Unlike(Badges):
+    """What a recognizer of a user's may do wrong, by the text that it is given."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any) -> list[RecognizerResult]:
+        if text == "entities":
+            return list(nlp_artifacts.entities)
+        made = {"place": ("BADGE", 0, 99, 0.5), "score": ("BADGE", 0, 1, 1.5), "type": ("OTHER", 0, 1, 0.5)}
+        return [RecognizerResult(*made[text])]
+
+
+class Demanding(Badges):
+    def __init__(self, supported_language: str, model: str) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize("wrong", ["place", "score", "type", "entities"])
+def test_what_a_plugged_recognizer_can_t_have_found_is_an_error(wrong: str) -> None:
+    with pytest.raises(DetectionError, match="what another model found" if wrong == "entities" else "what can't be"):
+        load_ner(f"presidio:{__name__}:Unlike", "en").spans([wrong])
+
+
+def test_a_recognizer_that_can_t_be_made_is_told_and_a_changed_module_is_another_model() -> None:
+    with pytest.raises(DetectionError, match="making a Demanding failed with TypeError"):
+        load_ner(f"presidio:{__name__}:Demanding", "en")
+    facts = load_ner(f"presidio:{__name__}:Badges", "en").facts
+    assert facts["module"] == sha256(Path(__file__).read_bytes()).hexdigest()
+
+
 def test_a_spacy_model_by_its_package_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
@@ -152,7 +182,7 @@ def test_a_spacy_model_by_its_package_s_name(monkeypatch: pytest.MonkeyPatch) ->
     nlp.initialize(lambda: examples)
     for _ in range(30):
         nlp.update(examples)
-    monkeypatch.setattr("clearance.classifiers.spacy_ner.importlib.util.find_spec", lambda _: object())
+    monkeypatch.setattr("clearance.classifiers.ner.importlib.util.find_spec", lambda _: object())
     monkeypatch.setattr(spacy, "load", lambda _: nlp)
     model = load_ner("spacy:xx_made_up", "en")
     assert model.entity_types == ("LOCATION", "PERSON")
@@ -160,6 +190,11 @@ def test_a_spacy_model_by_its_package_s_name(monkeypatch: pytest.MonkeyPatch) ->
     assert model.spans(["Ana left Paris for 5€"]) == [
         [Span(0, 3, "PERSON", 0.85, model.name), Span(9, 14, "LOCATION", 0.85, model.name)]
     ]
+    monkeypatch.setattr(nlp, "max_length", 40_000)
+    long = "Ana left Paris for 5€. " * 2_000
+    found = model.spans([long])[0]
+    assert {"Ana", "Paris"} <= {long[span.start : span.end] for span in found}
+    assert len(found) == len(set(found)) and found[-1].end > nlp.max_length
     with pytest.raises(UsageError, match="not 'de'"):
         load_ner("spacy:xx_made_up", "de")
 

@@ -14,7 +14,11 @@ def test_a_sample_says_what_it_would_have_found() -> None:
     assert bound_in_words(0.001, 0.95) == (
         "would have found a type present in at least 0.1 % of rows with 95 % confidence"
     )
-    assert SAMPLE.words().startswith("looked at 10 of 1,000 rows: would have found")
+    assert Coverage("sample", 1000, 10, 0.01, 0.95).words().startswith("looked at 10 of 1,000 rows: would have found")
+
+
+def test_a_column_that_was_looked_at_more_closely_does_not_speak_for_the_others() -> None:
+    assert SAMPLE.words().startswith("looked at 10 of 1,000 rows, in 1 of 2 columns at up to 1,000: would have found")
 
 
 @given(st.floats(1e-6, 0.99), st.floats(0.5, 0.999999))

@@ -95,6 +95,8 @@ def test_a_plan_names_them_beside_itself(rules, tmp_path):
 def test_what_is_wrong_is_told_before_anything_starts(rules, tmp_path, capsys):
     with pytest.raises(UsageError, match="unknown NER model 'rampar'"):
         read_detection(ner="rampar")
+    with pytest.raises(DetectionError, match="not installed"):  # and not once Spark has started
+        read_detection(ner="spacy:no_such_model")
     with pytest.raises(UsageError, match="can't read detectors"):
         read_detection(detectors=[tmp_path / "none.yaml"])
     rules.write_text(RULES.replace("see TCK-204117", "see nothing"))

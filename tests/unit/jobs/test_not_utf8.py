@@ -32,8 +32,24 @@ def test_letters_with_accents_in_another_encoding_are_told_and_a_cut_one_is_none
     file.write_bytes("name\nJosé".encode("latin-1"))  # it would begin a letter of three bytes, and nothing follows
     with pytest.raises(DatasetError, match="written otherwise"):
         require_utf8([file], "people", {})
-    file.write_bytes(b"x" * 65_535 + "é".encode())  # its first byte is the last one that is looked at
+    file.write_bytes(b"x" * 65_535 + "é".encode())  # it is cut between two blocks
     require_utf8([file], "people", {})
+
+
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [(b"Jos\xe9\n", "written otherwise behind its first 65,536 bytes"), (b"a\x00@\x00" * 50_000, "UTF-16")],
+)
+def test_what_is_no_utf8_is_told_wherever_it_stands(tmp_path: Path, late: bytes, told: str) -> None:
+    plain, packed = tmp_path / "a.csv", tmp_path / "b.csv.gz"
+    plain.write_bytes(b"name,note\n" * 9_000 + late + b"x,y\n" * 9)
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    for file in (plain, packed):
+        with pytest.raises(DatasetError, match=told) as error:
+            require_utf8([file], "people", {})
+        assert error.value.__cause__ is None and error.value.__context__ is None
+    plain.write_bytes("é".encode() * 100_001 + b"\x00")
+    require_utf8([plain], "people", {})
 
 
 def test_a_compressed_file_is_looked_into_and_utf8_passes(tmp_path: Path) -> None:
