@@ -4,12 +4,15 @@ A head in a file on write-once storage, or in a lineage event at its receiver, i
 written anew does not agree with. A file is written once: an existing one is never touched.
 """
 
+import gzip
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from clearance.errors import UsageError
 from clearance.governance import canonical
@@ -27,15 +30,42 @@ def write_anchor(path: Path, head: Head) -> None:
 
 def write_new(path: Path, text: str) -> None:
     """A file that was not there. Raises ``UsageError``."""
+    with new_file(path) as file:
+        file.write(text)
+
+
+@contextmanager
+def new_file(path: Path, *, compressed: bool = False) -> Iterator[IO[str]]:
+    """A file that was not there, and is on disk at the end; one that can't be written whole is taken away again, for a
+    chain that breaks off early looks like one that is whole. Raises ``UsageError``.
+    """
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        raw = path.open("xb")
     except FileExistsError:
         raise UsageError(f"{path} is there already, and is never written over", hint="name another file") from None
     except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}", hint="name another place") from None
+        raise _unwritten(path, error) from None
+    try:
+        with raw:
+            packed = gzip.GzipFile(fileobj=raw, mode="wb") if compressed else None
+            text = TextIOWrapper(packed or raw, encoding="utf-8")
+            yield text
+            text.flush()
+            text.detach()
+            if packed is not None:
+                packed.close()
+            raw.flush()
+            os.fsync(raw.fileno())
+    except BaseException as error:
+        with suppress(OSError):
+            path.unlink()
+        if isinstance(error, OSError):
+            raise _unwritten(path, error) from None
+        raise
+
+
+def _unwritten(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} can't be written: {error.strerror}", hint="name another place")
 
 
 def read_anchors(path: Path) -> list[Head]:
@@ -89,4 +119,4 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         yield told
 
 
-__all__ = ["anchored", "export_text", "read_anchors", "read_export", "write_anchor", "write_new"]
+__all__ = ["anchored", "export_text", "new_file", "read_anchors", "read_export", "write_anchor", "write_new"]

@@ -69,11 +69,14 @@ def check_entries(rows: Sequence[Mapping[str, Any]], anchors: Sequence[Head] = (
     problems: list[str] = []
     previous = FIRST
     waiting: dict[Any, None] = {}
-    for position, row in enumerate(ordered):
+    expected = 0
+    for row in ordered:
         entry = row["entry"] if isinstance(row["entry"], dict) else {}
         where = f"entry {row['index']}"
-        if row["index"] != position or entry.get("index") != position:
-            problems.append(f"{where}: out of place, expected entry {position}")
+        if row["index"] != expected or entry.get("index") != row["index"]:
+            problems.append(f"{where}: out of place, expected entry {expected}")
+        # From here on by what is there: one entry that is gone is one line, not one for each that came after it.
+        expected = int(row["index"]) + 1
         if entry.get("previous") != previous:
             problems.append(f"{where}: does not follow the entry before it")
         if _digest(entry) != row["hash"]:
@@ -92,6 +95,15 @@ def check_entries(rows: Sequence[Mapping[str, Any]], anchors: Sequence[Head] = (
     lost = sorted({anchor.index for anchor in anchors if (anchor.index, anchor.hash) not in there})
     problems += [f"the anchored entry {index} is not in the chain" for index in lost]
     return AuditReport(len(ordered), head, tuple(problems), tuple(str(i) for i in waiting), len(set(anchors)))
+
+
+def people_in(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Who took each step (its id) as a person, by key or token. The intent says it for its outcome.
+
+    An enrolment names an administrator's key only, and so nobody here.
+    """
+    told = ((str(entry["id"]), (entry.get("facts") or {}).get("by")) for entry in entries)
+    return {step: str(by["name"]) for step, by in told if isinstance(by, Mapping) and by.get("name")}
 
 
 def _digest(entry: Mapping[str, Any]) -> str:
@@ -247,6 +259,7 @@ __all__ = [
     "counted_rows",
     "is_as_written",
     "is_rested_on",
+    "people_in",
     "rests_on",
     "row_digest",
     "rows_digest",

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from clearance.errors import LineageError
 
@@ -56,8 +57,12 @@ class LineageSpool:
 
     @classmethod
     def for_home(cls, home: str) -> "LineageSpool":
-        """The spool of a home; where the home is an object store, ``./.clearance`` keeps it."""
-        return cls((Path.cwd() / ".clearance" if "://" in home else Path(home)) / "lineage")
+        """The spool of a home; where the home is an object store, a folder of its own in ``./.clearance`` keeps it.
+
+        What another home wrote is not this one's: its heads are in another chain, its runs in another registry.
+        """
+        local = Path.cwd() / ".clearance" / quote(home.rstrip("/"), safe="") if "://" in home else Path(home)
+        return cls(local / "lineage")
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Write one event and wait until it is on disk."""

@@ -129,7 +129,7 @@ class Registry:
                 commit_properties=CommitProperties(custom_metadata=dict(metadata), max_commit_retries=retries),
             )
         except Exception as error:  # deltalake raises bare OSError, ValueError and DeltaError alike
-            raise self._unwritable(spec.name) from error
+            raise self._unwritable(spec.name, error) from error
         version = int(table.version())
         if version % _TIDY_EVERY == 0:
             # What was written is written: where this fails the next hundredth commit tries again.
@@ -165,7 +165,7 @@ class Registry:
             # Two first writers: one of them made it.
             if is_conflict(error) and (made := self.open(table)) is not None:
                 return made
-            raise self._unwritable(table) from error
+            raise self._unwritable(table, error) from error
 
     def landed(self, table: str, marker: str, before: int) -> int | None:
         """The version after ``before`` whose commit carries this ``clearance.commit``, or None."""
@@ -274,7 +274,7 @@ class Registry:
         try:
             return int(opened.optimize.compact(target_size=_JOINED_OCTETS)["numFilesRemoved"])
         except Exception as error:  # as above
-            raise self._unwritable(table) from error
+            raise self._unwritable(table, error) from error
 
     def _unreadable(self, table: str) -> RegistryError:
         return RegistryError(
@@ -282,10 +282,13 @@ class Registry:
             hint="Check permissions; if it is damaged, move it away and scan the datasets again.",
         )
 
-    def _unwritable(self, table: str) -> RegistryError:
+    def _unwritable(self, table: str, error: BaseException) -> RegistryError:
+        full = "os error 28" in str(error)  # ENOSPC, as deltalake tells it
         return RegistryError(
             f"The registry table {table} at {self.home} can't be written.",
-            hint="Set CLEARANCE_HOME to a folder or prefix that you may write to.",
+            hint="No space is left on its disk: make some."
+            if full
+            else "Set CLEARANCE_HOME to a folder or prefix that you may write to.",
         )
 
 

@@ -162,6 +162,7 @@ _EXPECTED = {
     "string_type": "text is expected",
     "int_type": "a whole number is expected",
     "bool_type": "true or false is expected",
+    "date_type": "a date such as 2026-12-31 is expected",
 }
 _GOT = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
 
@@ -201,7 +202,9 @@ def _keys(model: type[BaseModel], location: Location) -> list[str]:
             # dict[str, X] and list[X]: the part is a key or an index, and what it holds is the last argument.
             current = (get_args(current) or (None,))[-1]
     current = _bare(current)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+    if not isinstance(current, type) or not issubclass(current, BaseModel):
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]
 
 
 def _bare(annotation: Any) -> Any:

@@ -7,12 +7,12 @@ audit is written last: a copy that broke off has none, and nothing in it clears 
 import gzip
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from clearance.errors import RegistryError, UsageError
+from clearance.governance.anchors import new_file
 from clearance.governance.audit import Audit
 from clearance.governance.registry import Registry
 from clearance.governance.tables import TABLES
@@ -33,7 +33,7 @@ def export_registry(registry: Registry, file: Path) -> dict[str, int]:
     if not tables:
         raise RegistryError(f"there is no registry at {registry.home}", hint="name another one: --home")
     counts = dict.fromkeys(tables, 0)
-    with _new(file) as out:
+    with new_file(file, compressed=file.suffix == ".gz") as out:
         print(json.dumps({"kind": _FORM, "version": 1, "clearance": __version__, "tables": list(tables)}), file=out)
         for name, table in tables.items():
             for row in registry.stream(table, TABLES[name]):
@@ -132,19 +132,6 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
         raise UsageError(
             f"{file} can't be read as JSON lines", hint="name what `clearance registry export` wrote"
         ) from None
-
-
-@contextmanager
-def _new(file: Path) -> Iterator[IO[str]]:
-    try:
-        with (
-            gzip.open(file, "xt", encoding="utf-8") if file.suffix == ".gz" else file.open("x", encoding="utf-8") as out
-        ):
-            yield out
-    except FileExistsError:
-        raise UsageError(f"{file} is there already, and is never written over", hint="name another file") from None
-    except OSError as error:
-        raise UsageError(f"{file} can't be written: {error.strerror}", hint="name another place") from None
 
 
 def _time(value: Any) -> str:

@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from clearance.errors import DatasetError, UsageError
 from clearance.governance.access_log import ELSEWHERE, Access, Action, Places, named, read_log
 from clearance.governance.activity import Activity, Unusual
 from clearance.governance.audit import Audit
+from clearance.governance.chain import people_in
 from clearance.governance.identity import dataset_identity
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry, Row
@@ -80,9 +81,8 @@ def report(
     now = now or datetime.now(UTC)
     lowest = policy.levels.rank(watch if watch is not None else policy.levels.top)
     watched = policy.levels.names[lowest:]
-    labels = registry.latest_each("labels", columns=["label"])
-    levels = {key: str(row["label"]["level"]) for key, row in labels.items()}
-    places, found = Places(labels), Activity()
+    levels = _levels(policy, registry)
+    places, found = Places(levels), Activity()
     found.add(of_audit(Audit(registry).entries()), "audit")
     for reference in histories:
         found.add(of_history(reference), "delta")
@@ -96,14 +96,25 @@ def report(
     return Reported(found, levels, day, watched, found.unusual(levels, unwatched, day, factor))
 
 
-def of_audit(entries: Iterable[Row]) -> Iterator[Access]:
+def _levels(policy: Policy, registry: Registry) -> dict[str, str]:
+    """The level of each dataset on record: its label's, or that of what flowed in by lineage where it is higher. One
+    that the policy no longer has is the highest.
+    """
+    found: dict[str, str] = {}
+    ranks = {level: policy.levels.rank(level) for level in policy.levels.names}
+    for table in ("labels", "derived"):
+        for key, row in registry.latest_each(table, columns=["label"]).items():
+            told = (found.get(key, policy.levels.bottom), str(row["label"]["level"]))
+            found[key] = max(told, key=lambda level: ranks.get(level, len(ranks)))
+    return found
+
+
+def of_audit(entries: Sequence[Row]) -> Iterator[Access]:
     """The accesses that our own audit tells of, refused ones too."""
     scans: set[str] = set()
-    people: dict[str, str] = {}
+    people = people_in(entries)
     for entry in entries:
         facts = entry.get("facts") or {}
-        if by := (facts.get("by") or {}).get("name"):
-            people[str(entry["id"])] = str(by)
         if entry["kind"] == "intent":
             # What a protection files of its result, and a label that is given again, read nothing.
             if entry["action"] == "label" and "label" in facts and "declared" not in facts:

@@ -372,7 +372,7 @@ def record_verdict(checked: Checked, policy: Policy, registry: Registry, facts: 
     except RegistryError as error:
         raise RegistryError(
             f"the verdict ({checked.verdict.verdict}) could not be recorded: {error.message}",
-            hint="an unrecorded verdict clears nothing: make the registry writable",
+            hint=f"An unrecorded verdict clears nothing. {error.hint}",
         ) from None
     if intent:
         audit.outcome(intent, "done", records=[row_digest("verdicts", {**row, "run_id": run_id})])

@@ -6,6 +6,7 @@ from typing import Any
 
 from clearance.errors import AuditError, ClearanceError, LineageError
 from clearance.governance.audit import MANY, Audit
+from clearance.governance.chain import is_as_written
 from clearance.governance.combinations import raised
 from clearance.governance.envelopes import Statement, unseal
 from clearance.governance.identity import dataset_identity
@@ -85,7 +86,8 @@ def require_whole(hops: Sequence[Hop], registry: Registry) -> None:
     entries = Audit(registry).entries(action=IMPORT)
     done = {entry["id"] for entry in entries if entry["kind"] == "outcome" and entry["result"] == "done"}
     for entry in entries:
-        if entry["kind"] == "intent" and entry["id"] in done and not there.issuperset(entry["facts"].get("of", ())):
+        counts = entry["kind"] == "intent" and entry["id"] in done
+        if not is_as_written(entry) or (counts and not there.issuperset(entry["facts"].get("of", ()))):
             raise AuditError(
                 "lineage that the audit stands for is gone or changed",
                 hint="see `clearance audit verify`, then import the events again: clearance lineage import FILE",

@@ -38,7 +38,7 @@ RULES: Mapping[str, str] = {
 
 def plain(value: Any) -> str:
     """A fact as words."""
-    if value is None:
+    if value is None or value in ([], ()):
         return "none"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 

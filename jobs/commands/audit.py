@@ -1,6 +1,6 @@
 """``clearance audit``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,21 +77,23 @@ def verify(anchors: tuple[Path, ...], exported: Path | None, home: str | None, o
     from clearance.governance.registry import Registry
 
     heads = [head for path in anchors for head in read_anchors(path)]
+    registry = Registry(home)
     if exported is not None:
         report = check_entries(read_export(exported), heads)
     else:
-        registry = Registry(home)
         report = Audit(registry).verify(*heads, *anchored(LineageSpool.for_home(registry.home).events()))
+    # Of nothing at all nobody can say that it holds: a home that is misspelt, or was taken away.
+    none = [] if report.entries else [f"there is no entry of an audit at {exported or registry.home}"]
     told = {
-        "ok": report.ok,
+        "ok": report.ok and not none,
         "entries": report.entries,
         "anchors": report.anchors,
         "head": {"index": report.head.index, "hash": report.head.hash} if report.head else None,
-        "problems": list(report.problems),
+        "problems": [*report.problems, *none],
         "unfinished": list(report.open_intents),
     }
     emit(told, output, _print_verified)
-    return 0 if report.ok else 5
+    return 0 if told["ok"] else 5
 
 
 command.add_command(activity.command)
@@ -131,20 +133,15 @@ def anchor(file: Path, home: str | None) -> int:
 
 def _show(home: str | None, output: str, wanted: dict[str, str], last: int | None, actor: str | None = None) -> int:
     from clearance.governance.audit import Audit
+    from clearance.governance.chain import people_in
     from clearance.governance.registry import Registry
 
     entries = Audit(Registry(home)).entries(**wanted)
-    people = _people(entries)
+    people = people_in(entries)
     entries = [entry for entry in entries if actor in (None, entry.get("actor"), people.get(entry["id"]))]
     shown = entries[-last:] if last else entries
     emit({"entries": shown}, output, lambda told: _print_entries(told, people))
     return 0
-
-
-def _people(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Who took each step as a person, by key or token. The intent says it for its outcome."""
-    told = {entry["id"]: by for entry in entries if isinstance(by := (entry.get("facts") or {}).get("by"), Mapping)}
-    return {step: str(by["name"]) for step, by in told.items() if "name" in by}
 
 
 def _print_verified(told: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from clearance.errors import RegistryError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, level, table
 
@@ -81,6 +82,8 @@ def doctor(mend: bool, hours: int, home: str | None, output: str) -> int:
     from clearance.governance.registry import Registry
 
     registry, patience = Registry(home), timedelta(hours=hours)
+    if registry.open("audit") is None and not registry.counts():
+        raise RegistryError(f"there is no registry at {registry.home}", hint="name another one: --home")
     health = mending.examine(registry, patience=patience)
     # A record that does not hold is not written on.
     mended = mend and not health.problems and not health.whole

@@ -438,4 +438,8 @@ def test_a_spool_begun_anew_is_sent_from_its_start(spool, receiver, monkeypatch)
 
 
 def test_an_object_store_home_keeps_its_spool_here(tmp_path):
-    assert LineageSpool.for_home("s3://bucket/x").folder == tmp_path / ".clearance" / "lineage"
+    found = LineageSpool.for_home("s3://bucket/x").folder
+    assert found == LineageSpool.for_home("s3://bucket/x/").folder
+    assert found.is_relative_to(tmp_path / ".clearance") and found.name == "lineage"
+    others = {LineageSpool.for_home(home).folder for home in ("s3://bucket/y", "s3://bucket", ".clearance")}
+    assert len({found, *others}) == 4  # heads and dead runs of one are not the other's

@@ -106,6 +106,8 @@ def broken(change: Any) -> dict[str, Any]:
         (lambda d: d.update(colour="red"), "colour"),
         (lambda d: d["schema"].append({"name": "second"}), "declares one dataset, this has 2"),
         (lambda d: set_property(d, "residancy", ["eu"]), r"people\.yaml:\d+: residancy: unknown key"),
+        (lambda d: set_property(d, "obsoletFrom", "2027-01-01"), r"unknown key\nhint: did you mean 'obsoleteFrom'"),
+        (lambda d: set_property(d, "obsoleteFrom", "soon"), r"a date such as 2026-12-31 is expected"),
         (lambda d: set_property(d, "retentionDays", "a year"), r"people\.yaml:\d+: retentionDays: a whole number"),
         (lambda d: set_property(d, "classification", "secret"), "clearance.classification: unknown name 'secret'"),
         (lambda d: set_property(d, "categories", ["user.nmae"]), "unknown name 'user.nmae'"),

@@ -1,7 +1,9 @@
 """Half-written runs are found and ended, a registry is moved whole, and object stores do as disks do."""
 
+import errno
 import gzip
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import pytest
 
 from clearance.errors import RegistryError, UsageError
 from clearance.governance import registry as registry_module
+from clearance.governance.anchors import new_file
 from clearance.governance.audit import Audit, row_digest
 from clearance.governance.chain import rests_on
 from clearance.governance.mending import examine, mend
@@ -61,6 +64,7 @@ def registry(tmp_path: Path) -> Registry:
 
 KILLED = """
 import os, sys
+from clearance.governance.anchors import new_file
 from clearance.governance.audit import Audit, row_digest
 from clearance.jobs.desk import open_desk
 desk = open_desk(home=sys.argv[1])
@@ -235,3 +239,27 @@ def test_an_object_store_does_as_a_disk_does(bucket: str, registry: Registry, tm
     import_registry(Registry(tmp_path / "back"), tmp_path / "store.jsonl")
     assert Registry(tmp_path / "back").rows("audit") == registry.rows("audit")
     assert row_digest("labels", elsewhere.rows("labels")[0]) == row_digest("labels", registry.rows("labels")[0])
+
+
+def test_where_nothing_is_nothing_is_said_to_hold(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "misspelt")
+    (tmp_path / "none.jsonl").touch()
+    assert run(["registry", "doctor", "--home", nowhere]) == 5
+    assert run(["audit", "verify", "--home", nowhere]) == 5
+    assert run(["audit", "verify", "--export", str(tmp_path / "none.jsonl")]) == 5
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_that_cannot_be_written_whole_is_not_left(compressed: bool, tmp_path: Path) -> None:
+    """A chain that breaks off early looks like one that is whole."""
+    path = tmp_path / "export"
+    with pytest.raises(UsageError, match="No space left"), new_file(path, compressed=compressed) as file:
+        file.write("a line\n")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not path.exists()
+    with new_file(path, compressed=compressed) as file:
+        file.write("a line\n")
+    assert (gzip.decompress(path.read_bytes()) if compressed else path.read_bytes()) == b"a line\n"
+    with pytest.raises(UsageError, match="there already"), new_file(path):
+        pass
+    assert path.exists()

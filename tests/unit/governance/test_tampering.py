@@ -294,3 +294,12 @@ def test_an_exported_chain_is_verified_without_the_registry(registry: Registry, 
     assert report.ok and report.head == Audit(registry).head()
     file.write_text(file.read_text().replace('"action":"label"', '"action":"tag"', 1))
     assert not check_entries(read_export(file)).ok
+
+
+def test_one_entry_that_is_gone_is_told_where_it_was_and_not_at_all_that_follow(registry: Registry) -> None:
+    audit = Audit(registry)
+    for _ in range(20):
+        audit.outcome(audit.intent("label", run_id="r", dataset="file:///d"), "done")
+    rows = list(registry.rows("audit"))
+    problems = check_entries([row for row in rows if row["index"] != 4]).problems
+    assert problems and all(problem.startswith("entry 5:") for problem in problems)

@@ -207,6 +207,7 @@ def test_our_own_audit_tells_of_scans_requests_and_refusals(registry: Registry) 
     for result in ("allowed", "refused", "failed"):
         audit.outcome(audit.intent("detokenize", run_id="3", dataset=ORDERS), result)
     audit.outcome(audit.intent("open", run_id="3", dataset=MAILS, facts={"by": {"name": "ann"}}), "done")
+    audit.outcome(audit.intent("enrol", run_id="4", dataset="people", facts={"by": "a key id"}), "done")
     rows = report(POLICY, registry).to_dict()["activity"]
     assert sorted((row["action"], row["dataset"], row["level"], row["events"], row["denied"]) for row in rows) == [
         ("detokenize", ORDERS, "restricted", 1, 1),
@@ -214,6 +215,27 @@ def test_our_own_audit_tells_of_scans_requests_and_refusals(registry: Registry) 
         ("read", ORDERS, "restricted", 1, 0),
     ]
     assert [row["who"] for row in rows if row["action"] == "export"] == ["ann"]
+
+
+def test_what_is_known_by_lineage_only_is_watched_too(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = [("copy", ORDERS, "s3://lake/copy"), ("mix", ORDERS, MAILS)]
+    events = [
+        {"eventType": "COMPLETE", "eventTime": "2026-11-27T00:00:00Z", "run": {"runId": job}, "producer": "x",
+         "job": {"namespace": "dbt", "name": job}, "inputs": [{"namespace": "s3://lake", "name": source[10:]}],
+         "outputs": [{"namespace": "s3://lake", "name": target[10:]}]}
+        for job, source, target in steps
+    ]  # fmt: skip
+    Path("events.json").write_text(json.dumps(events))
+    assert run(["lineage", "import", "events.json"]) == 0
+    log = [trail(27, "eve", "copy/part-0"), trail(27, "eve", "mails/part-0")]
+    Path("log.json").write_text(json.dumps({"Records": log}))
+    capsys.readouterr()
+    assert run(["audit", "activity", "--log", "log.json", "--format", "json"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert {(each["dataset"], each["level"]) for each in told["unusual"]} == {
+        ("s3://lake/copy", "restricted"),
+        (MAILS, "restricted"),
+    }
 
 
 def test_the_history_of_a_table_tells_who_wrote_and_no_predicate(registry: Registry) -> None:

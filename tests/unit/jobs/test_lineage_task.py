@@ -287,6 +287,24 @@ def test_lineage_that_was_deleted_is_missed(project: Project, rows: str, lineage
     assert not project("audit", "verify", "--format", "json", code=5)["ok"]
 
 
+def test_an_import_whose_entry_was_changed_is_missed(project: Project) -> None:
+    """The newest rows are gone, and the entry that names them says that there were none."""
+    project.data("raw.csv", email="EMAIL_ADDRESS"), project.data("ids.csv", id=None)
+    project.data("copy.csv", c1=None)
+    for (name, column), code in ((("ids.csv", "id"), 0), (("raw.csv", "email"), 3)):
+        project.imports(project.event([name], "copy.csv", {"c1": [(name, column)]}))
+        project.check("copy.csv", "bot", code)
+    for table in ("derived", "lineage"):
+        newest = project.registry.rows(table, ["seq"])[-1]["seq"]
+        DeltaTable(project.registry.location(table)).delete(f"seq = {newest}")
+    row = [row for row in project.registry.rows("audit") if row["action"] == "import-lineage"][-2]
+    DeltaTable(project.registry.location("audit")).delete(f"index = {row['index']}")
+    told = {name: row[name] for name in row if name not in ("seq", "at")}
+    entry = {**row["entry"], "facts": {**(row["entry"].get("facts") or {}), "of": []}}
+    project.registry.append("audit", [{**told, "entry": entry}], run_id="x")
+    assert project.check("copy.csv", "bot", 5)["state"] == "unvouched"
+
+
 def test_rows_written_past_the_audit_lower_nothing(project: Project, accepting: Callable[[str], None]) -> None:
     """Neither a made-up label of the source nor a made-up derived label, and the audit tells of both."""
     accepting("{derived_labels: true}")
