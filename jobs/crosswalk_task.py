@@ -17,7 +17,7 @@ from clearance.jobs.asking import Asking, asking, keys_for
 from clearance.jobs.crosswalk_source import COLUMNS, PAIRS, FromValues, from_source, pairs_of, require_theirs
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
-from clearance.jobs.leftovers import sweep
+from clearance.jobs.leftovers import make_way
 from clearance.jobs.opened import counted, leaves_to_open, require_openable
 from clearance.jobs.opening import OPEN, SHOWN, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
@@ -91,14 +91,13 @@ def crosswalk(
     ``source``: what the dataset was protected from, unchanged since; the tokens of its whole columns are mapped then,
     one-way ones too. Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
     """
-    target.check_writable()
+    make_way(desk, target, spark)
     where = what.key
     keys_for(desk, "crosswalk", where, purpose=purpose, reason=reason)
     to = written_with(desk, to_domain, to_key)
     dataset = open_dataset(spark, what)
     require_apart(dataset.reference, target)
     target.require_ours(spark)
-    sweep(desk, target, spark)
     named = sorted(columns)
     with asking(desk, "crosswalk", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
         work: _Mapping | FromValues

@@ -18,7 +18,7 @@ from clearance.jobs.asking import asking, keys_for
 from clearance.jobs.binding import Subject
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
-from clearance.jobs.leftovers import sweep
+from clearance.jobs.leftovers import make_way
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable, require_whole
 from clearance.jobs.opening import ERASED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
 from clearance.jobs.published import require_apart
@@ -67,13 +67,12 @@ def detokenize(
     it, ``ProtectionError`` when there is anything among what was asked for that has no way back; nothing is written
     then, and both are on record.
     """
-    target.check_writable()
+    make_way(desk, target, spark)
     where = what.key
     keys_for(desk, "detokenize", where, purpose=purpose, reason=reason)
     dataset = open_dataset(spark, what)
     require_apart(dataset.reference, target)
     target.require_ours(spark)
-    sweep(desk, target, spark)
     named = sorted(columns)
     with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:
         label = _label_on_record(desk, dataset)

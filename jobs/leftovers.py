@@ -1,14 +1,16 @@
 """What killed runs left: ended on record, and what they had staged beside a target removed."""
 
+import json
 import re
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearance.errors import PublishError
 from clearance.governance.identity import dataset_identity
 from clearance.jobs.failures import value_free
-from clearance.jobs.staging import STAGED_TABLE, STAGING, Target, object_store
+from clearance.jobs.staging import RUN_PROPERTY, SIDECAR, STAGED_TABLE, STAGING, Target, object_store
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,6 +33,36 @@ def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> 
         ours = run_id in buried or desk.registry.rows("runs", ["run_id"], run_id=run_id)
         if ours and not desk.spool.is_open(run_id):
             target.staged(run_id).remove(spark)
+
+
+def make_way(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> None:
+    """Ends and removes what killed runs left, then raises ``PublishError`` when the target can't be published to."""
+    sweep(desk, target, spark)
+    _take_back(desk, target)
+    target.check_writable()
+
+
+def _take_back(desk: "Desk", target: Target) -> None:
+    """Removes Parquet whose run was killed, or failed, between its rename and its label.
+
+    No record speaks of it, and nothing could be written over it.
+    """
+    local = target.local_path
+    if local is None or target.format != "parquet":
+        return
+    try:
+        run_id = str(json.loads((local / SIDECAR).read_bytes())[RUN_PROPERTY])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    ended = [row["status"] for row in desk.registry.rows("runs", ["status"], run_id=run_id)]
+    if ended[-1:] != ["failed"] or desk.registry.rows("labels", ["run_id"], run_id=run_id):
+        return
+    staged = target.staged(run_id)
+    if staged.path is not None:
+        with suppress(OSError):  # who may not take it away is told that it is there
+            staged.path.parent.mkdir(exist_ok=True)
+            local.rename(staged.path)  # one step: half of it must not be what stays
+            staged.remove(None)
 
 
 def _in_folder(staging: Path) -> list[str]:
@@ -59,4 +91,4 @@ def _elsewhere(target: Target, spark: "SparkSession") -> list[str]:
     return [each.base_name for each in found if each.type == fs.FileType.Directory]
 
 
-__all__ = ["sweep"]
+__all__ = ["make_way", "sweep"]

@@ -25,7 +25,7 @@ from clearance.jobs.asking import check_reason
 from clearance.jobs.delta_writing import place, planned, put, stage
 from clearance.jobs.desk import Desk
 from clearance.jobs.gate import Passage, Passed, gate
-from clearance.jobs.leftovers import sweep
+from clearance.jobs.leftovers import make_way
 from clearance.jobs.publications import (
     APPROVED,
     RESTORES,
@@ -62,8 +62,7 @@ def promote(asked: Passage, who: Callable[[], Known], desk: Desk, *, reason: str
     target, facts = Target(asked.target), _facts(asked, reason)
     with refusals(desk, "promote", asked.identity.key, facts):
         require_apart(Reference(asked.source), target)
-        target.check_writable()
-        sweep(desk, target)
+        make_way(desk, target)
         step("known")
         signer, signing = who()
         facts["by"] = signer.to_dict()

@@ -19,7 +19,7 @@ from clearance.jobs.binding import ensure_keys
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk, JobRun
 from clearance.jobs.key_check import require_keys_on_workers
-from clearance.jobs.leftovers import sweep
+from clearance.jobs.leftovers import make_way
 from clearance.jobs.planning import DONE, plan_protection
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
 from clearance.jobs.prepare import PREPARED, declared
@@ -143,13 +143,12 @@ def protect(
     replaced, None where there may be none; without it what is there when this begins. Raises what made it impossible;
     the target is as it was then.
     """
-    target.check_writable()
+    make_way(desk, target, spark)
     tokens, signer = desk.tokens_to_write(), desk.signing_key()
     require_keys_on_workers(spark, tokens, reversal=desk.policy.has_way_back)
     dataset = open_dataset(spark, what)
     require_apart(dataset.source, target)
     target.require_ours(spark)
-    sweep(desk, target, spark)
     if scanned is None or not scanned.scan.coverage.complete:
         # What a sample did not show would be copied as it is.
         scanned = scan(spark, dataset, desk, facts=scanned.facts if scanned else None)

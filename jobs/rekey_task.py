@@ -22,7 +22,7 @@ from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.failures import value_free
 from clearance.jobs.key_check import require_keys_on_workers
-from clearance.jobs.leftovers import sweep
+from clearance.jobs.leftovers import make_way
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable
 from clearance.jobs.opening import FINAL, OPEN, SHOWN, Counts, OpenLeaf, foreseen
 from clearance.jobs.preparation import AnyStep
@@ -36,6 +36,7 @@ from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
 from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys
+from clearance.jobs.unfinished import on_record
 from clearance.version import __version__
 
 if TYPE_CHECKING:
@@ -67,20 +68,21 @@ def rekey(
     where = what.key
     tokens = keys_for(desk, "rekey", where, purpose=purpose, reason=reason)
     desk.signing_key()
-    dataset = open_dataset(spark, what)
-    target = target or Target(dataset.reference.text)
-    target.check_writable()
-    in_place = target.key == dataset.key
+    named = what if isinstance(what, Reference) else what.reference
+    target = target or Target(named.text)
+    make_way(desk, target, spark)
+    in_place = target.key == where
     if not in_place:
-        require_apart(dataset.reference, target)
+        require_apart(named, target)
     target.require_ours(spark)
-    sweep(desk, target, spark)
+    last = on_record(what, desk) if isinstance(what, Reference) else what
+    dataset = open_dataset(spark, last)
     require_keys_on_workers(spark, tokens)
     with asking(desk, "rekey", where, purpose=purpose, reason=reason, spark=spark) as ask:
         over = target.version(spark)
-        if in_place and str(over) != dataset.version:
+        if in_place and str(over) != dataset.version and last is what:
             raise PublishError(f"{target.text} is not read at its newest version", hint="leave out --version")
-        before = _on_record(desk, dataset, target, over)
+        before = _before(desk, dataset, target, over)
         if source is not None:
             return from_source(spark, before, source, desk, ask, subject_keys, steps)
         if before.record.subject:
@@ -92,7 +94,7 @@ def rekey(
         return _moved(spark, before, desk, ask)
 
 
-def _on_record(desk: Desk, dataset: Dataset, target: Target, over: int | None) -> Before:
+def _before(desk: Desk, dataset: Dataset, target: Target, over: int | None) -> Before:
     """Raises ``ProtectionError`` without a signed record or a label that speaks for the data."""
     record = signed_record(desk, dataset)
     if record.problem:
@@ -100,7 +102,7 @@ def _on_record(desk: Desk, dataset: Dataset, target: Target, over: int | None) -
             f"{dataset.reference.text}: {record.problem}", hint="protect its source again: clearance protect"
         )
     told = standing(desk.registry, dataset.reference.identity)
-    if told.label is None or told.state == "changed":
+    if told.label is None or (told.state == "changed" and told.label["version"] != dataset.version):
         raise ProtectionError(f"{dataset.reference.text} has no label that speaks for it", hint="scan it first")
     return Before(dataset, record, told.label, target, over)
 

@@ -28,15 +28,17 @@ class SignedRecord:
 
 
 def signed_record(desk: Desk, dataset: Dataset) -> SignedRecord:
-    """The record of a dataset as it is now. Raises ``KeyUnavailableError`` without the key that verifies it."""
-    row = desk.registry.latest("protections", dataset=dataset.key)
-    if row is None or not isinstance(row["statement"], dict):
+    """The record of a dataset as it was read. Raises ``KeyUnavailableError`` without the key that verifies it."""
+    now = dataset.observation
+    rows = desk.registry.rows("protections", dataset=dataset.key)
+    if not rows or not _speaks(rows[-1]):
         return SignedRecord(problem="there is no record of its protection")
+    # What was read may be an older version, under another key: a newer record says nothing of it.
+    row = next((row for row in reversed(rows) if _speaks(row) and _observed(row) == now), rows[-1])
     told, signature = row["statement"], row["signature"] or ""
     if not desk.tokens().key.open().verify(SIGNED, canonical(told), signature):
         return SignedRecord(problem="the record of its protection is not signed by a key of this key file")
-    observed, now = Observation.from_dict(told["observation"]), dataset.observation
-    if now is None or observed.kind != now.kind or changed(observed, dataset.reference.location) is not False:
+    if not _is_of(_observed(row), now, dataset.reference.location):
         return SignedRecord(problem="it changed since it was protected")
     keys = told.get("keys") or {}
     # Older records name their key in the signature alone: it was made with the key that wrote.
@@ -49,3 +51,20 @@ def signed_record(desk: Desk, dataset: Dataset) -> SignedRecord:
         keys.get("domains") or {},
         told.get("subject"),
     )
+
+
+def _speaks(row: Mapping[str, Any]) -> bool:
+    return isinstance(row["statement"], dict) and isinstance(row["statement"].get("observation"), dict)
+
+
+def _observed(row: Mapping[str, Any]) -> Observation:
+    return Observation.from_dict(row["statement"]["observation"])
+
+
+def _is_of(recorded: Observation, now: Observation | None, location: str) -> bool:
+    """Whether a record speaks of the state that was read: it is that one, or nothing changed since."""
+    if recorded == now and (now.kind == "files" or now.table_id is not None):
+        return True
+    if now is None or recorded.kind != now.kind or (now.kind == "delta" and int(now.version) < int(recorded.version)):
+        return False
+    return changed(recorded, location) is False

@@ -84,12 +84,13 @@ def command(
     progress.say("starting Spark")
     from clearance.jobs.datasets import open_dataset
     from clearance.jobs.detokenize_task import detokenize, open_values
+    from clearance.jobs.leftovers import make_way
     from clearance.jobs.session import get_session
     from clearance.jobs.staging import Target
 
     target = Target(to, to_format) if to else None
     if target is not None:
-        target.check_writable()
+        make_way(desk, target)
     values = _read().splitlines() if value is not None else []
     spark = get_session()
     if target is None:

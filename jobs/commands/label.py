@@ -47,13 +47,14 @@ def command(
     facts = options.declared(given["facts"])
     reference = options.reference(dataset, given)
     if records and to is not None:
+        from clearance.jobs.leftovers import make_way
         from clearance.jobs.session import get_session
         from clearance.jobs.staging import Target
         from clearance.jobs.tasks import protect, scan
 
         progress = Progress(log_format)
         target = Target(to, to_format)
-        target.check_writable()
+        make_way(desk, target)
         desk.tokens()
         reference.check()
         progress.say("starting Spark")

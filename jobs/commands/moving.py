@@ -66,13 +66,14 @@ def crosswalk(
     from clearance.jobs.crosswalk_task import crosswalk as work
     from clearance.jobs.crosswalk_task import written_with
     from clearance.jobs.datasets import Reference
+    from clearance.jobs.leftovers import make_way
     from clearance.jobs.session import get_session
     from clearance.jobs.staging import Target
 
     desk, target = options.desk(given), Target(to)
     reference = Reference(dataset) if source else options.reference(dataset, given)
     values = options.reference(source, given) if source else None
-    target.check_writable()
+    make_way(desk, target)
     keys_for(desk, "crosswalk", reference.key, purpose=purpose, reason=reason)
     written_with(desk, to_domain, to_key)
     for each in (reference, values):
@@ -135,6 +136,7 @@ def rekey(
     """
     from clearance.jobs.asking import keys_for
     from clearance.jobs.datasets import Reference
+    from clearance.jobs.leftovers import make_way
     from clearance.jobs.preparation import for_purposes, load_preparation
     from clearance.jobs.rekey_task import rekey as work
     from clearance.jobs.session import get_session
@@ -145,7 +147,7 @@ def rekey(
     reference = Reference(dataset) if source else options.reference(dataset, given)
     values = options.reference(source, given) if source else None
     target = Target(to if to is not None else dataset)
-    target.check_writable()
+    make_way(desk, target)
     keys_for(desk, "rekey", reference.key, purpose=purpose, reason=reason)
     desk.signing_key()
     for each in (reference, values):

@@ -51,6 +51,7 @@ def command(
     The copy appears in one step with its labels, or not at all. The source is only read.
     """
     from clearance.jobs.datasets import open_dataset
+    from clearance.jobs.leftovers import make_way
     from clearance.jobs.preparation import for_purposes, load_preparation
     from clearance.jobs.prepare import prepare
     from clearance.jobs.session import get_session
@@ -63,7 +64,7 @@ def command(
     progress = Progress(log_format)
     desk = options.desk(given)
     target = Target(to, to_format)
-    target.check_writable()
+    make_way(desk, target)
     desk.tokens_to_write()  # a missing key is told before Spark starts
     desk.signing_key()
     reference = options.reference(dataset, given)

@@ -6,7 +6,7 @@ import pytest
 
 from clearance.errors import ProofError, ProtectionError, PublishError, RefusedError
 from clearance.governance.actors import current_actor
-from clearance.jobs import crosswalk_source, rekey_task
+from clearance.jobs import crosswalk_source, reissue, rekey_task
 from clearance.jobs.crosswalk_task import crosswalk
 from clearance.jobs.datasets import Reference, open_dataset
 from clearance.jobs.desk import open_desk
@@ -96,6 +96,12 @@ def test_a_dataset_moves_to_the_key_that_writes_and_what_can_not_is_named(spark,
             rekey(spark, Reference(source_), desk, target=Target(str(tmp_path / "t")), **why)
         assert not (tmp_path / "t").exists() and not (tmp_path / STAGING).exists()
         assert desk.audit.entries()[-1]["result"] in ("refused", "failed")
+
+    # Killed, or failed, behind its commit: no record speaks of what is there now, and the move is made again.
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(reissue, "observe_published", lambda *_: 1 / 0)
+        rekey(spark, Reference(a.text), desk, **WHY)
+    assert cells(spark, a.text) != first
 
     for target in (Target(str(tmp_path / "b")), None):  # beside it, and where it is
         done = rekey(spark, Reference(a.text), desk, target=target, **WHY)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from clearance.errors import PublishError
 from clearance.governance.mending import examine
 from clearance.jobs.desk import Desk, open_desk
-from clearance.jobs.leftovers import sweep
-from clearance.jobs.staging import STAGING, Target
+from clearance.jobs.leftovers import make_way, sweep
+from clearance.jobs.staging import RUN_PROPERTY, SIDECAR, STAGING, Target
 
 KILLED = """
 import os, sys
@@ -97,6 +98,43 @@ def test_what_a_killed_run_staged_goes_and_nothing_else(tmp_path: Path) -> None:
         sweep(desk, target)
         assert {path.name for path in (tmp_path / "out" / STAGING).iterdir()} == {others.name, alive.run_id}
     assert dead not in json.dumps([str(path) for path in tmp_path.rglob("*")])
+
+
+def test_parquet_that_was_renamed_and_never_labelled_makes_way(tmp_path: Path) -> None:
+    desk, target = open_desk(home=tmp_path / "home"), Target(str(tmp_path / "out" / "t"), "parquet")
+    dead = killed(tmp_path / "home", target.text)
+
+    def published(run_id: str) -> None:
+        folder = tmp_path / "out" / "t"
+        folder.mkdir(parents=True)
+        (folder / SIDECAR).write_text(json.dumps({RUN_PROPERTY: run_id}))
+
+    published(dead)
+    make_way(desk, target)
+    assert not list((tmp_path / "out").iterdir())
+    with desk.run("protect", target.key) as alive:
+        published(alive.run_id)
+        with pytest.raises(PublishError, match="exists"):
+            make_way(desk, target)
+    with pytest.raises(PublishError, match="exists"):  # it ended well
+        make_way(desk, target)
+    (tmp_path / "out" / "t" / SIDECAR).write_text(json.dumps({RUN_PROPERTY: dead}))
+    desk.registry.append(
+        "labels",
+        [
+            {
+                "dataset": target.key,
+                "version": "x",
+                "kind": "protected",
+                "columns": {},
+                "label": {},
+                "policy_digest": "x",
+            }
+        ],
+        run_id=dead,
+    )
+    with pytest.raises(PublishError, match="exists"):  # killed later, with its label on record
+        make_way(desk, target)
 
 
 @pytest.mark.parametrize(("name", "quoted"), [("db.people", "people"), ("db.`odd name`", "odd name")])
