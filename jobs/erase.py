@@ -18,7 +18,11 @@ from clearance.tokenization.tokens import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What an erasure did, in counts."""
+    """What an erasure did, in counts.
+
+    ``otherwise``: datasets on record whose tokens keys in this table open by another type or domain of the subject
+    column, as ``dataset (type, domain)``: the same person has another key there.
+    """
 
     table: str
     subjects: int
@@ -29,6 +33,7 @@ class Erasure:
     version: int | None
     run_id: str
     dry_run: bool = False
+    otherwise: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -51,10 +56,11 @@ def erase(
     check_reason(reason)
     tokens = desk.tokens()
     wanted = subject_tokens(people, entity_type, tokens)
+    otherwise = bound_otherwise(keys, entity_type, desk)
     if dry_run:
         found = len(keys.having(token for person in wanted for token in person))
         missing = sum(not keys.having(person) for person in wanted)
-        return Erasure(keys.path, len(people), found, missing, 0, 0, None, "", dry_run=True)
+        return Erasure(keys.path, len(people), found, missing, 0, 0, None, "", True, otherwise)
     with desk.run("erase", f"file://{keys.path}") as run:
         facts = {"reason": reason, "subjects": len(people), "domain": tokens.domain}
         intent = desk.audit.intent("erase", run_id=run.run_id, dataset=f"file://{keys.path}", facts=facts)
@@ -81,7 +87,20 @@ def erase(
         done.files_checked,
         done.version,
         run.run_id,
+        otherwise=otherwise,
     )
+
+
+def bound_otherwise(keys: SubjectKeys, entity_type: str, desk: Desk) -> tuple[str, ...]:
+    """The datasets whose persons have keys in this table under another type or domain, as far as is on record."""
+    made = desk.audit.entries(action="subject-keys")
+    sources = {entry["dataset"] for entry in made if (entry.get("facts") or {}).get("keys") == keys.path}
+    found = []
+    for dataset, row in desk.registry.latest_each("protections", columns=["source", "statement"]).items():
+        told = (row["statement"] or {}).get("subject") if row["source"] in sources else None
+        if told and (told["entity_type"], told["domain"]) != (entity_type, desk.domain):
+            found.append(f"{dataset} ({told['entity_type']}, {told['domain']})")
+    return tuple(found)
 
 
 def subject_of(dataset: str, desk: Desk) -> tuple[str, str]:

@@ -87,4 +87,7 @@ def print_erased(done: Mapping[str, Any]) -> None:
         click.echo(
             f"  {done['files_removed']:,} files removed, none of {done['files_checked']:,} left holds a byte of them"
         )
+    for each in done["otherwise"]:
+        click.echo(f"  not those of {each}: erase there too, if it is about the same persons")
+    if not done["dry_run"]:
         click.echo("  backups and snapshots of the table are not covered: docs/how-to/erase.md")

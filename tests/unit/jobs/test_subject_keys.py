@@ -105,6 +105,24 @@ def test_a_subject_without_a_key_is_not_passed_over(world, desk):
     assert keys.count() == 2
 
 
+def test_who_has_another_key_by_another_type_or_domain_is_told(world, desk):
+    keys = world[0]
+    for name, kind, domain, table in (
+        ("file:///a", "CUSTOMER_ID", "default", keys.path),
+        ("file:///b", "US_PASSPORT", "default", keys.path),
+        ("file:///c", "CUSTOMER_ID", "sales", keys.path),
+        ("file:///d", "US_PASSPORT", "default", "/another/table"),
+    ):
+        source = f"{name}-raw"
+        desk.audit.outcome(desk.audit.intent("subject-keys", run_id="r", dataset=source, facts={"keys": table}), "done")
+        statement = {"subject": {"column": "id", "entity_type": kind, "domain": domain}}
+        row = {"dataset": name, "source": source, "version": "0", "columns": [], "statement": statement}
+        desk.registry.append("protections", [row], run_id="r")
+    for dry_run in (True, False):
+        done = erase(keys, [PEOPLE[0]], "CUSTOMER_ID", desk, reason="r", dry_run=dry_run)
+        assert done.otherwise == ("file:///b (US_PASSPORT, default)", "file:///c (CUSTOMER_ID, sales)")
+
+
 def test_a_dry_run_counts_and_changes_nothing(world, desk):
     keys = world[0]
     before = everything(Path(keys.path))
