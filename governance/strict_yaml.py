@@ -182,6 +182,12 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
             if str(detail["input"]) in known:
                 return f"{detail['input']} is expected as a number", "take it out of its quotes"
             return f"unknown name '{detail['input']}'", suggest(str(detail["input"]), known)
+        case "union_tag_invalid" | "union_tag_not_found":
+            key, known = context["discriminator"].strip("'"), context.get("expected_tags", "")
+            if not known:
+                return f"{key} is missing", MISSING
+            names = [name.strip("' ") for name in known.split(",")]
+            return f"unknown {key} '{context['tag']}'", suggest(context["tag"], names)
         case kind if kind in _EXPECTED:
             got = _GOT.get(type(detail["input"]), "a number or date")
             quote = "; put text that reads as something else in quotes" if kind == "string_type" else ""

@@ -36,7 +36,8 @@ def steps(tmp_path: Path, *lines: str):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("{step: trimm, columns: [name]}", "p.yml:3"),
+        ("{step: trimm, columns: [name]}", "p.yml:3: prepare.0: unknown step 'trimm'"),
+        ("{columns: [name]}", "p.yml:3: prepare.0: step is missing"),
         ("{step: trim, columns: []}", "p.yml:3"),
         ("{step: trim, columns: [name], sides: both}", "sides"),
         ("{step: dates, columns: [born], formats: [dd/MM/yyyy, M/d/yyyy]}", "day first and month first"),
