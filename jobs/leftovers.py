@@ -33,6 +33,9 @@ def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> 
         ours = run_id in buried or desk.registry.rows("runs", ["run_id"], run_id=run_id)
         if ours and not desk.spool.is_open(run_id):
             target.staged(run_id).remove(spark)
+    if local is not None:
+        with suppress(OSError):  # not there, or others are staging in it
+            (local.parent / STAGING).rmdir()
 
 
 def make_way(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> None:

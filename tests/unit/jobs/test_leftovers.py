@@ -116,8 +116,10 @@ def test_parquet_that_was_renamed_and_never_labelled_makes_way(tmp_path: Path) -
         published(alive.run_id)
         with pytest.raises(PublishError, match="exists"):
             make_way(desk, target)
+    (tmp_path / "out" / STAGING).mkdir()  # what was staged in it became the target
     with pytest.raises(PublishError, match="exists"):  # it ended well
         make_way(desk, target)
+    assert not (tmp_path / "out" / STAGING).exists()
     (tmp_path / "out" / "t" / SIDECAR).write_text(json.dumps({RUN_PROPERTY: dead}))
     desk.registry.append(
         "labels",
