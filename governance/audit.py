@@ -162,9 +162,10 @@ class Audit:
         found, problem = counted_rows(table, rows, [e for name, e in self._about(dataset) if name == dataset])
         return [dict(row) for row in found], problem
 
-    def of_many(self, action: str, dataset: str) -> list[Row]:
-        """Entries of deeds of this kind that stand for rows of many datasets, maybe of this one, in the same look."""
-        return [entry for name, entry in self._about(dataset) if name == MANY and entry["action"] == action]
+    def of_many(self, action: str, dataset: str | None = None) -> list[Row]:
+        """Entries of deeds of this kind that stand for rows of many datasets; with one, in the same look as its own."""
+        about = self._filed(dataset=MANY) if dataset is None else self._about(dataset)
+        return [entry for name, entry in about if name == MANY and entry["action"] == action]
 
     def _about(self, dataset: str) -> list[tuple[str | None, Row]]:
         return self._filed(dataset=(dataset, MANY))

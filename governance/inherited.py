@@ -113,7 +113,7 @@ def _filed(registry: Registry, dataset: str) -> dict[str, str]:
 
 def stands(registry: Registry, rows: Mapping[str, Row], policy: Policy) -> set[str]:
     """The datasets whose newest row (``rows``, by key) is the one that the audit stands for."""
-    found = _newest(registry, "")
+    found = _newest(registry)
     if found is None:
         return set(rows)  # filed again they would count no more than now, and be more at every check
     newest = {dataset: found.get(mark(dataset), {}).get(policy.digest) for dataset in rows}
@@ -125,7 +125,7 @@ def stands(registry: Registry, rows: Mapping[str, Row], policy: Policy) -> set[s
 _last: list[tuple[tuple[str, int, str], dict[str, dict[str, str]]]] = []
 
 
-def _newest(registry: Registry, dataset: str) -> dict[str, dict[str, str]] | None:
+def _newest(registry: Registry, dataset: str | None = None) -> dict[str, dict[str, str]] | None:
     """By mark and policy the digest that the audit names last; None where one of its entries was changed."""
     if not (entries := Audit(registry).of_many(DERIVE, dataset)):
         return {}

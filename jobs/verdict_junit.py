@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from clearance.jobs.check import Checked
-from clearance.jobs.verdict_words import told
+from clearance.jobs.verdict_words import printable, told
 
 # XML 1.0 section 2.2 has no place for these, escaped or not; a column's name may hold them.
 _UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,7 +29,9 @@ def junit(results: Sequence[Checked]) -> str:
                 rules = ", ".join(sorted({conflict.rule for conflict in checked.verdict.conflicts}))
                 message = f"{'waived' if kind == 'skipped' else 'not given'}: {rules}"
                 told_why = SubElement(case, kind, type=checked.verdict.verdict, message=_fit(message))
-                lines = [f"{told(c)}\n  remedy: {c.remedy}{_where(c.where)}" for c in checked.verdict.conflicts]
+                lines = [
+                    f"{told(c)}\n  remedy: {printable(c.remedy)}{_where(c.where)}" for c in checked.verdict.conflicts
+                ]
                 told_why.text = _fit("\n".join(lines))
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"

@@ -43,15 +43,22 @@ def plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def printable(text: str) -> str:
+    """A text with nothing in it that moves a terminal's cursor, begins a line or turns the writing round."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def facts_of(conflict: "Conflict") -> str:
     """The facts of a conflict in one line."""
     return "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in conflict.facts.items())
 
 
 def told(conflict: "Conflict") -> str:
-    """A conflict in one line: its rule, where, the facts."""
+    """A conflict in one line, whatever a column is called: its rule, where, the facts."""
     place = f" at {conflict.column}" if conflict.column else ""
-    return f"{conflict.rule}{place}: {facts_of(conflict)}{waived(conflict)}"
+    return printable(f"{conflict.rule}{place}: {facts_of(conflict)}{waived(conflict)}")
 
 
 def waived(conflict: "Conflict") -> str:

@@ -151,7 +151,10 @@ def _read(file: Path) -> str:
             text: str = opened.read().decode("utf-8")
             return text
     except OSError as error:
-        raise LineageError(f"{file} can't be read ({error.strerror})", hint="name a file of events") from None
+        raise LineageError(
+            f"{file} can't be read ({error.strerror})",
+            hint="name a file; of an address: curl -s URL | clearance lineage import -",
+        ) from None
     except UnicodeDecodeError:
         raise LineageError(f"{file} is not UTF-8 text", hint="give OpenLineage events as JSON") from None
 

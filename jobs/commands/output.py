@@ -7,7 +7,7 @@ from unicodedata import combining, east_asian_width
 
 import click
 
-from clearance.jobs.verdict_words import plain
+from clearance.jobs.verdict_words import plain, printable
 
 _COLOURS = {"public": "green", "internal": "cyan", "confidential": "yellow", "restricted": "red"}
 _VERDICTS = {"clear": "green", "conflict": "red", "escalated": "yellow", "undecidable": "yellow"}
@@ -19,13 +19,6 @@ def emit(result: Mapping[str, Any], output: str, printer: Callable[[Mapping[str,
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
         printer(_shown(result))
-
-
-def printable(text: str) -> str:
-    """A text with nothing in it that moves a terminal's cursor, begins a line or turns the writing round."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _shown(told: Any) -> Any:

@@ -10,7 +10,8 @@ import click
 
 from clearance.errors import DatasetError, RefusedError, UsageError
 from clearance.jobs.commands import options, steps
-from clearance.jobs.commands.output import emit, printable
+from clearance.jobs.commands.output import emit
+from clearance.jobs.verdict_words import printable
 
 if TYPE_CHECKING:
     from clearance.jobs.record_places import Place

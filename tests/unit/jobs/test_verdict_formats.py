@@ -117,6 +117,7 @@ def test_junit_fails_on_every_no_and_only_there() -> None:
     }
     told = root.findtext("testsuite/testcase/failure") or ""
     assert "US_SSN" in told and "remedy: drop it" in told and "policy: policy.yaml:12" in told
+    assert len(told.splitlines()) == 3 + 3 + 2  # a column's name begins no line
 
 
 def test_markdown_keeps_its_tables_whatever_a_column_is_called() -> None:
