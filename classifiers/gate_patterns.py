@@ -8,6 +8,7 @@ what can't be expressed is a necessary condition of the whole, and so is droppin
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from functools import lru_cache
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -23,6 +24,7 @@ _NAMED_GROUP = re.compile(r"\(\?P?<([^=!][^>]*)>")
 _LETTERS = re.compile(r"(?<!\\)((?:\\\\)*)\\p\{L[a-z]?\}")
 #: ...but of what a class leaves out, more is not less.
 _WITHOUT_LETTERS = re.compile(r"\[\^[^\]]*\\p")
+_WORD_CHARACTERS = frozenset(map(ord, string.ascii_letters + string.digits + "_"))
 #: Ranges of more characters are not looked through.
 _LONG_RANGE = 4096
 _REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
@@ -46,8 +48,7 @@ def gate_pattern(pattern: str, *, ascii_rows: bool) -> str | None:
     ``ascii_rows``: the gate sees texts of ASCII only, where a word boundary is one in bytes too. Case is ignored by
     whoever runs it, if the pattern ignores it. None also for a pattern that can match nothing at all.
     """
-    # Names are of no use here, and the regex module lets two groups share one.
-    known = _NAMED_GROUP.sub("(", pattern)
+    known = named = named_groups_removed(pattern)
     if not _WITHOUT_LETTERS.search(known):
         known = _LETTERS.sub(r"\1\\w", known)
     try:
@@ -55,10 +56,16 @@ def gate_pattern(pattern: str, *, ascii_rows: bool) -> str | None:
     except re.error:
         return None
     try:
-        simple = _Writer(ascii_rows).pattern(_without_tail(list(tree)))
+        # Of a look-behind that refuses letters, word characters are more than it refuses.
+        simple = _Writer(ascii_rows, bounded=known == named).pattern(_without_tail(list(tree)))
     except _CutError as cut:
         simple = cut.so_far
     return simple if simple and re.match(simple.encode("latin-1"), b"") is None else None
+
+
+def named_groups_removed(pattern: str) -> str:
+    """The pattern with its groups, but without their names: the regex module lets two share one."""
+    return _NAMED_GROUP.sub("(", pattern)
 
 
 def _without_tail(nodes: Sequence[Node]) -> list[Node]:
@@ -91,14 +98,18 @@ def _without_tail(nodes: Sequence[Node]) -> list[Node]:
 class _Writer:
     """Writes a parsed pattern down again, as far as it can be expressed."""
 
-    def __init__(self, ascii_rows: bool) -> None:
+    def __init__(self, ascii_rows: bool, *, bounded: bool) -> None:
         self._ascii_rows = ascii_rows
+        #: Whether a look-behind at the beginning may be written as a word boundary.
+        self._bounded = bounded and ascii_rows
         self._groups: dict[int, str] = {}
 
     def pattern(self, nodes: Sequence[Node]) -> str:
         """A whole pattern: what it looks back at, before anything is matched, has to stand there."""
         if nodes and nodes[0][0] is sre.ASSERT and nodes[0][1][0] < 0:
             return self._part(nodes[0][1][1]) + self._sequence(nodes[1:])
+        if self._bounded and nodes and _refuses_words_before(nodes[0]) and _begins_a_word(nodes[1:]):
+            return r"\b" + self._sequence(nodes[1:])
         return self._sequence(nodes)
 
     def _sequence(self, nodes: Sequence[Node]) -> str:
@@ -147,7 +158,7 @@ class _Writer:
 
     def _class(self, items: Sequence[Node]) -> str:
         # In texts of ASCII only, nothing folds to OTHER: a class of none of their characters can't match there.
-        return _bytes_class(_ascii_set(items) or {OTHER} if self._ascii_rows else _folded_set(items))
+        return _bytes_class(ascii_set(items) or {OTHER} if self._ascii_rows else _folded_set(items))
 
     def _group(self, number: int | None, inner: Sequence[Node], *, caseless: bool) -> str:
         written = ("(?i:" if caseless else "(?:") + self._sequence(inner) + ")"
@@ -168,7 +179,34 @@ class _Writer:
         return f"(?:{body}){{{low},{int(high)}}}"
 
 
-def _ascii_set(items: Sequence[Node]) -> set[int]:
+def _refuses_words_before(node: Node) -> bool:
+    """Whether it is a look-behind that no word character may stand before."""
+    op, argument = node
+    if op is not sre.ASSERT_NOT or argument[0] > 0 or len(argument[1]) != 1:
+        return False
+    ((refused, items),) = argument[1]
+    return refused is sre.IN and ascii_set(items) >= _WORD_CHARACTERS
+
+
+def _begins_a_word(nodes: Sequence[Node]) -> bool:
+    """Whether in ASCII a match can begin with nothing but a word character."""
+    if not nodes:
+        return False
+    op, argument = nodes[0]
+    if op is sre.LITERAL:
+        return argument in _WORD_CHARACTERS
+    if op is sre.IN:
+        return ascii_set(argument) <= _WORD_CHARACTERS
+    if op is sre.SUBPATTERN:
+        return _begins_a_word(argument[3])
+    if op is sre.BRANCH:
+        return all(_begins_a_word(branch) for branch in argument[1])
+    if op in (sre.ASSERT, sre.ASSERT_NOT):
+        return _begins_a_word(nodes[1:])
+    return op in _REPEATS and argument[0] > 0 and _begins_a_word(argument[2])
+
+
+def ascii_set(items: Sequence[Node]) -> set[int]:
     """The ASCII characters that a class matches."""
     return set(_ascii_members(tuple(items)))
 
@@ -183,7 +221,7 @@ def _ascii_members(items: tuple[Node, ...]) -> frozenset[int]:
 def _folded_set(items: Sequence[Node]) -> set[int]:
     """The folded bytes that a character class may match."""
     negated, members = _members(items)
-    matching = _ascii_set(items)
+    matching = ascii_set(items)
     if not negated:
         for item in members:
             matching |= _folds_of(item)

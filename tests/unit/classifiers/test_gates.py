@@ -120,6 +120,10 @@ def test_folding_keeps_what_patterns_can_see() -> None:
         (r"(?i:owner)=[A-Z]", "OWNER=A", "owner=a"),
         (r"x\p{Lu}{2}", "xAB", "x--"),
         (r"a\\p{L}", "a\\p{L}", "a\\w"),
+        (r"(?<![\w.])(?:35|99)\d{6}", "x 35123456", "x35123456"),
+        (r"(?<![\p{L}.])\d{6}", "x\u00e97123456", "12345"),
+        (r"(?<![\p{L}.])born", "7born", "bor"),
+        (r"(?<![\w.])-?\d{3}", "a-123", "-12"),
     ],
 )
 def test_a_gate_is_as_sharp_as_it_can_be(pattern: str, inside: str, outside: str) -> None:
