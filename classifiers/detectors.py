@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -17,6 +17,7 @@ from pathlib import Path
 import phonenumbers
 import regex
 
+from clearance.classifiers.alphabets import alphabet_of, places_in_alike
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gates import Needs
 from clearance.classifiers.hit_columns import HitColumns, Said
@@ -69,14 +70,22 @@ class Detector:
         self.add_hits(hits, [text], (0,))
         return sorted(span for _, span in hits.by_row().get(0, ()))
 
-    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int]) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int]) -> None:
         """Adds the hits in the texts ``rows``. Raises DetectionError when the pattern runs out of time."""
         pattern, group, validate, untimed = self.pattern, self.group, self.validate, self.untimed
         usual = hits.of(Said(self.entity_type, self.score, self.name))
         least = usual if self.base_score is None else hits.of(Said(self.entity_type, self.base_score, self.name))
+        places, others = places_in_alike(alphabet_of(pattern), texts, rows, self._spans_of_alike)
+        # All of them are of texts in which no word decides, or of ones that are the whole of theirs.
+        found = usual if self.context is None else least
+        for row, start, end in zip(*places, strict=True):
+            if validate is None or validate(texts[row][start:end]):
+                found.rows.append(row)
+                found.starts.append(start)
+                found.ends.append(end)
         text = ""
         try:
-            for row in rows:
+            for row in others:
                 text = texts[row]
                 # Most texts that the gate lets through are short, and asked for by the hundred thousand.
                 matches = pattern.finditer(text) if len(text) <= untimed else pattern.finditer(text, timeout=TIMEOUT)
@@ -95,6 +104,17 @@ class Detector:
                 f"the pattern of {self.name} ran out of time on a text of {len(text)} characters",
                 hint="report the shape of the text; the scan is void",
             ) from error
+
+    def _spans_of_alike(self, text: str) -> list[tuple[int, int]] | None:
+        """Where it matches a text, and any other that looks the same to it; None where words near a match decide."""
+        matches = list(self.pattern.finditer(text))
+        if self.context is not None or self.exclude is not None:
+            if any(match.span() != (0, len(text)) for match in matches):
+                return None
+            if self.context is not None and self.base_score is None:
+                return []
+        spans = [match.span(self.group) for match in matches]
+        return [(start, end) for start, end in spans if start < end]
 
     def _score(self, text: str, match: regex.Match[str]) -> float | None:
         start, end = match.span()

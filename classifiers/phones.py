@@ -8,6 +8,7 @@ that is not just ASCII digits and plain punctuation, or of which a part may be a
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,11 +28,12 @@ from phonenumbers.phonenumbermatcher import (
 )
 from phonenumbers.phonenumberutil import _UNWANTED_END_CHAR_PATTERN
 
+from clearance.classifiers.alphabets import alphabet_of_classes, kinds_of
 from clearance.classifiers.folding import Buffer
 from clearance.classifiers.phone_batches import surely_dialled, surely_international
 from clearance.classifiers.phone_candidates import EXTENSION, PUNCTUATION, candidate_rows
 from clearance.classifiers.phone_rules import LEAST_DIGITS, Region
-from clearance.classifiers.phone_table import LONGEST, PrefixTable
+from clearance.classifiers.phone_table import LONGEST, PREFIX_DIGITS, PrefixTable
 
 Spans = list[tuple[int, int]]
 
@@ -46,6 +48,8 @@ _MAX_TRIES = 65_535
 
 _DIGIT = re.compile(r"\d")
 _DIGITS = re.compile(r"\d+")
+#: Every digit is one as well as another.
+_SHAPES = alphabet_of_classes([string.digits, *(chr(point) for point in range(128) if not chr(point).isdigit())])
 _TO_ZERO = str.maketrans("123456789", "000000000")
 #: Texts of up to so many characters are often one number, and of few shapes.
 _SHORT = 28
@@ -64,21 +68,29 @@ _SEPARATORS = frozenset(" (/.")
 _BRACKETS = frozenset("()[]")
 
 
-class _Candidate(NamedTuple):
-    """The only candidate of a text, with its digits."""
+class _Candidates(NamedTuple):
+    """The only candidates of texts that look the same, with their digits: all of one length."""
 
-    row: int
-    start: int
-    end: int
-    digits: str
+    rows: npt.NDArray[np.int64]
+    place: _Place
+    digits: npt.NDArray[np.uint8]
+
+    def numbers(self) -> list[str]:
+        """The digits of each."""
+        joined, length = self.digits.tobytes().decode("ascii"), self.digits.shape[1]
+        return [joined[start : start + length] for start in range(0, len(joined), length)]
 
 
 class _Place(NamedTuple):
-    """Where the only candidate of a text is, whatever its digits are; has it a plus sign; its runs of digits."""
+    """Where the only candidate of a text is, whatever its digits are; has it a plus sign; its runs of digits.
+
+    ``whole``: no part of it can be a number.
+    """
 
     start: int
     end: int
     plus: bool
+    whole: bool
     runs: tuple[tuple[int, int], ...]
 
 
@@ -98,7 +110,22 @@ def _only_place(shape: str) -> _Place | None:
     if not usual or not _stands_alone(shape, candidate, start) or shape.count("0") != len(digits):
         return None
     runs = tuple((start + run.start(), start + run.end()) for run in _DIGITS.finditer(candidate))
-    return _Place(start, end, "+" in candidate, runs)
+    return _Place(start, end, "+" in candidate, _SEPARATORS.isdisjoint(candidate), runs)
+
+
+def _only_candidates(texts: Sequence[str]) -> Iterator[_Candidates]:
+    """Those of texts that are often one number, and often of the same few shapes."""
+    short = [row for row, text in enumerate(texts) if len(text) <= _SHORT and text.isascii()]
+    if len(short) < _FEW:
+        return
+    kinds = kinds_of([texts[row] for row in short], _SHAPES)
+    order = np.argsort(kinds, kind="stable")
+    for rows in np.split(np.array(short, np.int64)[order], np.flatnonzero(np.diff(kinds[order])) + 1):
+        place = _only_place(texts[rows[0]].translate(_TO_ZERO)) if len(rows) >= _FEW else None
+        if place is not None:
+            joined = "".join([texts[row] for row in rows.tolist()]).encode("ascii")
+            octets = np.frombuffer(joined, np.uint8).reshape(len(rows), -1)
+            yield _Candidates(rows, place, np.hstack([octets[:, start:end] for start, end in place.runs]))
 
 
 class PhoneFinder:
@@ -148,27 +175,33 @@ class PhoneFinder:
     def spans_of_all(self, texts: Sequence[str]) -> list[Spans]:
         """``spans`` of each text."""
         found: list[Spans | None] = [None] * len(texts)
-        for (region, _), candidates in self._candidates_by_region(texts).items():
-            numbers = [candidate.digits for candidate in candidates]
-            sure = surely_international(numbers) if region is None else surely_dialled(region, numbers)
-            for candidate, is_number in zip(candidates, sure.tolist(), strict=True):
-                if is_number:
-                    found[candidate.row] = [(candidate.start, candidate.end)]
+        for candidates in _only_candidates(texts):
+            rows, place, _ = candidates
+            if place.plus:
+                sure = surely_international(candidates.numbers())
+            else:
+                sure = np.zeros(len(rows), np.bool_)
+                for region, some in self._by_region(candidates.digits):
+                    if region is not None:
+                        numbers = candidates._replace(digits=candidates.digits[some]).numbers()
+                        sure[some] = surely_dialled(region, numbers)
+                    elif place.whole:
+                        for row in rows[some].tolist():
+                            found[row] = []
+            for row in rows[sure].tolist():
+                found[row] = [(place.start, place.end)]
         return [self.spans(text) if spans is None else spans for text, spans in zip(texts, found, strict=True)]
 
-    def _candidates_by_region(self, texts: Sequence[str]) -> dict[tuple[Region | None, int], list[_Candidate]]:
-        """Only candidates of their texts, by the first region that may accept them, None behind a plus, and length."""
-        found: dict[tuple[Region | None, int], list[_Candidate]] = {}
-        for row, text in enumerate(texts):
-            place = _only_place(text.translate(_TO_ZERO)) if len(text) <= _SHORT and text.isascii() else None
-            if place is None:
-                continue
-            digits = "".join([text[first:last] for first, last in place.runs])
-            likely = () if place.plus else self._likely(digits, plus=False)
-            if place.plus or likely:
-                key = None if place.plus else likely[0], len(digits)
-                found.setdefault(key, []).append(_Candidate(row, place.start, place.end, digits))
-        return {key: candidates for key, candidates in found.items() if len(candidates) >= _FEW}
+    def _by_region(self, digits: npt.NDArray[np.uint8]) -> Iterator[tuple[Region | None, npt.NDArray[np.int64]]]:
+        """The first region that may accept some of the rows of digits, and which; None: no region accepts them."""
+        prefixes = digits[:, :PREFIX_DIGITS].astype(np.int64) @ 1000 ** np.arange(PREFIX_DIGITS)
+        _, examples, kinds = np.unique(prefixes, return_index=True, return_inverse=True)
+        by_region: dict[Region | None, list[int]] = {}
+        for kind, example in enumerate(examples.tolist()):
+            likely = self._likely(digits[example].tobytes().decode("ascii"), plus=False)
+            by_region.setdefault(likely[0] if likely else None, []).append(kind)
+        for region, some in by_region.items():
+            yield region, np.flatnonzero(np.isin(kinds, some))
 
     def candidates(self, texts: Sequence[str], buffer: Buffer | None = None) -> npt.NDArray[np.bool_]:
         """Which texts may hold a number: never false where ``spans`` finds one.

@@ -15,12 +15,13 @@ import regex
 from presidio_analyzer import EntityRecognizer, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, IbanRecognizer, UrlRecognizer
 
+from clearance.classifiers.alphabets import alphabet_of, places_in_alike
 from clearance.classifiers.batch_checks import for_batches
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gate_patterns import gate_pattern
 from clearance.classifiers.hit_columns import HitColumns, Places, Said
 from clearance.classifiers.presidio_checks import invalidation, validation
-from clearance.classifiers.weblinks import LISTED_DOMAINS, email_places, url_places
+from clearance.classifiers.weblinks import EMAIL_ALPHABET, LISTED_DOMAINS, email_places, url_places
 
 #: Seconds until a pattern gives up on one text, as in Presidio; for us that voids the scan.
 TIMEOUT = 60
@@ -81,16 +82,17 @@ class PatternRunner:
         """What a hit of that score says."""
         return Said(self.entity_type, score, self.name, self.context, self.source)
 
-    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the hits of one pattern in the texts ``rows``; :func:`without_contained` is yet to come.
 
         Raises TimeoutError when the pattern runs out of time.
         """
         pattern = self.patterns[index]
         needed, finditer = _NEEDED.get(pattern.source), pattern.compiled.finditer
-        places = Places([], [], [])
-        matched: list[str] = []
-        for row in rows:
+        places, others = places_in_alike(
+            alphabet_of(pattern.compiled), texts, rows, lambda text: _spans(finditer(text))
+        )
+        for row in others:
             text = texts[row]
             if needed is not None and needed.search(text) is None:
                 continue
@@ -102,8 +104,7 @@ class PatternRunner:
                     places.rows.append(row)
                     places.starts.append(start)
                     places.ends.append(end)
-                    matched.append(text[start:end])
-        self.add_scored(hits, places, self.scores(matched, pattern.score))
+        self.add_scored(hits, places, self.scores(_texts_at(texts, places), pattern.score))
 
     def add_scored(self, hits: HitColumns, places: Places, scores: Sequence[float]) -> None:
         """Adds hits with their scores; those of score 0 are none."""
@@ -140,18 +141,15 @@ class EmailRunner(PatternRunner):
         """At sign, labels, a dot: less than the pattern asks, and one event for each address."""
         return [(0, r"@[0-9A-Za-z_\xff][0-9A-Za-z_\xff\x2d]*\x2e[0-9A-Za-z_\xff]")]
 
-    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the hits of its only pattern."""
-        places = Places([], [], [])
-        matched: list[str] = []
-        for row in rows:
-            text = texts[row]
-            for start, end in email_places(text):
+        places, others = places_in_alike(EMAIL_ALPHABET, texts, rows, lambda text: list(email_places(text)))
+        for row in others:
+            for start, end in email_places(texts[row]):
                 places.rows.append(row)
                 places.starts.append(start)
                 places.ends.append(end)
-                matched.append(text[start:end])
-        self.add_scored(hits, places, self.scores(matched, self.patterns[index].score))
+        self.add_scored(hits, places, self.scores(_texts_at(texts, places), self.patterns[index].score))
 
 
 class UrlRunner(PatternRunner):
@@ -164,7 +162,7 @@ class UrlRunner(PatternRunner):
         shortest = [name for name in LISTED_DOMAINS if not any(name[:end] in listed for end in range(1, len(name)))]
         return [(0, rf"[0-9A-Za-z\x2e\x2d]\x2e(?:{'|'.join(shortest)})")]
 
-    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the hits of all four patterns."""
         by_name = [(pattern.name, hits.of(self.said(pattern.score))) for pattern in self.patterns]
         for row in rows:
@@ -179,22 +177,32 @@ class UrlRunner(PatternRunner):
 class IbanRunner(PatternRunner):
     """Presidio's IBAN recognizer: what follows the number may look like a part of it, so shorter forms are tried."""
 
-    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Iterable[int], index: int) -> None:
+    def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the longest form of each match that passes the check."""
         pattern = self.patterns[index]
-        matches = [(row, match) for row in rows for match in _matches(texts[row], pattern)]
+        places, others = places_in_alike(
+            alphabet_of(pattern.compiled), texts, rows, lambda text: self._longest(text, pattern)
+        )
+        for row in others:
+            for start, end in self._longest(texts[row], pattern):
+                places.rows.append(row)
+                places.starts.append(start)
+                places.ends.append(end)
         # Nearly always the longest form decides.
-        first = [texts[row][match.start() : self._end(match, match.re.groups)] for row, match in matches]
+        valid_ones = self._all_valid(_texts_at(texts, places))
         sure, usual = hits.of(self.said(1.0)), hits.of(self.said(pattern.score))
-        for (row, match), longest, valid in zip(matches, first, self._all_valid(first), strict=True):
-            end = match.start() + len(longest)
-            if valid is False or not longest:
+        for row, start, end, valid in zip(*places, valid_ones, strict=True):
+            if valid is False or start == end:
+                match = next(match for match in _matches(texts[row], pattern) if match.start() == start)
                 end, valid = self._longest_valid(texts[row], match)
             if end:
                 found = sure if valid else usual
                 found.rows.append(row)
-                found.starts.append(match.start())
+                found.starts.append(start)
                 found.ends.append(end)
+
+    def _longest(self, text: str, pattern: Pattern) -> list[tuple[int, int]]:
+        return [(match.start(), self._end(match, match.re.groups)) for match in _matches(text, pattern)]
 
     def _all_valid(self, numbers: Sequence[str]) -> Sequence[bool | None]:
         return [False] * len(numbers) if self._validate_all is None else self._validate_all(numbers)
@@ -241,6 +249,14 @@ def _matches(text: str, pattern: Pattern) -> Iterable[regex.Match[str]]:
     else:
         found = pattern.compiled.finditer(text, timeout=TIMEOUT)
     return found
+
+
+def _spans(matches: Iterable[regex.Match[str]]) -> list[tuple[int, int]]:
+    return [match.span() for match in matches if match.end() > match.start()]
+
+
+def _texts_at(texts: Sequence[str], places: Places) -> list[str]:
+    return [texts[row][start:end] for row, start, end in zip(*places, strict=True)]
 
 
 def without_contained(hits: Sequence[Span]) -> Sequence[Span]:

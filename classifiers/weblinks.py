@@ -17,6 +17,8 @@ from functools import lru_cache
 import regex
 from presidio_analyzer.predefined_recognizers import UrlRecognizer
 
+from clearance.classifiers.alphabets import alphabet_of_classes
+
 _FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
 _Place = tuple[int, int]
 
@@ -27,6 +29,11 @@ _LABELS = regex.compile(r"\w+(?:-+\w+)*(?:\.\w+(?:-+\w+)*)+", _FLAGS)
 # The same for ASCII texts, where the standard library's are enough and take half the time.
 _LOCAL_MARKS = "!#$%&'*+-/=?^_`{|}~." + string.ascii_letters + string.digits
 _ASCII_LABELS = re.compile(_LABELS.pattern, re.ASCII)
+
+#: What :func:`email_places` can tell apart in ASCII.
+EMAIL_ALPHABET = alphabet_of_classes(
+    ["@", ".", "-", "_", string.ascii_letters + string.digits, _LOCAL_MARKS],
+)
 
 
 def email_places(text: str) -> Iterator[_Place]:
