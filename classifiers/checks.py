@@ -146,6 +146,12 @@ def looks_random(text: str) -> bool:
     return mixed and len(text) < 37 and entropy >= 0.85 * math.log2(len(text))
 
 
+def us_ssn_fits(text: str) -> bool:
+    """Whether a number of the form 123-45-6789 has an area, group and serial that are given out (SSA POMS RM 10201)."""
+    area, group, serial = text[:3], text[4:6], text[7:]
+    return area not in ("000", "666") and area[:1] != "9" and group != "00" and serial != "0000"
+
+
 CHECKS: Mapping[str, Callable[[str], bool]] = {
     "australian_medicare": australian_medicare_fits,
     "base58check": base58check_fits,
@@ -161,5 +167,6 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "random": looks_random,
     "russian_pension_number": russian_pension_number_fits,
     "singapore_nric": singapore_nric_fits,
+    "us_ssn": us_ssn_fits,
     "vin": vin_check_digit_fits,
 }

@@ -85,17 +85,17 @@ def find(
     constants = _constants(engine.entity_types)
     blanked, changed = list(texts), []
     reads = [is_texty(text) for text in texts] if texty is None else list(texty)
-    for position, (text, inside) in enumerate(zip(texts, tokens, strict=True)):
-        if inside or "[" in text:
-            gone = (*inside, *_redacted(text, constants))
-            if gone:
-                blanked[position] = blank_tokens(text, gone)
-                reads[position] = is_texty(blanked[position])
-                changed.append(position)
+    for position in [position for position, text in enumerate(texts) if "[" in text or tokens[position]]:
+        gone = (*tokens[position], *_redacted(texts[position], constants))
+        if gone:
+            blanked[position] = blank_tokens(texts[position], gone)
+            reads[position] = is_texty(blanked[position])
+            changed.append(position)
     wholes = None
     if values is not None and not engine.resolution.deny and sum(map(len, blanked)) <= _TOGETHER:
         left_out = np.array(reads, np.bool_) & engine.has_ner
-        left_out[[*changed, *(position for position, inside in enumerate(tokens) if inside)]] = True
+        # What has a token in it is one of the changed.
+        left_out[changed] = True
         wholes = WholeValues(values, engine.resolution, left_out)
         raw = engine.spans_beside(wholes, blanked, ner=reads)
     else:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import regex
 from presidio_analyzer import EntityRecognizer, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, IbanRecognizer, UrlRecognizer
@@ -21,7 +22,15 @@ from clearance.classifiers.findings import Span
 from clearance.classifiers.gate_patterns import gate_pattern
 from clearance.classifiers.hit_columns import HitColumns, Places, Said
 from clearance.classifiers.presidio_checks import invalidation, validation
-from clearance.classifiers.weblinks import EMAIL_ALPHABET, LISTED_DOMAINS, email_places, url_places
+from clearance.classifiers.weblinks import (
+    BARE,
+    EMAIL_ALPHABET,
+    LISTED_DOMAINS,
+    bare_urls,
+    email_places,
+    has_bare_urls_only,
+    url_places,
+)
 
 #: Seconds until a pattern gives up on one text, as in Presidio; for us that voids the scan.
 TIMEOUT = 60
@@ -164,10 +173,14 @@ class UrlRunner(PatternRunner):
 
     def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the hits of all four patterns."""
-        by_name = [(pattern.name, hits.of(self.said(pattern.score))) for pattern in self.patterns]
-        for row in rows:
+        by_name = {pattern.name: hits.of(self.said(pattern.score)) for pattern in self.patterns}
+        bare = [row for row in rows if has_bare_urls_only(texts[row])]
+        of_bare, starts, ends = bare_urls([texts[row] for row in bare])
+        for column, some in zip(by_name[BARE], (np.array(bare, np.int64)[of_bare], starts, ends), strict=True):
+            column.extend(some.tolist())
+        for row in () if len(bare) == len(rows) else [row for row in rows if not has_bare_urls_only(texts[row])]:
             places = url_places(texts[row])
-            for name, found in by_name if places else ():
+            for name, found in by_name.items() if places else ():
                 for start, end in places.get(name, ()):
                     found.rows.append(row)
                     found.starts.append(start)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import regex
 
 from clearance.classifiers.detectors import Detector, stem_of
@@ -156,15 +157,10 @@ def _forms(key: int, pattern: str, *, caseless: bool = False) -> list[Expression
 
 def _passes(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Bounds of consecutive parts of ``texts``, none of more characters than one pass takes but for a single text."""
-    if len(texts) <= _PASS_TEXTS and sum(map(len, texts)) <= _PASS_CHARACTERS:
-        if texts:
-            yield 0, len(texts)
-        return
+    ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)))
     start, characters = 0, 0
-    for i, text in enumerate(texts):
-        if i > start and (i - start >= _PASS_TEXTS or characters + len(text) > _PASS_CHARACTERS):
-            yield start, i
-            start, characters = i, 0
-        characters += len(text)
-    if start < len(texts):
-        yield start, len(texts)
+    while start < len(texts):
+        fitting = int(np.searchsorted(ends, characters + _PASS_CHARACTERS, side="right"))
+        stop = min(max(fitting, start + 1), start + _PASS_TEXTS)
+        yield start, stop
+        start, characters = stop, int(ends[stop - 1])

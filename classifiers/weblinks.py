@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 import string
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
 import regex
 from presidio_analyzer.predefined_recognizers import UrlRecognizer
 
@@ -89,6 +91,8 @@ _QUOTED = re.compile(r"""["'][a-zA-Z0-9.\-]""")
 _BEFORE_DOT = 253
 _LEAD = re.compile(r"www[0-9]{0,3}\.", re.IGNORECASE)
 _LONGEST_LEAD = len("www123.")
+#: The name of the pattern of URLs without a scheme.
+BARE = "Non schema URL"
 #: The top-level domains of Presidio's URL pattern, in its order.
 LISTED_DOMAINS = tuple(dict.fromkeys(re.findall(r"\(\?:([a-z0-9\-]+)\)", UrlRecognizer.BASE_URL_REGEX)))
 
@@ -117,13 +121,28 @@ def url_places(text: str) -> dict[str, list[_Place]]:
     bare = _bare(text)
     if not bare:
         return {}
-    places = {"Non schema URL": bare}
+    places = {BARE: bare}
     if "://" in text:
         places["Standard Url"] = list(_with_scheme(text))
     if ('"' in text or "'" in text) and _QUOTED.search(text):
         for name in ("Quoted URL", "Quoted Non-schema URL"):
             places[name] = [match.span() for match in _presidios(name).finditer(text)]
     return places
+
+
+def has_bare_urls_only(text: str) -> bool:
+    """Whether all of a text's URLs are hosts alone, of no unusual length: without scheme, path or quotes."""
+    return len(text) <= _BEFORE_DOT and text.isascii() and not ("/" in text or '"' in text or "'" in text)
+
+
+def bare_urls(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """For texts that :func:`has_bare_urls_only` is true of, the URLs in order: numbers of their texts, starts, ends."""
+    joined = "\n".join(texts)
+    places = np.array(_bare(joined), np.int64).reshape(-1, 2)
+    behind = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1)
+    rows = np.searchsorted(behind, places[:, 0], side="right")
+    before = np.concatenate([[0], behind])[rows]
+    return rows, places[:, 0] - before, places[:, 1] - before
 
 
 def _bare(text: str) -> list[_Place]:
@@ -140,7 +159,9 @@ def _bare(text: str) -> list[_Place]:
                 host = long.next_host(start)
             if host is None or host[0] == host[1]:
                 break
-            reached = _with_path(text, host[1])
+            reached = host[1]
+            if text.startswith("/", reached):
+                reached = _with_path(text, reached)
             found.append((host[0], reached))
             start = reached
     return found
