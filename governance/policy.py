@@ -22,6 +22,7 @@ from clearance.governance.policy_file import (
     Combination,
     DeidentificationRule,
     EntityRule,
+    IdentityRules,
     PolicyFile,
     Rules,
 )
@@ -221,6 +222,9 @@ def _canonical(content: PolicyFile) -> Any:
 
     # How it is put together from files, and how it is tested, is not what it says.
     data = content.model_dump(exclude={"extends", "include", "claims", "tests"})
+    # Who may approve neither: no label, proof or verdict rests on it, and each step is held against who is named now.
+    # People come and go, and data are not protected anew for that.
+    data["identities"] = IdentityRules().model_dump()
     # The order of these rules decides which one applies, so it is part of what the policy says.
     data["deidentification"] = list(data["deidentification"].items())
     return plain(data)

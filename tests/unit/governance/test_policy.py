@@ -95,6 +95,8 @@ def test_an_explanation_names_article_file_and_line(tmp_path: Path) -> None:
 def test_the_digest_is_of_what_is_said_not_of_how(tmp_path: Path) -> None:
     digest = load(tmp_path, SMALL).digest
     assert load(tmp_path, "# a comment\n" + SMALL.replace("[open, closed]", "\n  - open\n  - closed")).digest == digest
+    # Who may approve is asked anew at every look: naming another person is no reason to protect all data again.
+    assert load(tmp_path, f"{SMALL}\nidentities: {{administrators: [{'3f' * 32}]}}\n").digest == digest
     assert load(tmp_path, SMALL.replace("private: closed", "private: open")).digest != digest
     assert load(tmp_path, SMALL.replace("Art. 4(1)", "Art. 9(1)")).digest != digest
 
