@@ -64,7 +64,8 @@ def passage(
     manifest = matter.manifest
     if manifest is None or not manifest.places:
         raise UsageError(
-            "where the dataset lies in each environment is not declared", hint="declare `servers` in its manifest"
+            "where the dataset lies in each environment is not declared",
+            hint="give its manifest (--manifest FILE), and declare `servers` in it",
         )
     if strange := [name for name in (come_from, to) if name not in manifest.places]:
         raise UsageError(

@@ -197,7 +197,7 @@ def _plan(matter: Matter, desk: Desk, folder: Path, version: int | None) -> _Pla
         wanted = sorted(older, key=lambda each: int(each.first))
     if not wanted:
         what = "that version" if version is not None else "anything before what is there now"
-        told = ", ".join(each.version for each in found) or "none"
+        told = ", ".join(dict.fromkeys(each.version for each in found)) or "none"
         raise RefusedError(f"{what} was not published at {folder}", hint=f"on record as published: {told}")
     return _Plan(wanted[-1], there)
 
