@@ -96,7 +96,8 @@ def _change(name: str, pem: str, given: Mapping[str, Any], output: str, **how: A
     by = open_key(given["identity_key"])
     registry, administrators = Registry(given["home"]), _administrators(given)
     done = enrol(registry, name, pem, by, run_id=new_run_id(), administrators=administrators, **how)
-    emit({"people": [{"name": done.name, "role": done.role, "key_id": done.key_id}]}, output, _print)
+    role = "revoked" if how.get("revoke") else done.role
+    emit({"people": [{"name": done.name, "role": role, "key_id": done.key_id}]}, output, _print)
     return 0
 
 
