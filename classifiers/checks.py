@@ -152,6 +152,14 @@ def us_ssn_fits(text: str) -> bool:
     return area not in ("000", "666") and area[:1] != "9" and group != "00" and serial != "0000"
 
 
+def is_no_country(text: str) -> bool:
+    """Whether a name in title case or capitals is no country's name in English: of the parties of a case many are."""
+    # Not at the top: detectors are declared by these checks.
+    from clearance.classifiers.detectors import countries
+
+    return countries("en").pattern.fullmatch(text if text.istitle() else text.title()) is None
+
+
 CHECKS: Mapping[str, Callable[[str], bool]] = {
     "australian_medicare": australian_medicare_fits,
     "base58check": base58check_fits,
@@ -162,6 +170,7 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "hong_kong_identity": hong_kong_identity_fits,
     "hungarian_social_security": hungarian_social_security_fits,
     "luhn": lambda text: luhn_fits(text.translate(_SEPARATORS)),
+    "no_country": is_no_country,
     "payment_card": payment_card_fits,
     "provider_number": lambda text: luhn_fits("80840" + text),
     "random": looks_random,

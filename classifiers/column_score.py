@@ -207,6 +207,7 @@ class _Evidence:
         self.column = column
         self.entity_type = entity_type
         self.named = named
+        self.others = named - {entity_type}
         self.terms: list[Term] = []
         self.add("prior", text="most columns are not of any one type")
 
@@ -269,9 +270,11 @@ class _Evidence:
         if what is not None and self.entity_type not in self.named:
             same_form = self.entity_type in model().look_alike_forms.get(what, ())
             self.add("look_alike_form" if same_form else "look_alike", text=f"the name is one of {what}")
-        elif self.named - {self.entity_type}:
-            self.add("other_name", text="the name says another type")
-            if any(column.has(match.rule.trait, _NEARLY_ALL) for match in name_matches(column.name)):
+        elif others := [match.rule for match in name_matches(column.name) if match.rule.entity_type in self.others]:
+            # Where no value has its form, the name was misread: an "acct_holder" is no account.
+            if any(column.profile.traits[rule.trait] for rule in others):
+                self.add("other_name", text="the name says another type")
+            if any(column.has(rule.trait, _NEARLY_ALL) for rule in others):
                 self.add("other_name_fits", text="and the values have the form of that")
         if column.has("epoch", _NEARLY_ALL):
             self.add("time", text="values are seconds or milliseconds of our time")

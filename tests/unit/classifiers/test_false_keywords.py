@@ -18,6 +18,9 @@ my ssn is none of your business
 order no 4111-1111 is on its way
 call 911 now
 version 1.2.3.4 is out
+downgraded from 10.2.2.180 yesterday
+we saw it in case 12 of 2020 samples
+user ABC-1234 was closed, book it to account INV20231
 please do a password reset for me
 IBAN is not supported here
 she was born to run

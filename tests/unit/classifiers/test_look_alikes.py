@@ -44,6 +44,15 @@ def test_codes_that_pass_a_check_by_chance_are_codes(patterns: Engine, form: str
     assert (report.kind, report.entity_type) == ("structured", None)
 
 
+@pytest.mark.parametrize("name", ["acct_holder", "caller"])
+def test_another_type_in_the_name_that_no_value_fits_is_no_doubt(patterns: Engine, name: str) -> None:
+    rng = random.Random(5)
+    given = ["Maria", "Thomas", "Xiomel", "Brindal"]
+    surnames = ["".join(rng.choice(("len", "mar", "ko", "thal", "ber", "nis")) for _ in range(3)) for _ in range(300)]
+    values = [f"{rng.choice(given)} {surname.title()}" for surname in surnames]
+    assert _report(patterns, name, values).entity_type == "PERSON"
+
+
 @pytest.mark.parametrize(
     "make", [lambda i: 200_000_000 + i, lambda i: 4_930_000_000 + 3 * i, lambda i: 20_260_101_000_000_000 + 37 * i]
 )

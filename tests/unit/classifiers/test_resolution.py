@@ -206,6 +206,36 @@ def test_a_users_types_are_the_engines() -> None:
     assert look(engine, ["it is [X1]"])[0].spans == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "kind", "detector"),
+    [
+        ("the rule in Smith v. Jones is old", "Smith v. Jones", "LOCATION", "rampart"),
+        ("Halford v Greene", "Halford v", "STREET_ADDRESS", "rampart"),
+        ("384 U.S. 436 (1966)", "436", "STREET_ADDRESS", "rampart"),
+        ("384 U.S. 436 (1966)", "1966", "LOCATION", "rampart"),
+        ("failed with HTTP 413", "413", "STREET_ADDRESS", "rampart"),
+        ("raise KeyError(x)", "KeyError", "PERSON", "rampart"),
+        ("on May 3rd", "3rd", "PERSON", "rampart"),
+        ("my account number is 943-476-5919", "943-476-5919", "UK_NHS", "NhsRecognizer"),
+    ],
+)
+def test_what_is_said_around_a_hit_takes_it_away(text: str, place: str, kind: str, detector: str) -> None:
+    assert found(text, [hit(text, place, kind, 0.9, detector)]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "kind", "detector"),
+    [
+        ("she lives at 436 Vine Street", "436 Vine Street", "STREET_ADDRESS", "rampart"),
+        ("Patricia McDonald called", "McDonald", "PERSON", "rampart"),
+        ("NHS number is 943-476-5919", "943-476-5919", "UK_NHS", "NhsRecognizer"),
+        ("Vila Nova", "Vila Nova", "LOCATION", "rampart"),
+    ],
+)
+def test_what_says_nothing_of_the_kind_leaves_it(text: str, place: str, kind: str, detector: str) -> None:
+    assert found(text, [hit(text, place, kind, 0.9, detector)]) == [(kind, place)]
+
+
 # ---- wrong files ----
 
 
