@@ -114,13 +114,16 @@ def _swapped(points: set[int]) -> set[int]:
 
 
 def places_in_alike(
-    alphabet: Alphabet | None, texts: Sequence[str], rows: Sequence[int], spans_of: SpansOf
+    seen: Alphabet | regex.Pattern[str], texts: Sequence[str], rows: Sequence[int], spans_of: SpansOf
 ) -> tuple[Places, Sequence[int]]:
     """Where ``spans_of`` finds something in the texts ``rows``, as far as they are alike; and the rows left to ask it.
 
-    ``alphabet``: that of ``spans_of``. Rows are in their order in both results.
+    ``seen``: the alphabet of ``spans_of``, or the pattern that it is by. Rows are in their order in both results.
     """
-    if alphabet is None or len(rows) < _FEW:
+    if len(rows) < _FEW:  # nearly all patterns of a process: telling an alphabet takes milliseconds
+        return Places([], [], []), rows
+    alphabet = alphabet_of(seen) if isinstance(seen, regex.Pattern) else seen
+    if alphabet is None:
         return Places([], [], []), rows
     some, rest = _short(texts, rows)
     if (

@@ -17,7 +17,7 @@ from pathlib import Path
 import phonenumbers
 import regex
 
-from clearance.classifiers.alphabets import alphabet_of, places_in_alike
+from clearance.classifiers.alphabets import places_in_alike
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gates import Needs
 from clearance.classifiers.hit_columns import HitColumns, Said
@@ -75,7 +75,7 @@ class Detector:
         pattern, group, validate, untimed = self.pattern, self.group, self.validate, self.untimed
         usual = hits.of(Said(self.entity_type, self.score, self.name))
         least = usual if self.base_score is None else hits.of(Said(self.entity_type, self.base_score, self.name))
-        places, others = places_in_alike(alphabet_of(pattern), texts, rows, self._spans_of_alike)
+        places, others = places_in_alike(pattern, texts, rows, self._spans_of_alike)
         # All of them are of texts in which no word decides, or of ones that are the whole of theirs.
         found = usual if self.context is None else least
         for row, start, end in zip(*places, strict=True):

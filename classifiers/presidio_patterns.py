@@ -16,7 +16,7 @@ import regex
 from presidio_analyzer import EntityRecognizer, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, IbanRecognizer, UrlRecognizer
 
-from clearance.classifiers.alphabets import alphabet_of, places_in_alike
+from clearance.classifiers.alphabets import places_in_alike
 from clearance.classifiers.batch_checks import for_batches
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gate_patterns import gate_pattern
@@ -98,9 +98,7 @@ class PatternRunner:
         """
         pattern = self.patterns[index]
         needed, finditer = _NEEDED.get(pattern.source), pattern.compiled.finditer
-        places, others = places_in_alike(
-            alphabet_of(pattern.compiled), texts, rows, lambda text: _spans(finditer(text))
-        )
+        places, others = places_in_alike(pattern.compiled, texts, rows, lambda text: _spans(finditer(text)))
         for row in others:
             text = texts[row]
             if needed is not None and needed.search(text) is None:
@@ -193,9 +191,7 @@ class IbanRunner(PatternRunner):
     def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the longest form of each match that passes the check."""
         pattern = self.patterns[index]
-        places, others = places_in_alike(
-            alphabet_of(pattern.compiled), texts, rows, lambda text: self._longest(text, pattern)
-        )
+        places, others = places_in_alike(pattern.compiled, texts, rows, lambda text: self._longest(text, pattern))
         for row in others:
             for start, end in self._longest(texts[row], pattern):
                 places.rows.append(row)

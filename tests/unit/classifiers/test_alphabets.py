@@ -97,7 +97,7 @@ def test_what_is_long_or_not_ascii_is_left_and_rows_keep_their_order() -> None:
     some[10], some[20], some[30] = "\u0661" * 3, "1" * 100, "?"
     pattern = regex.compile(r"\d+")
     places, rest = places_in_alike(
-        alphabet_of(pattern),
+        pattern,
         some,
         range(5, 300),
         lambda text: None if text == "?" else [match.span() for match in pattern.finditer(text)],
@@ -112,7 +112,7 @@ def test_what_is_long_or_not_ascii_is_left_and_rows_keep_their_order() -> None:
 def test_nothing_is_gained_where_few_are_alike() -> None:
     some = [f"{row:b}".replace("1", "x") for row in range(300)]
     asked: list[str] = []
-    places, rest = places_in_alike(alphabet_of(regex.compile("x0")), some, range(300), lambda text: asked.append(text))
+    places, rest = places_in_alike(regex.compile("x0"), some, range(300), lambda text: asked.append(text))
     assert (places.rows, list(rest), asked) == ([], list(range(300)), [])
 
 
