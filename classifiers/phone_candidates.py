@@ -49,8 +49,9 @@ def _flags(characters: str) -> npt.NDArray[np.bool_]:
 
 
 _CLASSES = _classes()
-#: A number is none next to one of these (``_parse_and_verify``); not all of them, they only save work.
-_NO_NEIGHBOUR = _flags(string.ascii_letters + "%$")
+#: A number is none next to one of these (``_parse_and_verify``); not all of them, they only save work. The Kelvin sign,
+#: which is no letter there, is folded to a k.
+_NO_NEIGHBOUR = _flags(string.ascii_letters.replace("k", "") + "%$")
 
 
 def candidate_rows(

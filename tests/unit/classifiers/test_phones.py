@@ -235,6 +235,12 @@ def test_long_texts_run_out_of_tries_like_the_library() -> None:
     assert PhoneFinder(("GB",)).spans(text) == want == [(1, 17)]
 
 
+@pytest.mark.parametrize("neighbour", ["\u212a", "\u017f", "\u0130", "k", "\u00e9"])
+def test_what_is_folded_to_a_letter_beside_a_number(neighbour: str) -> None:
+    assert_same(f"06201898078{neighbour}")
+    assert_same(f"{neighbour}06201898078")
+
+
 def test_candidates_of_a_batch() -> None:
     batch = ["no digits", "", "room 12", "202-555-0143", "٢٠٢٥٥٥٠١٤٣", "a\n2025550143", "0.12345678", "x" * 50]
     ours = finder(DEFAULT_REGIONS, with_table=True)
