@@ -171,7 +171,6 @@ def _country_names() -> Mapping[str, Mapping[str, str]]:
 
 
 @lru_cache(maxsize=8)
-@lru_cache(maxsize=8)
 def countries(language: str) -> Detector:
     """Names of countries in a language, as they are written; the list is the one phone numbers come with."""
     # An entry "*de" points to that language's spelling; "aa" stands for the commonest one.

@@ -80,6 +80,11 @@ def test_a_pattern_is_done_in_time_with_long_repetitions_of_its_own_examples(det
         assert all(0 <= span.start < span.end <= len(text) for span in detector.spans(text))
 
 
+def test_a_long_word_beside_the_parties_of_a_case_is_not_read_from_each_of_its_letters() -> None:
+    parties = next(detector for detector in load_detectors() if detector.name == "PartyBeforeVersus")
+    assert [span.end for span in parties.spans("A," * 100_000 + " the court in Halvorsen v Greene")] == [200_023]
+
+
 @pytest.mark.parametrize("detector", [d for d in load_detectors() if d.context is not None], ids=lambda d: d.name)
 def test_context_never_lowers_a_score(detector: Detector) -> None:
     for text in _examples()[detector.name]:
