@@ -150,17 +150,19 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if not child.name.startswith(("_", ".")))
 
 
-def datasets_below(path: Path) -> list[Path]:
-    """The datasets at or below a local path: itself if it is one, else those in it, in order of their paths."""
+def datasets_below(path: Path, *, every: bool = False) -> list[Path]:
+    """The datasets at or below a local path: itself if it is one, else those in it, in order of their paths.
+
+    ``every``: files of no known format, too, which no scan can have looked at.
+    """
     if path.is_file() or is_one_dataset(path):
         return [path]
-    return list(_children(path))
+    return list(_children(path, every))
 
 
-def _children(folder: Path) -> Iterable[Path]:
+def _children(folder: Path, every: bool) -> Iterable[Path]:
     for child in _visible(folder):
-        if child.is_file():
-            if format_of_name(child.name):
-                yield child
-        else:
-            yield from datasets_below(child)
+        if not child.is_file():
+            yield from datasets_below(child, every=every)
+        elif every or format_of_name(child.name):
+            yield child

@@ -77,10 +77,11 @@ class Reference:
         check_options(self.options, kind)
 
 
-def expand(text: str, *, format: str | None = None) -> list[Reference]:
+def expand(text: str, *, format: str | None = None, every: bool = False) -> list[Reference]:
     """All datasets that a reference means: one, or those in a folder or matched by a glob, in order of names.
 
-    With a format given, a folder is one dataset of that format. Databases are expanded by ``expand_database``.
+    With a format given, a folder is one dataset of that format; ``every``: see ``datasets_below``. Databases are
+    expanded by ``expand_database``.
     Raises ``DatasetError`` when nothing is there.
     """
     reference = Reference(text, format)
@@ -96,7 +97,7 @@ def expand(text: str, *, format: str | None = None) -> list[Reference]:
             return [reference]  # may be the name of a database, which only Spark can tell
         raise DatasetError(f"there is nothing at {text}", hint="check the path; a catalog table is schema.table")
     elif local.is_dir():
-        found = datasets_below(local) or [local]
+        found = datasets_below(local, every=every) or [local]
     else:
         found = [local]
     base = Path.cwd()

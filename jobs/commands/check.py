@@ -66,7 +66,7 @@ def command(
 ) -> int:  # fmt: skip
     """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
 
-    A folder or a glob in quotes stands for the datasets in it, as for a scan.
+    A folder or a glob in quotes stands for the datasets in it, as for a scan; a file of no known format is undecidable.
 
     Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several verdicts, the worst.
     """
@@ -125,7 +125,10 @@ def command(
 
 
 def _meant(dataset: str, registry: "Registry") -> "list[str]":
-    """The datasets that a folder or a quoted glob stands for, as for a scan. What is on record as one is one."""
+    """The datasets that a folder or a quoted glob stands for, as for a scan. What is on record as one is one.
+
+    A file of which no scan knows the format is among them: nobody looked at it, and it would be given with the folder.
+    """
     path = Path(dataset)
     if not glob.has_magic(dataset) and (not path.is_dir() or (path / "_delta_log").is_dir()):
         return [dataset]
@@ -135,7 +138,7 @@ def _meant(dataset: str, registry: "Registry") -> "list[str]":
 
     if is_known(dataset_identity(dataset).key, registry):
         return [dataset]
-    return [each.text for each in expand(dataset)]
+    return [each.text for each in expand(dataset, every=True)]
 
 
 def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:

@@ -118,10 +118,10 @@ def test_a_folder_and_a_quoted_glob_are_the_datasets_in_them(desk: Desk) -> None
     (desk.folder / "more" / "t.csv").write_text("a\n1\n")
     for told, code in (("*.csv", 0), ("?.*", 5), ("more", 5), (".", 5), ("none/*", 5)):
         desk("check", told, "--solution", "bot", code=code)
-    found = [
-        json.loads(line) for line in desk("check", "?.*", "--solution", "bot", "--format", "json", code=5).splitlines()
-    ]
-    assert [Path(each["dataset"]).name for each in found] == ["t.csv", "u.txt"]
+    (desk.folder / "more" / "t.xlsx").write_text("no scan can look at it, and who gets the folder gets it")
+    for told, names in (("?.*", ["t.csv", "u.txt"]), ("more", ["t.csv", "t.xlsx"])):
+        lines = desk("check", told, "--solution", "bot", "--format", "json", code=5).splitlines()
+        assert [Path(json.loads(line)["dataset"]).name for line in lines] == names
 
 
 def test_who_forgot_the_manifest_is_told_to_give_it(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
