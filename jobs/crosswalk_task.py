@@ -91,12 +91,11 @@ def crosswalk(
     ``source``: what the dataset was protected from, unchanged since; the tokens of its whole columns are mapped then,
     one-way ones too. Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
     """
-    make_way(desk, target, spark)
+    make_way(desk, target, what if isinstance(what, Reference) else what.source, spark)
     where = what.key
     keys_for(desk, "crosswalk", where, purpose=purpose, reason=reason)
     to = written_with(desk, to_domain, to_key)
     dataset = open_dataset(spark, what)
-    require_apart(dataset.reference, target)
     target.require_ours(spark)
     named = sorted(columns)
     with asking(desk, "crosswalk", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:

@@ -21,7 +21,6 @@ from clearance.jobs.desk import Desk
 from clearance.jobs.leftovers import make_way
 from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable, require_whole
 from clearance.jobs.opening import ERASED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
-from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Changed, Reissued, publish_opened, told_of
 from clearance.jobs.signed_record import signed_record
 from clearance.jobs.staging import Target
@@ -67,11 +66,10 @@ def detokenize(
     it, ``ProtectionError`` when there is anything among what was asked for that has no way back; nothing is written
     then, and both are on record.
     """
-    make_way(desk, target, spark)
+    make_way(desk, target, what if isinstance(what, Reference) else what.source, spark)
     where = what.key
     keys_for(desk, "detokenize", where, purpose=purpose, reason=reason)
     dataset = open_dataset(spark, what)
-    require_apart(dataset.reference, target)
     target.require_ours(spark)
     named = sorted(columns)
     with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=named, spark=spark) as ask:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from clearance.errors import PublishError
 from clearance.governance.identity import dataset_identity
 from clearance.jobs.failures import value_free
+from clearance.jobs.published import require_apart
+from clearance.jobs.references import Reference
 from clearance.jobs.staging import RUN_PROPERTY, SIDECAR, STAGED_TABLE, STAGING, Target, object_store
 
 if TYPE_CHECKING:
@@ -38,8 +40,13 @@ def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> 
             (local.parent / STAGING).rmdir()
 
 
-def make_way(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> None:
-    """Ends and removes what killed runs left, then raises ``PublishError`` when the target can't be published to."""
+def make_way(desk: "Desk", target: Target, source: Reference | None, spark: "SparkSession | None" = None) -> None:
+    """Ends and removes what killed runs left, then raises ``PublishError`` when the target can't be published to.
+
+    ``source``: what is read, if it is not the target: where the two are not apart nothing is removed either.
+    """
+    if source is not None:
+        require_apart(source, target)
     sweep(desk, target, spark)
     _take_back(desk, target)
     target.check_writable()

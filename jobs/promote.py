@@ -42,7 +42,6 @@ from clearance.jobs.publications import (
     owned,
     refusals,
 )
-from clearance.jobs.published import require_apart
 from clearance.jobs.references import Reference
 from clearance.jobs.reviewed import scan_run
 from clearance.jobs.staging import RUN_PROPERTY, STAGING, Target
@@ -61,8 +60,7 @@ def promote(asked: Passage, who: Callable[[], Known], desk: Desk, *, reason: str
     source, folder = asked.folders
     target, facts = Target(asked.target), _facts(asked, reason)
     with refusals(desk, "promote", asked.identity.key, facts):
-        require_apart(Reference(asked.source), target)
-        make_way(desk, target)
+        make_way(desk, target, Reference(asked.source))
         step("known")
         signer, signing = who()
         facts["by"] = signer.to_dict()

@@ -26,7 +26,7 @@ from clearance.jobs.prepare import PREPARED, declared
 from clearance.jobs.proof import SIGNED, Proof, canonical, prove, require, statement
 from clearance.jobs.protect import protected_frame, source_frame
 from clearance.jobs.proved import proved
-from clearance.jobs.published import observe_published, published_schema, require_apart
+from clearance.jobs.published import observe_published, published_schema
 from clearance.jobs.reviewed import with_confirmed
 from clearance.jobs.scan_task import Scanned, require_unchanged, scan
 from clearance.jobs.settings import Tokens
@@ -143,11 +143,10 @@ def protect(
     replaced, None where there may be none; without it what is there when this begins. Raises what made it impossible;
     the target is as it was then.
     """
-    make_way(desk, target, spark)
+    make_way(desk, target, what if isinstance(what, Reference) else what.source, spark)
     tokens, signer = desk.tokens_to_write(), desk.signing_key()
     require_keys_on_workers(spark, tokens, reversal=desk.policy.has_way_back)
     dataset = open_dataset(spark, what)
-    require_apart(dataset.source, target)
     target.require_ours(spark)
     if scanned is None or not scanned.scan.coverage.complete:
         # What a sample did not show would be copied as it is.

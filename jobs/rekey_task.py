@@ -27,7 +27,6 @@ from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require
 from clearance.jobs.opening import FINAL, OPEN, SHOWN, Counts, OpenLeaf, foreseen
 from clearance.jobs.preparation import AnyStep
 from clearance.jobs.proof import SIGNED, canonical
-from clearance.jobs.published import require_apart
 from clearance.jobs.reissue import Publication, publish_as
 from clearance.jobs.rekey_source import from_source
 from clearance.jobs.rekeyed import Before, Rekeyed, rekeyed
@@ -70,10 +69,8 @@ def rekey(
     desk.signing_key()
     named = what if isinstance(what, Reference) else what.reference
     target = target or Target(named.text)
-    make_way(desk, target, spark)
     in_place = target.key == where
-    if not in_place:
-        require_apart(named, target)
+    make_way(desk, target, None if in_place else named, spark)
     target.require_ours(spark)
     last = on_record(what, desk) if isinstance(what, Reference) else what
     dataset = open_dataset(spark, last)

@@ -90,7 +90,7 @@ def command(
 
     target = Target(to, to_format) if to else None
     if target is not None:
-        make_way(desk, target)
+        make_way(desk, target, reference)
     values = _read().splitlines() if value is not None else []
     spark = get_session()
     if target is None:

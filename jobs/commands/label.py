@@ -54,7 +54,7 @@ def command(
 
         progress = Progress(log_format)
         target = Target(to, to_format)
-        make_way(desk, target)
+        make_way(desk, target, reference)
         desk.tokens()
         reference.check()
         progress.say("starting Spark")

@@ -73,7 +73,7 @@ def crosswalk(
     desk, target = options.desk(given), Target(to)
     reference = Reference(dataset) if source else options.reference(dataset, given)
     values = options.reference(source, given) if source else None
-    make_way(desk, target)
+    make_way(desk, target, reference)
     keys_for(desk, "crosswalk", reference.key, purpose=purpose, reason=reason)
     written_with(desk, to_domain, to_key)
     for each in (reference, values):
@@ -147,7 +147,7 @@ def rekey(
     reference = Reference(dataset) if source else options.reference(dataset, given)
     values = options.reference(source, given) if source else None
     target = Target(to if to is not None else dataset)
-    make_way(desk, target)
+    make_way(desk, target, None if target.key == reference.key else reference)
     keys_for(desk, "rekey", reference.key, purpose=purpose, reason=reason)
     desk.signing_key()
     for each in (reference, values):

@@ -64,10 +64,10 @@ def command(
     progress = Progress(log_format)
     desk = options.desk(given)
     target = Target(to, to_format)
-    make_way(desk, target)
+    reference = options.reference(dataset, given)
+    make_way(desk, target, reference)
     desk.tokens_to_write()  # a missing key is told before Spark starts
     desk.signing_key()
-    reference = options.reference(dataset, given)
     reference.check()
     keys = named_table(subject_keys, home=desk.registry.home, beside=[dataset, to]) if subject else None
     if subject_keys and not subject:

@@ -14,6 +14,7 @@ from clearance.errors import PublishError
 from clearance.governance.mending import examine
 from clearance.jobs.desk import Desk, open_desk
 from clearance.jobs.leftovers import make_way, sweep
+from clearance.jobs.references import Reference
 from clearance.jobs.staging import RUN_PROPERTY, SIDECAR, STAGING, Target
 
 KILLED = """
@@ -110,15 +111,19 @@ def test_parquet_that_was_renamed_and_never_labelled_makes_way(tmp_path: Path) -
         (folder / SIDECAR).write_text(json.dumps({RUN_PROPERTY: run_id}))
 
     published(dead)
-    make_way(desk, target)
+    for source in (target.text, f"{target.text}/part-0.parquet"):
+        with pytest.raises(PublishError, match="the source"):
+            make_way(desk, target, Reference(source))
+    assert (tmp_path / "out" / "t" / SIDECAR).exists()
+    make_way(desk, target, Reference(str(tmp_path / "in")))
     assert not list((tmp_path / "out").iterdir())
     with desk.run("protect", target.key) as alive:
         published(alive.run_id)
         with pytest.raises(PublishError, match="exists"):
-            make_way(desk, target)
+            make_way(desk, target, None)
     (tmp_path / "out" / STAGING).mkdir()  # what was staged in it became the target
     with pytest.raises(PublishError, match="exists"):  # it ended well
-        make_way(desk, target)
+        make_way(desk, target, None)
     assert not (tmp_path / "out" / STAGING).exists()
     (tmp_path / "out" / "t" / SIDECAR).write_text(json.dumps({RUN_PROPERTY: dead}))
     desk.registry.append(
@@ -136,7 +141,7 @@ def test_parquet_that_was_renamed_and_never_labelled_makes_way(tmp_path: Path) -
         run_id=dead,
     )
     with pytest.raises(PublishError, match="exists"):  # killed later, with its label on record
-        make_way(desk, target)
+        make_way(desk, target, None)
 
 
 @pytest.mark.parametrize(("name", "quoted"), [("db.people", "people"), ("db.`odd name`", "odd name")])
