@@ -24,8 +24,8 @@ def on_record(reference: Reference, desk: Desk) -> Reference:
     newest = log.latest(known)
     failed = {row["run_id"] for row in desk.registry.rows("runs", ["run_id"], dataset=reference.key, status="failed")}
     for version in range(known + 1, (newest or known) + 1):
-        # A publication is one commit that writes the table's properties. One of anybody else has none, another run's, or
-        # once more those of the commit before it, as a write that adds a column.
+        # A publication is one commit that writes the table's properties. One of anybody else has none, another run's,
+        # or once more those of the commit before it, as a write that adds a column.
         metadata = [each["metaData"] for each in actions(log, version) or () if "metaData" in each]
         run = (metadata[-1].get("configuration") or {}).get(RUN_PROPERTY) if metadata else None
         if run not in failed:
