@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from clearance.errors import LineageError
+from clearance.governance.identity import dataset_identity
 
 Event = dict[str, Any]
 
@@ -59,10 +60,13 @@ class LineageSpool:
     def for_home(cls, home: str) -> "LineageSpool":
         """The spool of a home; where the home is an object store, a folder of its own in ``./.clearance`` keeps it.
 
-        What another home wrote is not this one's: its heads are in another chain, its runs in another registry.
+        What another home wrote is not this one's: its heads are in another chain, its runs in another registry. By
+        ``s3a`` it is the home that it is by ``s3``, with the same live runs. Raises ``UsageError`` for a URI that
+        carries a credential.
         """
-        local = Path.cwd() / ".clearance" / quote(home.rstrip("/"), safe="") if "://" in home else Path(home)
-        return cls(local / "lineage")
+        if "://" not in home:
+            return cls(Path(home) / "lineage")
+        return cls(Path.cwd() / ".clearance" / quote(dataset_identity(home).key, safe="") / "lineage")
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Write one event and wait until it is on disk."""

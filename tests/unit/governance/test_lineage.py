@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clearance.errors import DatasetError, LineageError
+from clearance.errors import DatasetError, LineageError, UsageError
 from clearance.governance import lineage_schemas
 from clearance.governance.identity import dataset_identity
 from clearance.governance.lineage import LineageRun, ParentRun, fail_dead_runs, new_run_id
@@ -439,7 +439,9 @@ def test_a_spool_begun_anew_is_sent_from_its_start(spool, receiver, monkeypatch)
 
 def test_an_object_store_home_keeps_its_spool_here(tmp_path):
     found = LineageSpool.for_home("s3://bucket/x").folder
-    assert found == LineageSpool.for_home("s3://bucket/x/").folder
+    assert found == LineageSpool.for_home("s3://bucket/x/").folder == LineageSpool.for_home("s3a://bucket/x").folder
+    with pytest.raises(UsageError, match="credential"):  # it would be the folder's name
+        LineageSpool.for_home("s3://me:canary-7@bucket/x")
     assert found.is_relative_to(tmp_path / ".clearance") and found.name == "lineage"
     others = {LineageSpool.for_home(home).folder for home in ("s3://bucket/y", "s3://bucket", ".clearance")}
     assert len({found, *others}) == 4  # heads and dead runs of one are not the other's
