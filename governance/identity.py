@@ -67,6 +67,11 @@ class DatasetIdentity:
         """The path on this machine, or None for anything that lies elsewhere."""
         return Path(self.location) if self.kind == "path" else None
 
+    @property
+    def place(self) -> str | None:
+        """The path or URI where the data lie; None for a table or data frame, whose name is none."""
+        return self.location if self.kind in ("path", "uri") else None
+
 
 def dataset_identity(ref: str, kind: Kind = "auto", *, base: Path | None = None) -> DatasetIdentity:
     """Return the identity of what ``ref`` names.

@@ -78,6 +78,22 @@ def changed(recorded: Observation, location: str) -> bool | None:
     return None if state == "unreadable" else state == "changed"
 
 
+def changed_since(recorded: Observation, read: Observation | None, location: str | None) -> bool | None:
+    """Whether the data changed since ``recorded``; None when that can't be told.
+
+    ``location`` is None for a catalog table, whose name is no place to look at. The version of it that was ``read`` is
+    the recorded one, or nobody knows.
+    """
+    if location is not None:
+        return changed(recorded, location)
+    return False if is_same_state(recorded, read) else None
+
+
+def is_same_state(recorded: Observation, read: Observation | None) -> bool:
+    """Whether both are one state: of the same files, or the same version of the same table and not of its namesake."""
+    return read == recorded and (recorded.kind == "files" or recorded.table_id is not None)
+
+
 def compare(recorded: Observation, location: str) -> Change:
     """Say whether the data at ``location`` is in the recorded state. Never raises for the data's sake."""
     try:

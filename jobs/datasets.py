@@ -20,11 +20,12 @@ from clearance.jobs.formats import (
 )
 from clearance.jobs.json_records import read_as_text
 from clearance.jobs.naming import safe_names, safe_schema
+from clearance.jobs.observing import observe_table
 from clearance.jobs.references import Reference, expand, expand_database
 from clearance.paths import sql_name
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
     from clearance.jobs.preparation import AnyStep
 
@@ -126,42 +127,47 @@ def _find_format(spark: "SparkSession", reference: Reference) -> str:
 
 
 def _open_delta(spark: "SparkSession", reference: Reference, observed: Observation | None) -> Dataset:
-    reader = spark.read.format("delta")
-    if reference.timestamp is not None:
-        reader = reader.option("timestampAsOf", reference.timestamp)
-    elif reference.version is not None:
-        reader = reader.option("versionAsOf", reference.version)
-    elif observed is not None:
-        # Pin what was observed: a writer may commit between the look and the read.
-        reader = reader.option("versionAsOf", observed.version)
+    newest = reference.version is None and reference.timestamp is None
     with value_free(f"reading {reference.text} as Delta", hint="check the path, the version and Delta's log"):
-        frame = reader.load(reference.location)
+        if newest and observed is None:
+            observed = _observe_through_spark(spark, reference, None)
+        frame = _reader(spark.read.format("delta"), reference, observed).load(reference.location)
         frame.schema  # noqa: B018 - forces analysis, so that a broken log fails here
         details = spark.sql(f"DESCRIBE DETAIL delta.{sql_name(reference.location)}").head()
     partitions = tuple(details["partitionColumns"]) if details is not None else ()
-    if observed is None or reference.version is not None or reference.timestamp is not None:
+    if not newest:
         observed = _observe_through_spark(spark, reference, observed)
     frame, aliased = safe_names(frame)
     return Dataset(reference, frame, "delta", observed, partitions, aliased=aliased)
 
 
+def _reader(reader: "DataFrameReader", reference: Reference, observed: Observation | None) -> "DataFrameReader":
+    """Reads the version that is asked for, or the one that was observed: a writer may commit between look and read."""
+    if reference.timestamp is not None:
+        return reader.option("timestampAsOf", reference.timestamp)
+    if reference.version is not None:
+        return reader.option("versionAsOf", reference.version)
+    return reader if observed is None else reader.option("versionAsOf", observed.version)
+
+
 def _observe_through_spark(
     spark: "SparkSession", reference: Reference, observed: Observation | None
 ) -> Observation | None:
-    if reference.version is not None:
-        return observe(reference.location, "delta", version=reference.version) if observed else None
     where = reference.location if reference.identity.kind == "table" else f"delta.{sql_name(reference.location)}"
-    history = spark.sql(f"DESCRIBE HISTORY {where}")
-    if reference.timestamp is not None:
-        from pyspark.sql import functions as F
+    version = reference.version
+    if version is None:
+        history = spark.sql(f"DESCRIBE HISTORY {where}")
+        if reference.timestamp is not None:
+            from pyspark.sql import functions as F
 
-        history = history.where(F.col("timestamp") <= F.to_timestamp(F.lit(reference.timestamp)))
-    newest = history.agg({"version": "max"}).head()
-    if newest is None or newest[0] is None:
-        return observed
+            history = history.where(F.col("timestamp") <= F.to_timestamp(F.lit(reference.timestamp)))
+        newest = history.agg({"version": "max"}).head()
+        if newest is None or newest[0] is None:
+            return observed
+        version = int(newest[0])
     if observed is not None:
-        return observe(reference.location, "delta", version=int(newest[0]))
-    return Observation(kind="delta", version=str(newest[0]))
+        return observe(reference.location, "delta", version=version)
+    return observe_table(spark, where, version)
 
 
 def _open_table(spark: "SparkSession", reference: Reference) -> Dataset:
@@ -171,26 +177,18 @@ def _open_table(spark: "SparkSession", reference: Reference) -> Dataset:
                 f"there is no table or path {reference.text!r}",
                 hint="a path starts with ./ or /, a table is schema.table",
             )
-        reader = spark.read
-        if reference.version is not None:
-            reader = reader.option("versionAsOf", reference.version)
-        if reference.timestamp is not None:
-            reader = reader.option("timestampAsOf", reference.timestamp)
-        frame = reader.table(reference.location)
-        frame.schema  # noqa: B018 - forces analysis
-        columns = spark.catalog.listColumns(reference.location)
-        partitions = tuple(column.name for column in columns if column.isPartition)
-        observed = None
-        kind = "table"
         try:
             details = spark.sql(f"DESCRIBE DETAIL {reference.location}").head()
         except Exception:
             details = None
-        if details is not None and details["format"] == "delta":
-            kind = "delta"
-            observed = _observe_through_spark(spark, reference, None)
+        delta = details is not None and details["format"] == "delta"
+        observed = _observe_through_spark(spark, reference, None) if delta else None
+        frame = _reader(spark.read, reference, observed).table(reference.location)
+        frame.schema  # noqa: B018 - forces analysis
+        columns = spark.catalog.listColumns(reference.location)
+        partitions = tuple(column.name for column in columns if column.isPartition)
     frame, aliased = safe_names(frame)
-    return Dataset(reference, frame, kind, observed, partitions, aliased=aliased)
+    return Dataset(reference, frame, "delta" if delta else "table", observed, partitions, aliased=aliased)
 
 
 def _read(spark: "SparkSession", reference: Reference, kind: str) -> tuple["DataFrame", bool, int]:

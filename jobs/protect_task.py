@@ -215,7 +215,7 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     except BaseException:
         audit.outcome(intent, "failed")
         raise
-    observed = observe_published(target, version)
+    observed = observe_published(work.spark, target, version)
     content = published_content(work.spark, target, observed)
     record = statement(
         source={"dataset": source.key, "version": found.version},

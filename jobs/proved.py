@@ -12,7 +12,7 @@ from clearance.governance.changes import may_hold
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labeling import protected_type
 from clearance.governance.labels import Label, Levels, combine
-from clearance.governance.observation import Observation, changed
+from clearance.governance.observation import Observation, changed_since
 from clearance.governance.policy import Policy
 from clearance.governance.standing import column_roles
 from clearance.jobs.desk import Desk
@@ -145,10 +145,10 @@ def proved(found: Scan, desk: Desk) -> Proved:
         return nothing
     told = record["statement"]
     observed = Observation.from_dict(told["observation"])
-    location = dataset_identity(found.reference).location
-    other = changed(observed, location)
+    identity = dataset_identity(found.reference)
+    other = changed_since(observed, found.observation, identity.place)
     there = {leaf["path"] for leaf in told["columns"]} <= {report.path for report in found.columns}
-    if other and not may_hold(observed, found.observation, location, same_columns=there):
+    if other and not may_hold(observed, found.observation, identity.location, same_columns=there):
         return nothing
     # Rows that were proved may be among others now: no label falls.
     if other is not False or found.observation is None or tokens is None:

@@ -168,7 +168,7 @@ def publish_as(
         expected_version=expected,
         sidecar={"label": label.to_dict(), **origin},
     )
-    observed = observe_published(target, version)
+    observed = observe_published(spark, target, version)
     schema = published_schema(spark, target)
     identity = dataset_identity(target.text)
     dataset_row = records.dataset_row(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearance.governance.observation import Observation, changed
+from clearance.governance.observation import Observation, changed_since, is_same_state
 from clearance.jobs.datasets import Dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.proof import SIGNED, canonical
@@ -38,7 +38,7 @@ def signed_record(desk: Desk, dataset: Dataset) -> SignedRecord:
     told, signature = row["statement"], row["signature"] or ""
     if not desk.tokens().key.open().verify(SIGNED, canonical(told), signature):
         return SignedRecord(problem="the record of its protection is not signed by a key of this key file")
-    if not _is_of(_observed(row), now, dataset.reference.location):
+    if not _is_of(_observed(row), dataset):
         return SignedRecord(problem="it changed since it was protected")
     keys = told.get("keys") or {}
     # Older records name their key in the signature alone: it was made with the key that wrote.
@@ -61,10 +61,11 @@ def _observed(row: Mapping[str, Any]) -> Observation:
     return Observation.from_dict(row["statement"]["observation"])
 
 
-def _is_of(recorded: Observation, now: Observation | None, location: str) -> bool:
+def _is_of(recorded: Observation, dataset: Dataset) -> bool:
     """Whether a record speaks of the state that was read: it is that one, or nothing changed since."""
-    if recorded == now and (now.kind == "files" or now.table_id is not None):
+    now = dataset.observation
+    if is_same_state(recorded, now):
         return True
     if now is None or recorded.kind != now.kind or (now.kind == "delta" and int(now.version) < int(recorded.version)):
         return False
-    return changed(recorded, location) is False
+    return changed_since(recorded, now, dataset.reference.identity.place) is False

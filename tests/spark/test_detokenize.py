@@ -90,7 +90,7 @@ class World:
         ]
         record = {
             "columns": [{**cells, **column} for column in columns],
-            "observation": observe_published(Target(self.source.text), "0").to_dict(),
+            "observation": observe_published(self.spark, Target(self.source.text), "0").to_dict(),
         }
         signature = self.desk.tokens().key.open().sign(SIGNED, canonical(record))
         row = {

@@ -3,7 +3,8 @@
 import pytest
 
 from clearance.errors import DatasetError, PublishError
-from clearance.jobs.datasets import Reference
+from clearance.jobs.datasets import Reference, open_dataset
+from clearance.jobs.signed_record import signed_record
 from clearance.jobs.staging import STAGING, Staged, Target, publish
 from clearance.jobs.tasks import protect
 
@@ -65,3 +66,20 @@ def test_a_failed_first_publication_leaves_no_folder(spark, tmp_path, monkeypatc
             spark, staged, target, partitions=(), properties={}, column_metadata={}, expected_version=None, sidecar={}
         )
     assert not (tmp_path / "t").exists()
+
+
+def test_a_catalog_table_is_known_by_its_record_until_it_is_another(spark, source, desk):
+    """Its name is no place to look at: the record speaks of the very table and version that it was made for."""
+    spark.sql("CREATE DATABASE IF NOT EXISTS copies")
+    spark.sql("DROP TABLE IF EXISTS copies.people")
+    copy = Reference("copies.people")
+    assert protect(spark, source, Target(copy.text), desk).version == "0"
+    record = signed_record(desk, open_dataset(spark, copy))
+    assert (record.problem, record.leaves["mail"]["method"]["name"]) == ("", "token")
+    spark.sql("INSERT INTO copies.people SELECT * FROM copies.people")
+    assert signed_record(desk, open_dataset(spark, copy)).problem == "it changed since it was protected"
+    assert not signed_record(desk, open_dataset(spark, Reference(copy.text, version=0))).problem
+    spark.sql("DROP TABLE copies.people")
+    spark.sql(f"CREATE TABLE copies.people USING delta AS SELECT id, mail, note FROM delta.`{source.text}`")
+    assert open_dataset(spark, copy).version == "0"
+    assert signed_record(desk, open_dataset(spark, copy)).problem == "it changed since it was protected"

@@ -87,7 +87,7 @@ def test_no_label_falls_where_nobody_can_tell_whether_the_data_changed(
     tmp_path: Path, keys: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, desk, _ = masked(tmp_path, keys)
-    monkeypatch.setattr("clearance.jobs.proved.changed", lambda *_: None)
+    monkeypatch.setattr("clearance.jobs.proved.changed_since", lambda *_: None)
     known = proved(found, desk)
     assert _labels(found, found.columns, (), desk, known) == {"phone": LABEL}
     # Not even the key makes it what was proved.
