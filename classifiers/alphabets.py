@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import regex
 
-from clearance.classifiers.gate_patterns import Node, ascii_set, named_groups_removed
+from clearance.classifiers.gate_patterns import WORD_CHARACTERS, Node, ascii_set, named_groups_removed
 from clearance.classifiers.hit_columns import Places
 
 #: For each ASCII character the number of its class.
@@ -35,7 +35,6 @@ _SAMPLE = 1 << 10
 _KNOWN_FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL | regex.UNICODE | regex.VERSION0
 #: What the standard library's parser reads otherwise than the regex module: POSIX classes.
 _READ_OTHERWISE = "[:"
-_WORD = frozenset(point for point in range(128) if chr(point).isalnum() or chr(point) == "_")
 
 
 def alphabet_of_classes(classes: Iterable[Iterable[str]]) -> Alphabet:
@@ -79,7 +78,7 @@ def _classes(nodes: Iterable[Node]) -> Iterator[set[int]]:
             yield ascii_set(argument)
             _ascii({point for kind, some in argument if kind in (sre.LITERAL, sre.RANGE) for point in _points(some)})
         elif op is sre.AT:
-            yield set(_WORD)
+            yield set(WORD_CHARACTERS)
         elif op is sre.BRANCH:
             for branch in argument[1]:
                 yield from _classes(branch)
@@ -139,6 +138,22 @@ def places_in_alike(
     return _spread(np.array(some, np.int64), kinds, [spans or () for spans in found]), sorted(rest)
 
 
+def places_in_all(
+    seen: Alphabet | regex.Pattern[str],
+    texts: Sequence[str],
+    rows: Sequence[int],
+    spans_of: Callable[[str], Sequence[tuple[int, int]]],
+) -> Places:
+    """Where ``spans_of`` finds something in the texts ``rows``: first in those that are alike, then in the others."""
+    places, others = places_in_alike(seen, texts, rows, spans_of)
+    for row in others:
+        for start, end in spans_of(texts[row]):
+            places.rows.append(row)
+            places.starts.append(start)
+            places.ends.append(end)
+    return places
+
+
 def _short(texts: Sequence[str], rows: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
     """The rows whose texts may be alike, and the others."""
     some = [row for row in rows if len(texts[row]) <= LONGEST and texts[row].isascii()]
@@ -172,4 +187,4 @@ def _spread(
     return Places(np.repeat(rows, of_row).tolist(), places[:, 0].tolist(), places[:, 1].tolist())
 
 
-__all__ = ["LONGEST", "Alphabet", "alphabet_of", "alphabet_of_classes", "kinds_of", "places_in_alike"]
+__all__ = ["LONGEST", "Alphabet", "alphabet_of", "alphabet_of_classes", "kinds_of", "places_in_alike", "places_in_all"]

@@ -207,7 +207,6 @@ class _Evidence:
         self.column = column
         self.entity_type = entity_type
         self.named = named
-        self.others = named - {entity_type}
         self.terms: list[Term] = []
         self.add("prior", text="most columns are not of any one type")
 
@@ -266,11 +265,11 @@ class _Evidence:
     def _add_doubts(self) -> None:
         """What speaks against a type that rests on values alone."""
         column = self.column
-        what = look_alike(column.name)
+        what, other = look_alike(column.name), self.named - {self.entity_type}
         if what is not None and self.entity_type not in self.named:
             same_form = self.entity_type in model().look_alike_forms.get(what, ())
             self.add("look_alike_form" if same_form else "look_alike", text=f"the name is one of {what}")
-        elif others := [match.rule for match in name_matches(column.name) if match.rule.entity_type in self.others]:
+        elif others := [match.rule for match in name_matches(column.name) if match.rule.entity_type in other]:
             # Where no value has its form, the name was misread: an "acct_holder" is no account.
             if any(column.profile.traits[rule.trait] for rule in others):
                 self.add("other_name", text="the name says another type")

@@ -24,7 +24,7 @@ _NAMED_GROUP = re.compile(r"\(\?P?<([^=!][^>]*)>")
 _LETTERS = re.compile(r"(?<!\\)((?:\\\\)*)\\p\{L[a-z]?\}")
 #: ...but of what a class leaves out, more is not less.
 _WITHOUT_LETTERS = re.compile(r"\[\^[^\]]*\\p")
-_WORD_CHARACTERS = frozenset(map(ord, string.ascii_letters + string.digits + "_"))
+WORD_CHARACTERS = frozenset(map(ord, string.ascii_letters + string.digits + "_"))
 #: Ranges of more characters are not looked through.
 _LONG_RANGE = 4096
 _REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
@@ -185,7 +185,7 @@ def _refuses_words_before(node: Node) -> bool:
     if op is not sre.ASSERT_NOT or argument[0] > 0 or len(argument[1]) != 1:
         return False
     ((refused, items),) = argument[1]
-    return refused is sre.IN and ascii_set(items) >= _WORD_CHARACTERS
+    return refused is sre.IN and ascii_set(items) >= WORD_CHARACTERS
 
 
 def _begins_a_word(nodes: Sequence[Node]) -> bool:
@@ -194,9 +194,9 @@ def _begins_a_word(nodes: Sequence[Node]) -> bool:
         return False
     op, argument = nodes[0]
     if op is sre.LITERAL:
-        return argument in _WORD_CHARACTERS
+        return argument in WORD_CHARACTERS
     if op is sre.IN:
-        return ascii_set(argument) <= _WORD_CHARACTERS
+        return ascii_set(argument) <= WORD_CHARACTERS
     if op is sre.SUBPATTERN:
         return _begins_a_word(argument[3])
     if op is sre.BRANCH:

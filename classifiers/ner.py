@@ -112,7 +112,8 @@ class PresidioNer:
 
     def __init__(self, module: str, class_name: str, language: str) -> None:
         self.name = f"presidio:{module}:{class_name}"
-        kind = getattr(_guarded(f"importing {module}", importlib.import_module, module), class_name, None)
+        imported = _guarded(f"importing {module}", importlib.import_module, module)
+        kind = getattr(imported, class_name, None)
         if not (isinstance(kind, type) and issubclass(kind, EntityRecognizer)):
             raise UsageError(
                 f"{module} has no Presidio EntityRecognizer {class_name}", hint="name it presidio:<module>:<class>"
@@ -122,7 +123,7 @@ class PresidioNer:
         self._language = language
         self.entity_types = tuple(sorted(self._recognizer.supported_entities))
         self._known = frozenset(self.entity_types)
-        package, file = module.partition(".")[0], importlib.import_module(module).__file__
+        package, file = module.partition(".")[0], imported.__file__
         distributions = sorted(metadata.packages_distributions().get(package, []))
         self.facts: Mapping[str, Any] = {
             "recognizer": self._recognizer.version,

@@ -16,7 +16,7 @@ import regex
 from presidio_analyzer import EntityRecognizer, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import EmailRecognizer, IbanRecognizer, UrlRecognizer
 
-from clearance.classifiers.alphabets import places_in_alike
+from clearance.classifiers.alphabets import places_in_alike, places_in_all
 from clearance.classifiers.batch_checks import for_batches
 from clearance.classifiers.findings import Span
 from clearance.classifiers.gate_patterns import gate_pattern
@@ -150,12 +150,7 @@ class EmailRunner(PatternRunner):
 
     def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the hits of its only pattern."""
-        places, others = places_in_alike(EMAIL_ALPHABET, texts, rows, lambda text: list(email_places(text)))
-        for row in others:
-            for start, end in email_places(texts[row]):
-                places.rows.append(row)
-                places.starts.append(start)
-                places.ends.append(end)
+        places = places_in_all(EMAIL_ALPHABET, texts, rows, lambda text: list(email_places(text)))
         self.add_scored(hits, places, self.scores(_texts_at(texts, places), self.patterns[index].score))
 
 
@@ -172,11 +167,14 @@ class UrlRunner(PatternRunner):
     def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the hits of all four patterns."""
         by_name = {pattern.name: hits.of(self.said(pattern.score)) for pattern in self.patterns}
-        bare = [row for row in rows if has_bare_urls_only(texts[row])]
+        bare: list[int] = []
+        others: list[int] = []
+        for row in rows:
+            (bare if has_bare_urls_only(texts[row]) else others).append(row)
         of_bare, starts, ends = bare_urls([texts[row] for row in bare])
         for column, some in zip(by_name[BARE], (np.array(bare, np.int64)[of_bare], starts, ends), strict=True):
             column.extend(some.tolist())
-        for row in () if len(bare) == len(rows) else [row for row in rows if not has_bare_urls_only(texts[row])]:
+        for row in others:
             places = url_places(texts[row])
             for name, found in by_name.items() if places else ():
                 for start, end in places.get(name, ()):
@@ -191,12 +189,7 @@ class IbanRunner(PatternRunner):
     def add_hits(self, hits: HitColumns, texts: Sequence[str], rows: Sequence[int], index: int) -> None:
         """Adds the longest form of each match that passes the check."""
         pattern = self.patterns[index]
-        places, others = places_in_alike(pattern.compiled, texts, rows, lambda text: self._longest(text, pattern))
-        for row in others:
-            for start, end in self._longest(texts[row], pattern):
-                places.rows.append(row)
-                places.starts.append(start)
-                places.ends.append(end)
+        places = places_in_all(pattern.compiled, texts, rows, lambda text: self._longest(text, pattern))
         # Nearly always the longest form decides.
         valid_ones = self._all_valid(_texts_at(texts, places))
         sure, usual = hits.of(self.said(1.0)), hits.of(self.said(pattern.score))

@@ -91,7 +91,7 @@ def crosswalk(
     ``source``: what the dataset was protected from, unchanged since; the tokens of its whole columns are mapped then,
     one-way ones too. Needs a grant whose operations name ``crosswalk``. Raises like ``detokenize``.
     """
-    make_way(desk, target, what if isinstance(what, Reference) else what.source, spark)
+    make_way(desk, target, what.source, spark)
     where = what.key
     keys_for(desk, "crosswalk", where, purpose=purpose, reason=reason)
     to = written_with(desk, to_domain, to_key)

@@ -20,7 +20,7 @@ from clearance.jobs.formats import (
 )
 from clearance.jobs.json_records import read_as_text
 from clearance.jobs.naming import safe_names, safe_schema
-from clearance.jobs.observing import observe_table
+from clearance.jobs.observing import observe_newest, observe_version
 from clearance.jobs.references import Reference, expand, expand_database
 from clearance.paths import sql_name
 
@@ -156,18 +156,13 @@ def _observe_through_spark(
     where = reference.location if reference.identity.kind == "table" else f"delta.{sql_name(reference.location)}"
     version = reference.version
     if version is None:
-        history = spark.sql(f"DESCRIBE HISTORY {where}")
-        if reference.timestamp is not None:
-            from pyspark.sql import functions as F
-
-            history = history.where(F.col("timestamp") <= F.to_timestamp(F.lit(reference.timestamp)))
-        newest = history.agg({"version": "max"}).head()
-        if newest is None or newest[0] is None:
-            return observed
-        version = int(newest[0])
+        seen = observe_newest(spark, where, until=reference.timestamp)
+        if seen is None or observed is None:
+            return seen or observed
+        version = int(seen.version)
     if observed is not None:
         return observe(reference.location, "delta", version=version)
-    return observe_table(spark, where, version)
+    return observe_version(spark, where, version)
 
 
 def _open_table(spark: "SparkSession", reference: Reference) -> Dataset:

@@ -66,7 +66,7 @@ def detokenize(
     it, ``ProtectionError`` when there is anything among what was asked for that has no way back; nothing is written
     then, and both are on record.
     """
-    make_way(desk, target, what if isinstance(what, Reference) else what.source, spark)
+    make_way(desk, target, what.source, spark)
     where = what.key
     keys_for(desk, "detokenize", where, purpose=purpose, reason=reason)
     dataset = open_dataset(spark, what)

@@ -143,7 +143,7 @@ def protect(
     replaced, None where there may be none; without it what is there when this begins. Raises what made it impossible;
     the target is as it was then.
     """
-    make_way(desk, target, what if isinstance(what, Reference) else what.source, spark)
+    make_way(desk, target, what.source, spark)
     tokens, signer = desk.tokens_to_write(), desk.signing_key()
     require_keys_on_workers(spark, tokens, reversal=desk.policy.has_way_back)
     dataset = open_dataset(spark, what)

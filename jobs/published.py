@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from clearance.errors import DatasetError, PublishError
 from clearance.governance.identity import dataset_identity
 from clearance.governance.observation import Observation, observe
-from clearance.jobs.observing import observe_table
+from clearance.jobs.observing import observe_version
 from clearance.jobs.references import Reference
 from clearance.jobs.staging import Target
 
@@ -31,13 +31,13 @@ def observe_published(spark: "SparkSession", target: Target, version: str) -> Ob
     """The published state, as a later check will compare it."""
     identity = dataset_identity(target.text)
     if identity.kind == "table":
-        return observe_table(spark, target.identifier, int(version))
+        return observe_version(spark, target.identifier, int(version))
     try:
         return observe(identity.location, target.format, version=int(version) if target.format == "delta" else None)
     except (DatasetError, OSError):
         if identity.kind == "path":
             raise
-        return observe_table(spark, target.identifier, int(version))  # a store that only Spark has the way to
+        return observe_version(spark, target.identifier, int(version))  # a store that only Spark has the way to
 
 
 def published_schema(spark: "SparkSession", target: Target) -> dict[str, Any]:

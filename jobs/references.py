@@ -47,6 +47,11 @@ class Reference:
         return self.identity.key
 
     @property
+    def source(self) -> "Reference":
+        """Itself, as a dataset that was prepared has another one: see ``Dataset.source``."""
+        return self
+
+    @property
     def local_path(self) -> Path | None:
         """The local path, if it is one."""
         return self.identity.local_path

@@ -35,7 +35,7 @@ from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.signed_record import SignedRecord, signed_record
 from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys
-from clearance.jobs.unfinished import on_record
+from clearance.jobs.unfinished import as_recorded
 from clearance.version import __version__
 
 if TYPE_CHECKING:
@@ -67,12 +67,11 @@ def rekey(
     where = what.key
     tokens = keys_for(desk, "rekey", where, purpose=purpose, reason=reason)
     desk.signing_key()
-    named = what if isinstance(what, Reference) else what.reference
-    target = target or Target(named.text)
+    target = target or Target(what.source.text)
     in_place = target.key == where
-    make_way(desk, target, None if in_place else named, spark)
+    make_way(desk, target, None if in_place else what.source, spark)
     target.require_ours(spark)
-    last = on_record(what, desk) if isinstance(what, Reference) else what
+    last = as_recorded(what, desk) if isinstance(what, Reference) else what
     dataset = open_dataset(spark, last)
     require_keys_on_workers(spark, tokens)
     with asking(desk, "rekey", where, purpose=purpose, reason=reason, spark=spark) as ask:

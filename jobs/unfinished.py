@@ -13,7 +13,7 @@ from clearance.jobs.references import Reference
 from clearance.jobs.staging import RUN_PROPERTY
 
 
-def on_record(reference: Reference, desk: Desk) -> Reference:
+def as_recorded(reference: Reference, desk: Desk) -> Reference:
     """The reference, at the version on record where all commits behind it are of such runs; else as it is."""
     if reference.version is not None or reference.timestamp is not None:
         return reference
@@ -34,4 +34,4 @@ def on_record(reference: Reference, desk: Desk) -> Reference:
     return replace(reference, version=known)
 
 
-__all__ = ["on_record"]
+__all__ = ["as_recorded"]

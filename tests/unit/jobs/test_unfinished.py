@@ -10,7 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 from clearance.jobs.desk import open_desk
 from clearance.jobs.references import Reference
 from clearance.jobs.staging import RUN_PROPERTY
-from clearance.jobs.unfinished import on_record
+from clearance.jobs.unfinished import as_recorded
 
 
 def test_rows_that_somebody_added_behind_a_killed_run_are_not_passed_over(
@@ -23,6 +23,6 @@ def test_rows_that_somebody_added_behind_a_killed_run_are_not_passed_over(
         raise KeyError
     write_deltalake(what.text, pa.table({"a": ["x"]}))
     DeltaTable(what.text).alter.set_table_properties({RUN_PROPERTY: run.run_id}, raise_if_not_exists=False)
-    assert on_record(what, desk).version == 0
+    assert as_recorded(what, desk).version == 0
     write_deltalake(what.text, pa.table({"a": ["y"], "b": ["z"]}), mode="append", schema_mode="merge")
-    assert on_record(what, desk) is what
+    assert as_recorded(what, desk) is what
