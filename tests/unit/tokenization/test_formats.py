@@ -155,3 +155,17 @@ def test_long_columns_are_worked_on_in_parts() -> None:
     hidden = Format().encrypt(pa.array(values), cipher).to_pylist()
     assert hidden[::997] == [cipher.encrypt(value) for value in values[::997]]
     assert len(set(hidden)) == len(values)
+
+
+@pytest.mark.parametrize(
+    "beside", ["123456789", "123-45-6780", "1-23456789", "12345-678-9", "123-45-678", "x23-45-6789"]
+)
+def test_what_stands_beside_a_value_in_its_column_changes_nothing(beside: str) -> None:
+    """Columns of one layout, without and with one malformed value, take other ways than mixed ones."""
+    cipher, written = Ff1(bytes(32), ALPHABETS["digits"]), Format(keep_last=2)
+    alike = [f"{n:03}-{n % 97:02}-{n:04}" for n in range(50)]
+    for one_by_one in (written.encrypt, written.decrypt):
+        single = [one_by_one(pa.array([value]), cipher)[0].as_py() for value in [*alike, beside]]
+        assert one_by_one(pa.array([*alike, beside]), cipher).to_pylist() == single
+        assert one_by_one(pa.array([*alike, beside]).slice(3, 40), cipher).to_pylist() == single[3:43]
+        assert [value[-2:] for value in single[:50]] == [value[-2:] for value in alike]
