@@ -136,6 +136,22 @@ class Manifest:
         """The declared label of the dataset; the lowest level where none is declared."""
         return declared_label(self.declared.classification, self.declared, policy)
 
+    def strange_types(self, policy: Policy) -> list[str]:
+        """Declared entity types that the policy lacks, each with file, line and what may be meant. No error: a detector
+        of the reader's own may find such a type, and ``unknown_type`` says what it means.
+        """
+        known = {*policy.entity_types, "UNKNOWN"}  # what could not be looked at
+        return [
+            f"{self._where_types(number)}: {column.path}: no entity type '{name}' in the policy; {suggest(name, known)}"
+            for number, column in enumerate(self.columns.values())
+            for name in sorted((column.declared.entity_types or frozenset()) - known)
+        ]
+
+    def _where_types(self, number: int) -> str:
+        base: Location = ("schema", 0, "properties", number)
+        entry = self.content["schema"][0]["properties"][number]
+        return where(self.marks, _location(entry, base, "entityTypes"))
+
     def where(self, name: str) -> str:
         """ "file:line" of a property of the dataset, by its name without the prefix."""
         return where(self.marks, _location(self.content, (), name))

@@ -109,6 +109,22 @@ def bury(registry: Registry) -> list[str]:
     return fail_dead_runs(LineageSpool.for_home(registry.home), first=settle)
 
 
+def on_record(registry: Registry, runs: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Which of these runs the registry knows, and which of those may be under way somewhere: without an end, and begun
+    less than ``PATIENCE`` ago. By age alone: the name of a host tells too little, for two may have the same one.
+    """
+    if not runs:
+        return set(), set()
+    known, running, now = set[str](), set[str](), datetime.now(UTC)
+    for row in registry.rows("runs", ["run_id", "status", "at"], run_id=runs):
+        known.add(row["run_id"])
+        if row["status"] == "running" and now - row["at"] <= PATIENCE:
+            running.add(row["run_id"])
+        else:
+            running.discard(row["run_id"])
+    return known, running
+
+
 def _running(registry: Registry, **equals: Sequence[str]) -> dict[str, Row]:
     """The latest rows of runs that have not ended, by run."""
     running: dict[str, Row] = {}

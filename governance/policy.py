@@ -45,8 +45,19 @@ class Policy:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of what the policy says: layout, comments and the file's name don't count."""
-        return hashlib.sha256(json.dumps(_canonical(self.content), ensure_ascii=True).encode()).hexdigest()
+        """SHA-256 (hex) of what labels, proofs and verdicts rest on: all that the policy says, but not who may have
+        values back or who may approve. Layout, comments and the file's name don't count.
+        """
+        return _digest(self._canonical | {"reversal": {}})
+
+    @cached_property
+    def whole_digest(self) -> str:
+        """The same with who may have values back: what a person approves, and what a request for values is held to."""
+        return _digest(self._canonical)
+
+    @cached_property
+    def _canonical(self) -> dict[str, Any]:
+        return _canonical(self.content)
 
     @property
     def name(self) -> str:
@@ -212,7 +223,11 @@ def _key(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True, default=str)
 
 
-def _canonical(content: PolicyFile) -> Any:
+def _digest(canonical: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(canonical, ensure_ascii=True).encode()).hexdigest()
+
+
+def _canonical(content: PolicyFile) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {str(key): plain(value[key]) for key in sorted(value)}
@@ -227,7 +242,8 @@ def _canonical(content: PolicyFile) -> Any:
     data["identities"] = IdentityRules().model_dump()
     # The order of these rules decides which one applies, so it is part of what the policy says.
     data["deidentification"] = list(data["deidentification"].items())
-    return plain(data)
+    told: dict[str, Any] = plain(data)
+    return told
 
 
 __all__ = [

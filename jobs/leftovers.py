@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clearance.errors import PublishError
 from clearance.governance.identity import dataset_identity
+from clearance.governance.mending import on_record
 from clearance.jobs.failures import value_free
 from clearance.jobs.published import require_apart
 from clearance.jobs.references import Reference
@@ -23,17 +24,18 @@ if TYPE_CHECKING:
 def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> None:
     """Ends what killed runs left: their rows, deeds and FAIL events, and what they had staged beside this target.
 
-    Only runs of this home are known to be dead; what others stage there is left alone. ``spark``: to look beside
-    tables and into object stores.
+    Only runs of this home are known to be dead; what others stage there is left alone. So is, for a day, what a run
+    staged that has no end on record and no mark here: it may be under way on another machine that shares the home.
+    ``spark``: to look beside tables and into object stores.
     """
     buried, local = desk.bury_the_dead(), target.local_path
     if local is not None:
         there = _in_folder(local.parent / STAGING)
     else:
         there = _elsewhere(target, spark) if spark is not None else []
+    known, running = on_record(desk.registry, there)
     for run_id in there:
-        ours = run_id in buried or desk.registry.rows("runs", ["run_id"], run_id=run_id)
-        if ours and not desk.spool.is_open(run_id):
+        if (run_id in buried or run_id in known) and run_id not in running and not desk.spool.is_open(run_id):
             target.staged(run_id).remove(spark)
     if local is not None:
         with suppress(OSError):  # not there, or others are staging in it

@@ -223,7 +223,7 @@ def require_approved(matter: Matter, goal: Published) -> None:
     """Raises ``BlockedError`` unless the approval that a publication had holds, under this policy and manifest."""
     policy, manifest = matter.policy, matter.manifest
     state = state_in(goal.approval)
-    now = replace(state, policy=policy.digest, manifest=manifest.digest if manifest else None)
+    now = replace(state, policy=policy.whole_digest, manifest=manifest.digest if manifest else None)
     decided = Decided(approval=goal.approval, decision=goal.approval)
     objects = objections(decided, now, policy.levels, datetime.now(UTC), required=True)
     if goal.label_row["policy_digest"] != policy.digest and not objects:

@@ -70,6 +70,7 @@ def command(
 
     Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several verdicts, the worst.
     """
+    from clearance.governance.identity import dataset_identity
     from clearance.governance.policy import load_policy
     from clearance.governance.registry import Registry
     from clearance.jobs.check import check, find_solutions, policy_path, solutions_path
@@ -91,7 +92,10 @@ def command(
 
         earlier = read_baseline(baseline)
     registry = Registry(home)
-    datasets = tuple(dict.fromkeys(one for dataset in datasets for one in _meant(dataset, registry)))
+    once: dict[str, str] = {}  # by key: `x` and `./x` are one dataset, with one verdict
+    for one in (one for dataset in datasets for one in _meant(dataset, registry)):
+        once.setdefault(dataset_identity(one).key, one)
+    datasets = tuple(once.values())
     owner_of = _manifests(manifests, datasets, rules)
     waivers = waivers_in(waived, rules)
     results = [

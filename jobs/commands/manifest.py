@@ -57,6 +57,8 @@ def lint(files: tuple[str, ...], policy: str | None) -> int:
         manifest = load_manifest(file, rules)
         missing = [role for role, names in manifest.team.items() if not names]
         told = f"  (no {', no '.join(missing)} in its team)" if missing else ""
+        for line in manifest.strange_types(rules):
+            click.echo(f"warning: {line}", err=True)
         click.echo(f"{file}: valid, {len(manifest.columns)} columns of {manifest.dataset}{told}")
     return 0
 

@@ -126,6 +126,16 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, change: Any, told: 
         read(tmp_path, broken(change))
 
 
+def test_an_entity_type_that_the_policy_lacks_is_told_with_its_line_and_the_nearest(tmp_path: Path) -> None:
+    data = content()
+    for entry, name in zip(data["schema"][0]["properties"], ("EMAIL_ADRESS", "UNKNOWN", "PERSON"), strict=True):
+        entry["customProperties"] = [{"property": "clearance.entityTypes", "value": [name]}]
+    (told,) = read(tmp_path, data).strange_types(POLICY)
+    lines = (tmp_path / "people.yaml").read_text().splitlines()
+    assert lines[int(told.split(":")[1]) - 1].strip() == "- property: clearance.entityTypes"
+    assert "e-mail: no entity type 'EMAIL_ADRESS' in the policy; did you mean 'EMAIL_ADDRESS'?" in told
+
+
 def test_every_disagreement_is_found(tmp_path: Path) -> None:
     data = content()
     mail, ssn, size = data["schema"][0]["properties"]

@@ -101,6 +101,13 @@ def test_the_digest_is_of_what_is_said_not_of_how(tmp_path: Path) -> None:
     assert load(tmp_path, SMALL.replace("Art. 4(1)", "Art. 9(1)")).digest != digest
 
 
+def test_who_may_have_values_back_is_approved_and_changes_no_label_or_proof(tmp_path: Path) -> None:
+    before = load(tmp_path, SMALL)
+    grant = "{who: [ann], purposes: [case], datasets: [a], columns: [b], max_rows: 1, valid_until: 2030-01-01}"
+    after = load(tmp_path, f"{SMALL}\nreversal: {{one: {grant}}}\n")
+    assert after.digest == before.digest == before.whole_digest != after.whole_digest
+
+
 def test_the_order_of_lowering_rules_is_part_of_the_digest(tmp_path: Path) -> None:
     one = "  one: {method: token, verify: keyed-check, lowers_to: open, why: a, source: b}\n"
     two = one.replace("one:", "two:")

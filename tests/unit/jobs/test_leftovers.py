@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from clearance.errors import PublishError
 from clearance.governance.mending import examine
+from clearance.governance.runs import new_run_id
 from clearance.jobs.desk import Desk, open_desk
 from clearance.jobs.leftovers import make_way, sweep
 from clearance.jobs.references import Reference
@@ -99,6 +101,29 @@ def test_what_a_killed_run_staged_goes_and_nothing_else(tmp_path: Path) -> None:
         sweep(desk, target)
         assert {path.name for path in (tmp_path / "out" / STAGING).iterdir()} == {others.name, alive.run_id}
     assert dead not in json.dumps([str(path) for path in tmp_path.rglob("*")])
+
+
+def test_what_a_run_of_another_machine_stages_is_left_until_it_ended_or_is_a_day_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its mark is in a spool of its own: all that is shared is the row.
+    desk, target, other = open_desk(home=tmp_path / "home"), Target(str(tmp_path / "out" / "t")), new_run_id()
+    row = {"job": "protect", "dataset": "file:///p", "status": "running", "facts": {"pid": 1, "host": "elsewhere"}}
+    desk.registry.append("runs", [row], run_id=other)
+    staged = target.staged(other).path
+    assert staged is not None
+
+    def is_swept() -> bool:
+        staged.mkdir(parents=True, exist_ok=True)
+        sweep(desk, target)
+        return not staged.exists()
+
+    assert not is_swept()
+    with monkeypatch.context() as later:
+        later.setattr("clearance.governance.mending.PATIENCE", timedelta(0))
+        assert is_swept()
+    desk.registry.append("runs", [{**row, "status": "failed"}], run_id=other)
+    assert is_swept()
 
 
 def test_parquet_that_was_renamed_and_never_labelled_makes_way(tmp_path: Path) -> None:

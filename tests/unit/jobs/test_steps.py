@@ -111,11 +111,25 @@ def test_what_rises_is_escalated_until_another_person_approves_it(desk: Desk, mo
     assert "holds" in desk("audit", "verify")
 
 
+def test_an_approval_lapses_with_a_new_grant_of_values_back(desk: Desk) -> None:
+    desk.labelled("internal")
+    policy = f"version: 1\nname: {load_policy().name}\nextends: default\n"
+    (desk.folder / "policy.yaml").write_text(policy)
+    desk.step("request", "ann", "--publisher", "cyd")
+    desk.step("approve", "bob")
+    desk.check(code=0)
+    grant = "{who: [eve], purposes: [p], datasets: [t.csv], columns: [a], max_rows: 1, valid_until: 2030-01-01}"
+    (desk.folder / "policy.yaml").write_text(f"{policy}reversal: {{one: {grant}}}\n")
+    assert "policy-changed" in desk.check(code=4)
+
+
 def test_a_folder_and_a_quoted_glob_are_the_datasets_in_them(desk: Desk) -> None:
     desk.labelled("internal")
     (desk.folder / "u.txt").write_text("nobody looked at it\n")
     (desk.folder / "more").mkdir()
     (desk.folder / "more" / "t.csv").write_text("a\n1\n")
+    two = desk("check", "t.csv", "./t.csv", "--solution", "bot", "--format", "json", code=0)
+    assert len(two.splitlines()) == 1  # one dataset, however it is spelled
     for told, code in (("*.csv", 0), ("?.*", 5), ("more", 5), (".", 5), ("none/*", 5)):
         desk("check", told, "--solution", "bot", code=code)
     (desk.folder / "more" / "t.xlsx").write_text("no scan can look at it, and who gets the folder gets it")
