@@ -39,7 +39,7 @@ from clearance.classifiers.checks import CHECKS
 from clearance.classifiers.detectors import LONGEST_WORD, PACKAGED_UNTIMED, WINDOW, Detector, words_pattern
 from clearance.classifiers.gates import Needs, traits_for_gates
 from clearance.classifiers.identifiers import stdnum_check
-from clearance.classifiers.yaml_files import content_of
+from clearance.classifiers.yaml_files import content_of, lines_under
 from clearance.errors import DetectionError, UsageError
 
 _REQUIRED = {"name": str, "entity_type": str, "score": (int, float), "pattern": str, "match": list, "no_match": list}
@@ -63,13 +63,16 @@ def read_declarations(
     """Detectors of the files, given as (name, text), in their order; ``packaged`` are those of them that are ours.
 
     Raises UsageError for what is not a valid declaration, DetectionError for a detector that fails its own examples;
-    either names file and detector, and examples by their number, from 1.
+    either names file, line (not of ours) and detector, and examples by their number, from 1.
     """
     detectors: dict[str, Detector] = {}
     for file, text in files:
-        for number, entry in enumerate(content_of(file, text).get("detectors", ()), 1):
+        entries = content_of(file, text).get("detectors", ())
+        lines = [] if (file, text) in packaged else lines_under(text, "detectors")
+        for number, entry in enumerate(entries, 1):
             name = entry.get("name") if isinstance(entry, dict) else None
-            where = f"{file}: detector {name if isinstance(name, str) else number}"
+            line = f", line {lines[number - 1]}" if lines else ""
+            where = f"{file}{line}: detector {name if isinstance(name, str) else number}"
             detector = _detector(where, entry)
             if (file, text) in packaged:
                 detector = replace(detector, untimed=PACKAGED_UNTIMED)

@@ -126,3 +126,12 @@ def line_of(text: str, place: Sequence[object]) -> str:
         if below is not None:  # else a part that only names what was tried, such as one of two forms
             node = below
     return f", line {line}" if line else ""
+
+
+def lines_under(text: str, key: str) -> list[int]:
+    """The line of each entry of the list that a key of a file that was read holds; none where it holds none."""
+    node = yaml.compose(text, yaml.SafeLoader)
+    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if name.value == key and isinstance(value, yaml.SequenceNode):
+            return [entry.start_mark.line + 1 for entry in value.value]
+    return []
