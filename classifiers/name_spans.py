@@ -34,7 +34,7 @@ CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER = 4.0, 2.0, 0.5
 #: Of a small word behind a name with a capital: "Ms Tremblay flew". Particles ("de", "van") need no score.
 SMALL_AFTER_NAME = 0.05
 #: Changes with every change of this file's code that changes a span.
-RULES = 1
+RULES = 2
 
 _NAMES = ("PERSON", "LOCATION")
 #: Words of chats that a model of small letters takes for short names.
@@ -57,6 +57,13 @@ _NAME_GLUE = re.compile(
     r"|\.?[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
 )
 _AFTER_INITIAL = re.compile(r"[^\W\d_]{2,30}(?: [A-Z]\.?){1,2} ([^\W\d_a-z][^\W\d_][\w'’\-]{0,30})")
+#: "J. T. Fernsby": initials in front of what the model calls a name are a part of it.
+_INITIALS_BEFORE = re.compile(
+    r"(?<![\w.])(?!(?:U\.[SKN]|E\.[UG]|D\.C|N\.Y|L\.A|P\.[OMS]|A\.[MDK]|[QK]\.C|I\.E)\.)"
+    r"(?:[^\W\d_a-z]\.[ \-]?){1,3}(?<=[. \-])$"
+)
+#: Forms of address, nobody's name, that the model takes into one.
+_ADDRESSED = re.compile(r"(?:HHJ|Shri|Smt\.?|Herr|Frau|Maître) (?=[^\W\d_a-z])")
 _PLACE_GLUE = re.compile(
     r"[\s.,;'’>\-#/]{0,4}"
     r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
@@ -67,7 +74,10 @@ _PLACE_GLUE = re.compile(
 def facts() -> list[Any]:
     """What of this file decides about spans: its numbers, its patterns, and the version of its rules."""
     numbers = [MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
-    patterns = [_FUNCTION_WORD, _NO_NAME, _HANDLE, _NAME_GLUE, _AFTER_INITIAL, _PLACE_GLUE]
+    patterns = [
+        *(_FUNCTION_WORD, _NO_NAME, _HANDLE, _NAME_GLUE),
+        *(_AFTER_INITIAL, _INITIALS_BEFORE, _ADDRESSED, _PLACE_GLUE),
+    ]
     return [RULES, numbers, [pattern.pattern for pattern in patterns]]
 
 
@@ -99,8 +109,19 @@ def spans_of_words(text: str, words: Iterable[Word]) -> Iterator[tuple[int, int,
         if piece.entity == "PERSON" and (rest := _AFTER_INITIAL.match(text, piece.start, piece.end + 40)):
             # "Stefanía K. Oddgeirsdóttir": whatever the model says, an initial is followed by a surname.
             piece.end = max(piece.end, rest.end(1) if rest.start(1) <= piece.end + 2 else piece.end)
+        if piece.entity == "PERSON":
+            piece.start = _start_of_name(text, piece)
         if piece.score >= MIN_SCORE:
             yield piece.start, piece.end, piece.entity, piece.score
+
+
+def _start_of_name(text: str, name: _Piece) -> int:
+    """Behind a form of address and in front of initials: "Shri R. K. Rao" and "Dr. S. N. Rao" are three words."""
+    if addressed := _ADDRESSED.match(text, name.start, name.end):
+        return addressed.end()
+    before = max(0, name.start - 12)
+    initials = _INITIALS_BEFORE.search(text[before : name.start])
+    return before + initials.start() if initials else name.start
 
 
 def _possible(text: str, words: Iterable[Word]) -> Iterator[Word]:

@@ -31,6 +31,23 @@ def test_an_initial_is_followed_by_a_surname() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("by Dr. S. N. Rao, who", "S. N. Rao"),
+        ("by J.-P. Rao", "J.-P. Rao"),
+        ("in the U.S. Rao said", "Rao"),
+        ("by Shri R. K. Rao", "R. K. Rao"),
+        ("HHJ Rao sat", "Rao"),
+        ("at 3.p. Rao", "Rao"),
+        ("see www.A. Rao", "Rao"),
+    ],
+)
+def test_a_name_begins_at_its_initials_and_behind_a_form_of_address(text: str, name: str) -> None:
+    words = {"Shri": 0.9, "R": 0.9, "K": 0.9, "Rao": 0.9, "HHJ": 0.9}
+    assert found(text, words) == [(name, "PERSON")]
+
+
 def test_half_a_name_brings_its_weaker_half_but_weak_ones_alone_go() -> None:
     assert found("saw Trevor Noah there", {"Trevor": 0.9, "Noah": 0.2}) == [("Trevor Noah", "PERSON")]
     assert found("saw noah there", {"noah": 0.6}) == []
