@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,24 +86,48 @@ def test_every_option_is_documented_as_its_help_says(name: str, command: click.C
     assert section.split("`")[1] == " ".join([f"clearance {name} [OPTIONS]", *arguments])
 
 
-def test_every_command_shown_anywhere_exists_with_its_options() -> None:
+def shown_commands(line: str) -> Iterator[tuple[str, str]]:
+    """(name, the rest) of each command in a line; the name is empty where no such command exists."""
+    names = [name for name, _ in commands()]
+    for rest in re.findall(r"(?:^|[|;:] |\$ )clearance ([a-z][^;|]*)", line):
+        name = max((n for n in names if f"{rest.strip()} ".startswith(f"{n} ")), key=len, default="")
+        yield name, rest.strip()[len(name) :]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_command_line_shown_is_one_that_the_command_takes(page: Path) -> None:
+    known = dict(commands())
+    for language, _, block in FENCE.findall(page.read_text()):
+        lines = block.replace("\\\n", " ").splitlines() if language in ("sh", "yaml", "") else []
+        for line, name, rest in ((each, *shown) for each in lines for shown in shown_commands(each)):
+            assert name, f"{page_id(page)}: {line}"
+            given = shlex.split(re.split(r" [<>] ", rest)[0], comments=True)
+            try:
+                known[name].make_context(name, given)
+            except click.BadParameter as error:  # what is said of options and arguments; not that a file is not here
+                assert error.message.endswith("does not exist."), f"{page_id(page)}: {line}: {error.message}"
+            except click.UsageError as error:
+                pytest.fail(f"{page_id(page)}: {line}: {error.message}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_command_named_in_a_sentence_exists_with_its_options(page: Path) -> None:
     known = {name: {flag for p in command.params for flag in p.opts} for name, command in commands()}
-    shown = [
-        (page, line)
-        for page in PAGES
-        for language, _, block in FENCE.findall(page.read_text())
-        if language in ("sh", "yaml", "")
-        for line in block.replace("\\\n", " ").splitlines()
-    ]
-    seen = 0
-    for page, line in shown:
-        for rest in re.findall(r"(?:^|[|;:] |\$ )clearance ([a-z][^;#|]*)", line):
-            name = max((n for n in known if f"{rest.strip()} ".startswith(f"{n} ")), key=len, default=rest)
-            assert name in known, f"{page_id(page)}: {line}"
-            unknown = set(re.findall(r"(--[a-z][\w-]*)", rest)) - known[name] - {"--help"}
-            assert not unknown, f"{page_id(page)}: {line}"
-            seen += 1
-    assert seen > 15
+    groups = {name.split()[0] for name in known}
+    for told in re.findall(
+        r"`(clearance [a-z][^`]*)`", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)
+    ):
+        for name, rest in shown_commands(told):
+            assert name or rest.split()[0].split("|")[0] in groups, f"{page_id(page)}: {told}"
+            unknown = set(re.findall(r"(--[a-z][\w-]*)", rest)) - known.get(name, set()) - {"--help"}
+            assert not unknown, f"{page_id(page)}: {told}"
+
+
+def test_a_command_line_that_is_not_taken_is_told() -> None:
+    ((name, rest),) = shown_commands("clearance check a --solutoin b")
+    with pytest.raises(click.UsageError):
+        dict(commands())[name].make_context(name, shlex.split(rest))
+    assert [name for name, _ in shown_commands("clearance chek a")] == [""]
 
 
 def test_the_list_of_commands_and_their_own_help_are_both_there() -> None:
