@@ -102,8 +102,11 @@ def _levels(policy: Policy, registry: Registry) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     ranks = {level: policy.levels.rank(level) for level in policy.levels.names}
-    for table in ("labels", "derived"):
-        for key, row in registry.latest_each(table, columns=["label"]).items():
+    derived = registry.latest_each("derived", columns=["label"])
+    # What somebody derived by another policy, for a try, says nothing where this one has spoken.
+    derived |= registry.latest_each("derived", columns=["label"], policy_digest=policy.digest)
+    for rows in (registry.latest_each("labels", columns=["label"]), derived):
+        for key, row in rows.items():
             told = (found.get(key, policy.levels.bottom), str(row["label"]["level"]))
             found[key] = max(told, key=lambda level: ranks.get(level, len(ranks)))
     return found

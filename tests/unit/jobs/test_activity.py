@@ -227,6 +227,10 @@ def test_what_is_known_by_lineage_only_is_watched_too(registry: Registry, capsys
     ]  # fmt: skip
     Path("events.json").write_text(json.dumps(events))
     assert run(["lineage", "import", "events.json"]) == 0
+    # Derived later by a milder policy, for a try: it says nothing of what this policy watches.
+    label = {"level": "public", "categories": [], "regimes": [], "subjects": []}
+    tried = {"dataset": MAILS, "label": label, "columns": {}, "rest": label, "basis": {}, "policy_digest": "another"}
+    registry.append("derived", [tried], run_id="t")
     log = [trail(27, "eve", "copy/part-0"), trail(27, "eve", "mails/part-0")]
     Path("log.json").write_text(json.dumps({"Records": log}))
     capsys.readouterr()
