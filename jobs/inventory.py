@@ -88,8 +88,8 @@ def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[di
 
     ``finding``: ``undeclared`` (read or asked for, and by the inventory nothing learned from it), ``not seen``
     (declared, and no job of it read it), ``shares origins`` (no training data, and made from the same sources),
-    ``not clear`` (used without a clear verdict as its latest), ``other version`` (checked in another version than the
-    model learned from); empty where all agrees.
+    ``not clear`` (used without a clear verdict as its latest under this policy), ``other version`` (checked in another
+    version than the model learned from); empty where all agrees.
     """
     models = {key: version for _, _, key, version in learned(solution)}
     graph = derivation(policy, registry)
@@ -99,7 +99,9 @@ def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[di
         if any(fnmatchcase(hop.job, job) for job in jobs):
             for name in hop.inputs:
                 seen.setdefault(name, set()).add(hop.job)
-    verdicts: dict[str, Row] = {row["dataset"]: row for row in registry.rows("verdicts", solution=solution.name)}
+    # A verdict of another policy, a milder one for a try, says nothing of what this one would let through.
+    asked = registry.rows("verdicts", solution=solution.name, policy_digest=policy.digest)
+    verdicts: dict[str, Row] = {row["dataset"]: row for row in asked}
     origins = {key: {key, *graph.ancestors(key)} for key in models}
     found = []
     for key in sorted({*models, *seen, *verdicts} - {""}):

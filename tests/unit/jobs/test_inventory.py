@@ -163,6 +163,24 @@ def test_correlate_tells_where_inputs_and_inventory_disagree(shop: Shop) -> None
     assert shop("solution", "correlate", "bot", "--format", "json")["solutions"][0]["datasets"] == []
 
 
+def test_a_verdict_of_another_policy_does_not_make_what_was_read_clear(shop: Shop) -> None:
+    shop.imports(("churn.train", ["table:lake.crm.features"], None))
+    row = {
+        "dataset": "table:lake.crm.features", "solution": "churn", "verdict": "clear", "conflicts": [], "version": "1",
+        "policy_digest": "milder", "label": NOTHING.to_dict(), "state": "current", "facts": {},
+    }  # fmt: skip
+
+    def findings() -> list[str]:
+        (told,) = shop("solution", "correlate", "churn", "--format", "json", code=3)["solutions"]
+        (one,) = (each for each in told["datasets"] if each["dataset"] == "table:lake.crm.features")
+        return list(one["findings"])
+
+    shop.registry.append("verdicts", [row], run_id="a")
+    assert "not clear" in findings()
+    shop.registry.append("verdicts", [{**row, "policy_digest": shop.policy.digest}], run_id="b")
+    assert "not clear" not in findings()
+
+
 def test_grants_give_what_the_rules_give_column_by_column(shop: Shop) -> None:
     shop.labelled(TABLE, mail="EMAIL_ADDRESS", **{"plan": None, "address.`zip code`": "US_SSN", "address.city": None})
     shop.labelled("table:lake.crm.safe", plan=None)
