@@ -119,7 +119,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_detector_that_fails_its_examples_does_not_load(tmp_path: Path, old: str, new: str, told: str) -> None:
     with pytest.raises(DetectionError) as caught:
         _load(tmp_path, GOOD.replace(old, new, 1))
-    assert "own.yaml: detector Badge fails its own examples" in str(caught.value)
+    assert "own.yaml, line 3: detector Badge fails its own examples" in str(caught.value)
     assert told in str(caught.value)
     # Which example, not what it says: a user's examples may be taken from their data.
     assert "1234" not in str(caught.value)
