@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clearance.errors import AuditError
 from clearance.governance.audit import Audit
 from clearance.governance.identity import DatasetIdentity
 from clearance.governance.labels import Label
@@ -35,6 +36,20 @@ def standing(registry: Registry, dataset: DatasetIdentity) -> Standing:
     if problem:
         return Standing("unvouched", f"the audit does not stand for the label: {problem}", None)
     return standing_of(row, dataset)
+
+
+def vouched_label(registry: Registry, dataset: str) -> dict[str, Any] | None:
+    """The label row of a dataset (its key) that counts, whatever became of the data; None where nobody scanned it.
+
+    Raises ``AuditError`` where the audit does not stand for it: one written row would say anything.
+    """
+    row, problem = Audit(registry).counting("labels", dataset)
+    if problem:
+        raise AuditError(
+            f"{dataset}: the audit does not stand for the label: {problem}",
+            hint="clearance audit verify; then scan it again",
+        )
+    return row
 
 
 def standing_of(row: dict[str, Any] | None, dataset: DatasetIdentity) -> Standing:

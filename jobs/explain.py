@@ -5,6 +5,7 @@ from typing import Any
 from clearance.errors import DatasetError, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.governance.registry import Registry
+from clearance.governance.standing import vouched_label
 from clearance.jobs.on_record import names, nearest
 from clearance.jobs.reviewed import scan_run
 
@@ -13,10 +14,11 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
     """The label of a dataset or column and what it rests on.
 
     Columns with nothing to explain are left out unless asked for by path. Raises ``DatasetError`` for a dataset
-    that is not in the registry, ``UsageError`` for a column it does not have.
+    that is not in the registry, ``UsageError`` for a column it does not have, ``AuditError`` as
+    ``vouched_label``.
     """
     key = dataset_identity(reference).key
-    row = registry.latest("labels", dataset=key)
+    row = vouched_label(registry, key)
     if row is None:
         hint = f"scan it: clearance scan {reference}"
         if registry.latest("derived", ["dataset"], dataset=key) is not None:

@@ -13,7 +13,7 @@ from clearance.governance.manifest import Manifest, load_manifest
 from clearance.governance.manifest_draft import draft
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
-from clearance.governance.standing import column_labels, column_types
+from clearance.governance.standing import column_labels, column_types, vouched_label
 from clearance.jobs.reviewed import decisions_on, labelled_again, scan_run
 
 #: How long a declaration holds if nobody says another day.
@@ -24,9 +24,9 @@ class Observed:
     """What the registry says of a dataset: label, column labels, entity types and SQL types by path."""
 
     def __init__(self, dataset: str, policy: Policy, registry: Registry) -> None:
-        """Raises ``DatasetError`` for a dataset without a label under this policy."""
+        """Raises ``DatasetError`` for a dataset without a label under this policy; as ``vouched_label``."""
         self.identity: DatasetIdentity = dataset_identity(dataset)
-        row = registry.latest("labels", dataset=self.identity.key)
+        row = vouched_label(registry, self.identity.key)
         if row is None:
             raise DatasetError(f"{dataset} has no label", hint=f"scan it first: clearance scan {dataset}")
         self.columns, self.types = column_labels(row), column_types(row)

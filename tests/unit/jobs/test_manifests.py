@@ -55,6 +55,21 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return call
 
 
+def test_a_label_written_past_the_audit_agrees_with_no_manifest(told: Told) -> None:
+    registry = Registry(".clearance")
+    told("manifest", "compare", "a.yaml")
+    row = registry.latest("labels", dataset=dataset_identity("a.csv").key)
+    assert row is not None
+    row = {name: value for name, value in row.items() if name not in ("run_id", "at", "seq")}
+    registry.append("labels", [{**row, "columns": {}}], run_id="forged")
+    for command in (
+        ("manifest", "compare", "a.yaml"),
+        ("manifest", "new", "a.csv"),
+        ("explain", "a.csv"),
+    ):
+        assert "the audit does not stand for the label" in told(*command, code=5)
+
+
 def test_a_policy_can_make_a_manifest_compulsory(told: Told) -> None:
     missing = json.loads(told("check", "a.csv", "--solution", "bot", "--format", "json", code=5))
     assert [(c["rule"], c["facts"], c["where"]) for c in missing["conflicts"]] == [
