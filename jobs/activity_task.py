@@ -98,14 +98,15 @@ def report(
 
 def _levels(policy: Policy, registry: Registry) -> dict[str, str]:
     """The level of each dataset on record: its label's, or that of what flowed in by lineage where it is higher. One
-    that the policy no longer has is the highest.
+    that the policy no longer has is the highest, and so is ``unvouched``: a label that the audit does not stand for.
     """
-    found: dict[str, str] = {}
+    vouched = Audit(registry).counting_each("labels")
+    found = {key: "unvouched" for key in registry.latest_each("labels", columns=["dataset"]) if key not in vouched}
     ranks = {level: policy.levels.rank(level) for level in policy.levels.names}
     derived = registry.latest_each("derived", columns=["label"])
     # What somebody derived by another policy, for a try, says nothing where this one has spoken.
     derived |= registry.latest_each("derived", columns=["label"], policy_digest=policy.digest)
-    for rows in (registry.latest_each("labels", columns=["label"]), derived):
+    for rows in (vouched, derived):
         for key, row in rows.items():
             told = (found.get(key, policy.levels.bottom), str(row["label"]["level"]))
             found[key] = max(told, key=lambda level: ranks.get(level, len(ranks)))

@@ -242,6 +242,16 @@ def test_what_is_known_by_lineage_only_is_watched_too(registry: Registry, capsys
     }
 
 
+def test_a_label_written_past_the_audit_hides_no_reader(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    label = {"level": "public", "categories": [], "regimes": [], "subjects": []}
+    forged = {"dataset": ORDERS, "version": "1", "kind": "source", "label": label, "columns": {}, "policy_digest": "d"}
+    registry.append("labels", [forged], run_id="f")
+    written(Path("log.jsonl"), usual("eve", range(27, 28), 1))
+    assert run(["audit", "activity", "--log", "log.jsonl", "--format", "json"]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert {(each["dataset"], each["level"]) for each in told["unusual"]} == {(ORDERS, "unvouched")}
+
+
 def test_the_history_of_a_table_tells_who_wrote_and_no_predicate(registry: Registry) -> None:
     told = {"userName": "spark-service", "userMetadata": json.dumps({"user": "ann", "note": SECRET})}
     data = pa.table({"mail": [SECRET, "x"]})
