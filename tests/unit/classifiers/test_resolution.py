@@ -230,6 +230,27 @@ def test_a_users_types_are_the_engines() -> None:
         ("192.168.1.300 is not valid", "192.168.1.300", "PHONE_NUMBER", "PhoneRecognizer"),
         ("your last 4 digits? - 4421", "4421", "LOCATION", "rampart"),
         ("see PR #8812", "8812", "LOCATION", "rampart"),
+        ("lodged against Slovakia by", "Slovakia", "PERSON", "rampart"),
+        ("STATE OF MADHYA PRADESH", "MADHYA PRADESH", "PERSON", "rampart"),
+        ("Madras High Court, Madurai Bench", "Madurai Bench", "PERSON", "rampart"),
+        ("DOOLIN, Justice.", "Justice", "PERSON", "rampart"),
+        ("does ralph lauren sell these", "ralph lauren", "PERSON", "rampart"),
+        ("Smith v Hall (1992) 29 NSWLR 336", "29 NSWLR", "STREET_ADDRESS", "rampart"),
+        ("seen by PW1 at noon", "PW1", "LOCATION", "rampart"),
+        ("sort code 12-34-56", "34-56", "STREET_ADDRESS", "rampart"),
+        ("my height is 178", "178", "STREET_ADDRESS", "rampart"),
+        ("my card ends in 4242 I think", "4242", "LOCATION", "rampart"),
+        ("text STOP to 80085", "80085", "LOCATION", "rampart"),
+        ("dial *100# now", "100", "STREET_ADDRESS", "rampart"),
+        ("standup in 5", "5", "STREET_ADDRESS", "rampart"),
+        ("GET /api/v1/users/1002938475 200", "1002938475", "GOVERNMENT_ID", "rampart"),
+        ("ACN 009 658 253 (Defendant)", "009 658", "PHONE_NUMBER", "rampart"),
+        ("Maher (1988) 164 CLR 387 applied", "164", "STREET_ADDRESS", "rampart"),
+        ("AIR 1981 SC 1161", "1981 SC 1161", "STREET_ADDRESS", "rampart"),
+        ("size M or 38", "M", "STREET_ADDRESS", "rampart"),
+        ("loyalty card number 6011 0009", "6011 0009", "LOCATION", "rampart"),
+        ("gift card code XJ4T-99QK", "XJ4T-99QK", "DRIVER_LICENSE", "rampart"),
+        ("Password: [hidden]", "[hidden]", "PASSWORD", "PasswordAssignment"),
     ],
 )
 def test_what_is_said_around_a_hit_takes_it_away(text: str, place: str, kind: str, detector: str) -> None:
@@ -248,10 +269,28 @@ def test_what_is_said_around_a_hit_takes_it_away(text: str, place: str, kind: st
         ("Dublin D4", "D4", "LOCATION", "rampart"),
         ("flat 10-12, Leeds", "10-12, Leeds", "STREET_ADDRESS", "rampart"),
         ("in the U.S. today", "U.S", "LOCATION", "rampart"),
+        ("Georgia called", "Georgia", "PERSON", "rampart"),
+        ("the estate of Mary Hollis", "Mary Hollis", "PERSON", "rampart"),
+        ("Margaret Court won", "Margaret Court", "PERSON", "rampart"),
+        ("Judge Justice Brundrett", "Justice Brundrett", "PERSON", "rampart"),
+        ("text from Chicago 60601", "60601", "LOCATION", "rampart"),
+        ("ZIP 12345-6789", "6789", "LOCATION", "rampart"),
+        ("we met in 5 Elm Street", "5", "STREET_ADDRESS", "rampart"),
+        ("Password: [h1dden]", "[h1dden]", "PASSWORD", "PasswordAssignment"),
+        ("GET /passport/925665416", "925665416", "PASSPORT", "rampart"),
     ],
 )
 def test_what_says_nothing_of_the_kind_leaves_it(text: str, place: str, kind: str, detector: str) -> None:
     assert found(text, [hit(text, place, kind, 0.9, detector)]) == [(kind, place)]
+
+
+def test_a_time_zone_is_no_phone_and_a_piece_of_a_word_no_host() -> None:
+    log = '[10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0"'
+    assert found(log, [hit(log, "36 -0700", "PHONE_NUMBER", 0.4, "PhoneRecognizer")]) == []
+    assert found(log, [hit(log, "pb.gi", "URL", 0.5, "UrlRecognizer")]) == []
+    assert found('"/lib/site.py"', [hit('"/lib/site.py"', "site.py", "URL", 0.5, "UrlRecognizer")]) == []
+    assert found("at com.acme.Foo", [hit("at com.acme.Foo", "com.acme.Foo", "URL", 0.5, "UrlRecognizer")]) == []
+    assert found("see x.com/a", [hit("see x.com/a", "x.com/a", "URL", 0.5, "UrlRecognizer")]) == [("URL", "x.com/a")]
 
 
 # ---- wrong files ----
