@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -161,27 +161,28 @@ class LineageRun:
         }
 
 
-def fail_dead_runs(
-    spool: LineageSpool, *, clock: Clock = _now, first: Callable[[Sequence[str]], None] | None = None
+def end_dead_runs(
+    spool: LineageSpool, *, clock: Clock = _now, first: Callable[[Sequence[str]], Collection[str]] | None = None
 ) -> list[str]:
-    """Write the FAIL of every run whose process is gone; return their run ids.
+    """Write the last event of every run whose process is gone; return their run ids.
 
     Call it before a run: what the dead ones staged can be removed by these ids. ``first`` is called with the ids before
-    their ends are written; what it raises leaves all of them for another time.
+    their ends are written, and returns those that were complete but for that event; all others failed. What it raises
+    leaves all of them for another time.
     """
     dead: list[tuple[dict[str, Any], OpenRun]] = []
     for start, mark in spool.dead_runs():
         try:
-            dead.append((_fail_of(start, clock), mark))
+            validate(start)
+            dead.append((start, mark))
         except LineageError:
             # Not our START event: nothing to end, and no reason to stop a run that is well.
             mark.close()
-    ended = [str(event["run"]["runId"]) for event, _ in dead]
+    ended = [str(start["run"]["runId"]) for start, _ in dead]
     try:
-        if ended and first is not None:
-            first(ended)
-        for event, mark in dead:
-            spool.append(event)
+        complete = first(ended) if ended and first is not None else ()
+        for start, mark in dead:
+            spool.append(_end_of(start, clock, complete=start["run"]["runId"] in complete))
             mark.close()
     except BaseException:
         for _, mark in dead:
@@ -192,11 +193,13 @@ def fail_dead_runs(
     return ended
 
 
-def _fail_of(start: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
-    validate(start)
-    told = facets.error_facet("The process ended before the run did.")
-    run = {**start["run"], "facets": {**start["run"].get("facets", {}), "errorMessage": told}}
-    return {**start, "eventType": "FAIL", "eventTime": _stamp(clock), "run": run}
+def _end_of(start: Mapping[str, Any], clock: Clock, *, complete: bool) -> dict[str, Any]:
+    """What the process had not yet said stays unsaid: neither columns nor labels, so a reader takes the maximum."""
+    run = start["run"]
+    if not complete:
+        told = facets.error_facet("The process ended before the run did.")
+        run = {**run, "facets": {**run.get("facets", {}), "errorMessage": told}}
+    return {**start, "eventType": "COMPLETE" if complete else "FAIL", "eventTime": _stamp(clock), "run": run}
 
 
 def _run_tags(label: Mapping[str, Any] | None, head: tuple[int, str] | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from clearance.governance.audit import Audit
 from clearance.governance.chain import CHAINED, row_digest
-from clearance.governance.lineage import fail_dead_runs
+from clearance.governance.lineage import end_dead_runs
 from clearance.governance.lineage_spool import LineageSpool
 from clearance.governance.registry import Registry, Row
 from clearance.governance.tables import TABLES
@@ -90,7 +90,7 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
 def mend(registry: Registry, health: Health) -> None:
     """Ends what is half-written, and joins small files. Raises RegistryError, AuditError or LineageError."""
     _end(registry, health.runs, health.deeds, health.done)
-    fail_dead_runs(LineageSpool.for_home(registry.home))
+    end_dead_runs(LineageSpool.for_home(registry.home), first=lambda runs: _complete(registry, runs))
     for name in health.scattered:
         registry.compact(name)
 
@@ -102,11 +102,12 @@ def bury(registry: Registry) -> list[str]:
     to ``examine``. Raises like ``mend``; what is not ended then is ended the next time.
     """
 
-    def settle(runs: Sequence[str]) -> None:
+    def settle(runs: Sequence[str]) -> set[str]:
         deeds = [entry for entry in _without_outcome(registry) if entry["run_id"] in runs]
         _end(registry, _running(registry, run_id=runs).values(), deeds, _done(registry, deeds))
+        return _complete(registry, runs)
 
-    return fail_dead_runs(LineageSpool.for_home(registry.home), first=settle)
+    return end_dead_runs(LineageSpool.for_home(registry.home), first=settle)
 
 
 def on_record(registry: Registry, runs: Sequence[str]) -> tuple[set[str], set[str]]:
@@ -134,6 +135,13 @@ def _running(registry: Registry, **equals: Sequence[str]) -> dict[str, Row]:
         else:
             running.pop(row["run_id"], None)
     return running
+
+
+def _complete(registry: Registry, runs: Sequence[str]) -> set[str]:
+    """Those of the runs that the registry has as complete: killed behind that, they owe the lineage an event only."""
+    return {
+        row["run_id"] for row in registry.rows("runs", ["run_id", "status"], run_id=runs) if row["status"] == "complete"
+    }
 
 
 def _without_outcome(registry: Registry) -> list[Row]:

@@ -155,7 +155,7 @@ class Desk:
             yield run
         except BaseException as error:
             told = error.message if isinstance(error, ClearanceError) else type(error).__name__
-            lineage.fail(error, run.inputs, run.outputs, head=self._head(failing=True))
+            lineage.fail(error, run.inputs, run.outputs, head=self._head())
             ended = {**common, "status": "failed", "error": told, "ended": datetime.now(UTC), "facts": run.facts}
             self.registry.append("runs", [ended], run_id=run.run_id)
             raise
@@ -163,18 +163,19 @@ class Desk:
         self.registry.append("runs", [ended], run_id=run.run_id)
         lineage.complete(run.inputs, run.outputs, label=run.label, head=self._head())
 
-    def _head(self, *, failing: bool = False) -> tuple[int, str] | None:
-        """The audit's newest entry, for the event: a receiver elsewhere keeps it. None before the first."""
+    def _head(self) -> tuple[int, str] | None:
+        """The audit's newest entry, for the event: a receiver elsewhere keeps it. None before the first.
+
+        None too where it can't be read: the run has its end already, and the next one can't begin a deed.
+        """
         try:
             head = self.audit.head()
         except RegistryError:
-            if failing:  # the error that is under way says more
-                return None
-            raise
+            return None
         return (head.index, head.hash) if head else None
 
     def bury_the_dead(self) -> list[str]:
-        """Ends runs whose process was killed: their rows, deeds and FAIL events. Returns their ids."""
+        """Ends runs whose process was killed: their rows, deeds and last events. Returns their ids."""
         return bury(self.registry)
 
 

@@ -14,7 +14,7 @@ import pytest
 from clearance.errors import DatasetError, LineageError, UsageError
 from clearance.governance import lineage_schemas
 from clearance.governance.identity import dataset_identity
-from clearance.governance.lineage import LineageRun, ParentRun, fail_dead_runs, new_run_id
+from clearance.governance.lineage import LineageRun, ParentRun, end_dead_runs, new_run_id
 from clearance.governance.lineage_facets import (
     ColumnEdge,
     ColumnMetrics,
@@ -277,7 +277,7 @@ def test_half_a_line_swallows_nothing(spool):
 def test_reading_creates_nothing(spool, tmp_path):
     assert list(spool.events()) == []
     assert spool.deliver(force=True) == 0
-    assert fail_dead_runs(spool) == []
+    assert end_dead_runs(spool) == []
     assert os.listdir(tmp_path) == []
 
 
@@ -319,12 +319,12 @@ def test_a_killed_run_is_failed_once_with_its_outputs(spool):
     child.join(timeout=60)
     assert child.exitcode == -signal.SIGKILL
 
-    (run_id,) = fail_dead_runs(spool)
+    (run_id,) = end_dead_runs(spool)
     end = list(spool.events())[-1]
     assert (end["eventType"], end["run"]["runId"]) == ("FAIL", run_id)
     assert [d["name"] for d in end["outputs"]] == ["/data/users"]
     lineage_schemas.validate(end)
-    assert fail_dead_runs(spool) == []
+    assert end_dead_runs(spool) == []
     alive.complete()
 
 
@@ -332,7 +332,7 @@ def test_a_mark_that_says_nothing_stops_nobody(spool):
     (spool.folder / "open").mkdir(parents=True)
     for name, text in {"a": "", "b": "[]", "c": '{"eventType":"START"}'}.items():
         (spool.folder / "open" / f"{name}.json").write_text(text)
-    assert fail_dead_runs(spool) == []
+    assert end_dead_runs(spool) == []
     assert list((spool.folder / "open").iterdir()) == []
 
 

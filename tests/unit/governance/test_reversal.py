@@ -114,11 +114,11 @@ def policy(path: Path, grant: str) -> Policy:
 FULL = "who: [ana], purposes: [p], datasets: [stdin], entity_types: [EMAIL_ADDRESS], max_rows: 1"
 
 
-def test_a_policy_says_it_in_yaml_and_its_digest_covers_it(tmp_path):
+def test_a_policy_says_it_in_yaml_and_what_is_approved_covers_it(tmp_path):
     one = policy(tmp_path, f"{{{FULL}, valid_until: 2026-12-31}}")
     other = policy(tmp_path, f"{{{FULL}, valid_until: 2027-12-31}}")
     assert one.content.reversal["desk"].valid_until == date(2026, 12, 31)
-    assert one.digest != other.digest
+    assert one.whole_digest != other.whole_digest
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clearance.errors import PublishError
+from clearance.errors import PublishError, RegistryError
 from clearance.governance.mending import examine
 from clearance.governance.runs import new_run_id
 from clearance.jobs.desk import Desk, open_desk
@@ -40,6 +40,15 @@ from clearance.governance.registry import Registry
 from clearance.jobs.desk import open_desk
 append = Registry.append
 Registry.append = lambda *given, **named: (append(*given, **named), os._exit(9))
+with open_desk(home=sys.argv[1]).run("protect", "file:///k"):
+    pass
+"""
+
+KILLED_AT_ITS_LAST_EVENT = """
+import os, sys
+from clearance.governance.lineage import LineageRun
+from clearance.jobs.desk import open_desk
+LineageRun.complete = lambda *_, **__: os._exit(9)
 with open_desk(home=sys.argv[1]).run("protect", "file:///k"):
     pass
 """
@@ -75,6 +84,28 @@ def test_a_run_is_known_as_soon_as_it_has_a_row(tmp_path: Path) -> None:
     desk = open_desk(home=tmp_path / "home")
     assert len(desk.bury_the_dead()) == 1
     assert [row["status"] for row in desk.registry.rows("runs")] == ["running", "failed"]
+
+
+def test_a_run_that_owed_its_last_event_only_is_complete_in_the_lineage_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED_AT_ITS_LAST_EVENT, str(tmp_path / "home")]
+    assert subprocess.run(command, check=False).returncode == 9
+    desk = open_desk(home=tmp_path / "home")
+    (dead,) = desk.bury_the_dead()
+    assert [row["status"] for row in desk.registry.rows("runs")] == ["running", "complete"]
+    assert events(desk, dead) == ["START", "COMPLETE"]
+
+
+def test_a_run_ends_in_the_lineage_where_the_audit_can_t_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = open_desk(home=tmp_path / "home")
+
+    def unreadable(_: object) -> None:
+        raise RegistryError("the audit can't be read", hint="look at it")
+
+    with desk.run("scan", "file:///k") as run:
+        monkeypatch.setattr("clearance.governance.audit.Audit.head", unreadable)
+    assert events(desk, run.run_id) == ["START", "COMPLETE"]
 
 
 def test_what_could_not_be_ended_is_ended_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
