@@ -71,7 +71,7 @@ class Engine:
         self._ner: NerModel | None = load_ner(ner, language) if ner is not None else None
         self.has_ner = self._ner is not None
         if files:
-            require_known_types(files, () if self._ner is None else self._ner.entity_types)
+            require_known_types(files, self.entity_types)
         self.digest = self._digest(regions)
 
     def _digest(self, regions: tuple[str, ...] | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,19 +13,18 @@ from clearance.classifiers.yaml_files import RulesFile, content_of, line_of
 from clearance.errors import UsageError
 
 
-def require_known_types(files: Sequence[RulesFile], found_by_model: Sequence[str] = ()) -> None:
+def require_known_types(files: Sequence[RulesFile], found: Iterable[str] = ()) -> None:
     """Raises UsageError, with file, line and key, for a rule whose type nobody finds in any language or region.
 
     ``files`` were read as valid rules before; types that their own detectors and ``deny`` lists declare are known,
-    and so are those ``found_by_model``.
+    and so are those ``found``, by the engine that the rules are for: no recognizer is built to know them.
     """
-    declared = {kind for file in files for kind in _declared(content_of(*file))}
+    at_hand = {*found, *(kind for file in files for kind in _declared(content_of(*file))), *_types_at_hand()}
     for file in files:
         for kind, place in _named(content_of(*file).get("resolution") or {}):
-            if kind in declared or kind in found_by_model or kind in _types_at_hand() or kind in _types_of_presidio():
+            if kind in at_hand or kind in _types_of_presidio():
                 continue
-            known = sorted({*declared, *found_by_model, *_types_at_hand(), *_types_of_presidio()})
-            close = difflib.get_close_matches(kind, known, n=1, cutoff=0.5)
+            close = difflib.get_close_matches(kind, sorted(at_hand | _types_of_presidio()), n=1, cutoff=0.5)
             guess = f"did you mean {close[0]}? " if close else ""
             key = ".".join(map(str, ("resolution", *place)))
             raise UsageError(

@@ -68,7 +68,7 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
     Raises RegistryError for a registry that can't be read.
     """
     now = datetime.now(UTC)
-    running = _running(registry)
+    running = _those(_latest(registry), "running")
     alive = {run for run, row in running.items() if not _is_dead(row, now, patience)}
     dead = tuple(row for run, row in running.items() if run not in alive)
     over = {row["run_id"] for row in dead}
@@ -90,7 +90,8 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
 def mend(registry: Registry, health: Health) -> None:
     """Ends what is half-written, and joins small files. Raises RegistryError, AuditError or LineageError."""
     _end(registry, health.runs, health.deeds, health.done)
-    end_dead_runs(LineageSpool.for_home(registry.home), first=lambda runs: _complete(registry, runs))
+    spool = LineageSpool.for_home(registry.home)
+    end_dead_runs(spool, first=lambda runs: _those(_latest(registry, run_id=runs), "complete"))
     for name in health.scattered:
         registry.compact(name)
 
@@ -102,46 +103,30 @@ def bury(registry: Registry) -> list[str]:
     to ``examine``. Raises like ``mend``; what is not ended then is ended the next time.
     """
 
-    def settle(runs: Sequence[str]) -> set[str]:
-        deeds = [entry for entry in _without_outcome(registry) if entry["run_id"] in runs]
-        _end(registry, _running(registry, run_id=runs).values(), deeds, _done(registry, deeds))
-        return _complete(registry, runs)
+    def settle(runs: Sequence[str]) -> dict[str, Row]:
+        deeds, latest = [e for e in _without_outcome(registry) if e["run_id"] in runs], _latest(registry, run_id=runs)
+        _end(registry, _those(latest, "running").values(), deeds, _done(registry, deeds))
+        return _those(latest, "complete")
 
     return end_dead_runs(LineageSpool.for_home(registry.home), first=settle)
 
 
-def on_record(registry: Registry, runs: Sequence[str]) -> tuple[set[str], set[str]]:
-    """Which of these runs the registry knows, and which of those may be under way somewhere: without an end, and begun
-    less than ``PATIENCE`` ago. By age alone: the name of a host tells too little, for two may have the same one.
+def are_over(registry: Registry, runs: Sequence[str]) -> set[str]:
+    """Those of the runs that the registry knows and that are not under way anywhere: ended, or begun more than
+    ``PATIENCE`` ago. By age alone: the name of a host tells too little, for two may have the same one.
     """
-    if not runs:
-        return set(), set()
-    known, running, now = set[str](), set[str](), datetime.now(UTC)
-    for row in registry.rows("runs", ["run_id", "status", "at"], run_id=runs):
-        known.add(row["run_id"])
-        if row["status"] == "running" and now - row["at"] <= PATIENCE:
-            running.add(row["run_id"])
-        else:
-            running.discard(row["run_id"])
-    return known, running
+    latest, now = _latest(registry, run_id=runs) if runs else {}, datetime.now(UTC)
+    return {run for run, row in latest.items() if row["status"] != "running" or now - row["at"] > PATIENCE}
 
 
-def _running(registry: Registry, **equals: Sequence[str]) -> dict[str, Row]:
-    """The latest rows of runs that have not ended, by run."""
-    running: dict[str, Row] = {}
-    for row in registry.rows("runs", _OF_A_RUN, **equals):
-        if row["status"] == "running":
-            running[row["run_id"]] = row
-        else:
-            running.pop(row["run_id"], None)
-    return running
+def _latest(registry: Registry, **equals: Sequence[str]) -> dict[str, Row]:
+    """The latest row of each run, by run."""
+    return {row["run_id"]: row for row in registry.rows("runs", _OF_A_RUN, **equals)}
 
 
-def _complete(registry: Registry, runs: Sequence[str]) -> set[str]:
-    """Those of the runs that the registry has as complete: killed behind that, they owe the lineage an event only."""
-    return {
-        row["run_id"] for row in registry.rows("runs", ["run_id", "status"], run_id=runs) if row["status"] == "complete"
-    }
+def _those(latest: Mapping[str, Row], status: str) -> dict[str, Row]:
+    """The runs of one status. Complete ones that died owe the lineage an event only."""
+    return {run: row for run, row in latest.items() if row["status"] == status}
 
 
 def _without_outcome(registry: Registry) -> list[Row]:
@@ -198,4 +183,4 @@ def _done(registry: Registry, deeds: list[Row]) -> frozenset[str]:
     return frozenset(e["id"] for e in deeds if e.get("records") and set(e["records"]) <= there)
 
 
-__all__ = ["ENDED", "PATIENCE", "Health", "bury", "examine", "mend"]
+__all__ = ["ENDED", "PATIENCE", "Health", "are_over", "bury", "examine", "mend"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clearance.errors import PublishError
 from clearance.governance.identity import dataset_identity
-from clearance.governance.mending import on_record
+from clearance.governance.mending import are_over
 from clearance.jobs.failures import value_free
 from clearance.jobs.published import require_apart
 from clearance.jobs.references import Reference
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> None:
-    """Ends what killed runs left: their rows, deeds and FAIL events, and what they had staged beside this target.
+    """Ends what killed runs left: their rows, deeds and last events, and what they had staged beside this target.
 
     Only runs of this home are known to be dead; what others stage there is left alone. So is, for a day, what a run
     staged that has no end on record and no mark here: it may be under way on another machine that shares the home.
@@ -33,9 +33,9 @@ def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> 
         there = _in_folder(local.parent / STAGING)
     else:
         there = _elsewhere(target, spark) if spark is not None else []
-    known, running = on_record(desk.registry, there)
+    over = {*buried, *are_over(desk.registry, there)}
     for run_id in there:
-        if (run_id in buried or run_id in known) and run_id not in running and not desk.spool.is_open(run_id):
+        if run_id in over and not desk.spool.is_open(run_id):
             target.staged(run_id).remove(spark)
     if local is not None:
         with suppress(OSError):  # not there, or others are staging in it
