@@ -1,8 +1,12 @@
-"""HyperLogLog over keyed hashes: how many distinct values, without keeping one.
+"""HyperLogLog: how many distinct values, without keeping one.
 
 Our own, because the estimate must not depend on the order of the values or on the partitions: the estimators of
 ready-made sketches (HIP) do. Registers as in Flajolet et al. 2007; the estimator is Ertl's (2017, "New cardinality
 estimation algorithms for HyperLogLog sketches", algorithm 6), which needs no bias tables.
+
+What is a combination and what is refused for counting hang on the estimate, so the same values give the same one in
+every run: the hash is everybody's. A run's salt shuffles the registers instead, which the estimate does not see, and
+without it no register can be compared with a guess.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import base64
 import math
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -27,19 +32,19 @@ SHORT = 256
 _P = 12
 _M = 1 << _P
 _Q = 64 - _P
+_KEY = b"clearance sketch"
 
 
 class DistinctSketch:
     """4,096 registers: standard error 1.6 %, nearly exact below 100.
 
-    The hash is keyed with a run's ``salt`` of 16 to 64 bytes: SipHash of all short values at once, BLAKE2 of each
-    long one.
+    A hash is SipHash for all short values at once, BLAKE2 for each long one. In which register it is kept is known
+    to those who have the run's ``salt``, 16 to 64 bytes.
     """
 
     def __init__(self, salt: bytes) -> None:
-        self._salt: bytes | None = salt
+        self._places: npt.NDArray[np.int64] | None = _places(salt)
         self._salt_id = blake2b(b"clearance salt id", digest_size=8, key=salt).hexdigest()
-        self._key = blake2b(b"clearance sketch key", digest_size=16, key=salt).digest()
         self._registers: npt.NDArray[np.uint8] = np.zeros(_M, dtype=np.uint8)
 
     def update(self, values: pa.Array) -> None:
@@ -47,22 +52,22 @@ class DistinctSketch:
 
         Not after :meth:`from_dict`: the salt is gone, and ValueError is raised.
         """
-        if self._salt is None:
+        if self._places is None:
             raise ValueError("a sketch that was read back can be merged, not updated")
         short = pc.less_equal(pc.binary_length(values), SHORT)
         all_short = pc.all(short).as_py() is not False
         octets, offsets = octets_of(values if all_short else values.filter(short))
-        self._count(siphash(octets, offsets, self._key))
+        self._count(siphash(octets, offsets, _KEY), self._places)
         if not all_short:
             all_long = not pc.any(short).as_py()
             long = (values if all_long else values.filter(pc.invert(short))).cast(pa.large_binary())
-            digests = b"".join(blake2b(value.as_buffer(), digest_size=8, key=self._salt).digest() for value in long)
-            self._count(np.frombuffer(digests, dtype="<u8"))
+            digests = b"".join(blake2b(value.as_buffer(), digest_size=8, key=_KEY).digest() for value in long)
+            self._count(np.frombuffer(digests, dtype="<u8"), self._places)
 
-    def _count(self, numbers: npt.NDArray[np.uint64]) -> None:
+    def _count(self, numbers: npt.NDArray[np.uint64], places: npt.NDArray[np.int64]) -> None:
         if not len(numbers):
             return
-        index = (numbers >> np.uint64(_Q)).astype(np.int64)
+        index = places[(numbers >> np.uint64(_Q)).astype(np.int64)]
         rest = numbers & np.uint64((1 << _Q) - 1)
         # Position of the first one-bit among the 52 lower bits: frexp is exact for integers below 2**53.
         rank = (_Q + 1 - np.frexp(rest.astype(np.float64))[1]).astype(np.uint8)
@@ -94,11 +99,19 @@ class DistinctSketch:
     def from_dict(cls, data: Mapping[str, str]) -> DistinctSketch:
         """Inverse of :meth:`to_dict`, for merging."""
         sketch = cls.__new__(cls)
-        sketch._salt = None
+        sketch._places = None
         sketch._salt_id = data["salt_id"]
         registers = zlib.decompress(base64.b85decode(data["registers"]))
         sketch._registers = np.frombuffer(registers, dtype=np.uint8).copy()
         return sketch
+
+
+@lru_cache(maxsize=4)
+def _places(salt: bytes) -> npt.NDArray[np.int64]:
+    """For each register the place at which it is kept."""
+    key = blake2b(b"clearance sketch key", digest_size=16, key=salt).digest()
+    registers = np.arange(_M, dtype="<u8").view(np.uint8)
+    return np.argsort(siphash(registers, np.arange(_M + 1, dtype=np.int64) * 8, key), kind="stable")
 
 
 def _sigma(x: float) -> float:

@@ -214,7 +214,7 @@ def column_type(engine: "Engine", column: "Column") -> str | None:
     from clearance.classifiers.columns import finish
     from clearance.classifiers.profile import LeafProfile
 
-    # Only the estimate of distinct values hangs on the salt, and that salt guards what leaves a worker.
+    # Nothing that is told hangs on the salt: it guards what leaves a worker.
     profile = LeafProfile(column.path, column.dtype, salt=bytes(16))
     profile.update(column.values, engine)
     return finish(profile, name=column.path, dtype=column.dtype, around=column.around).entity_type

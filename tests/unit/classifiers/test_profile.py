@@ -85,6 +85,18 @@ def test_distinct_estimate(number: int) -> None:
     assert sketch.estimate() == pytest.approx(number, rel=0.05, abs=1)
 
 
+def test_distinct_is_the_same_whatever_the_run() -> None:
+    # Near a limit another estimate is another role, another label, another refusal.
+    for number in (4, 900):
+        values = pa.array([f"{value}@example.org" * (1 + value % 40) for value in range(number)], pa.string())
+        sketches = [DistinctSketch(run.to_bytes(16, "big")) for run in range(50)]
+        for sketch in sketches:
+            sketch.update(values)
+        assert len({sketch.estimate() for sketch in sketches}) == 1
+        # Whoever has the registers and a guess, but not the salt, can't tell in which one the guess would be.
+        assert len({sketch.to_dict()["registers"] for sketch in sketches}) == 50
+
+
 def test_short_and_long_values_are_counted_alike() -> None:
     sketch = DistinctSketch(SALT)
     for _ in range(2):
