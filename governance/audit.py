@@ -177,14 +177,18 @@ class Audit:
 
     def counting_each(self, table: str) -> dict[str, Row]:
         """:meth:`counting` for every dataset at once; one of which none may be used is not there."""
+        return {dataset: counted[-1] for dataset, (counted, _) in self.counted_each(table).items() if counted}
+
+    def counted_each(self, table: str) -> dict[str, tuple[list[Row], str]]:
+        """:meth:`counted` for every dataset that has rows, at once."""
         rows: dict[str, list[Row]] = {}
         for row in self._registry.rows(table):
             rows.setdefault(row["dataset"], []).append(row)
         entries: dict[str, list[Row]] = {}
         for entry in self.entries():
             entries.setdefault(str(entry.get("dataset")), []).append(entry)
-        found = {dataset: counted_rows(table, own, entries.get(dataset, ()))[0] for dataset, own in rows.items()}
-        return {dataset: dict(counted[-1]) for dataset, counted in found.items() if counted}
+        found = {dataset: counted_rows(table, own, entries.get(dataset, ())) for dataset, own in rows.items()}
+        return {dataset: ([dict(row) for row in counted], why) for dataset, (counted, why) in found.items()}
 
     def verify(self, *anchors: Head | None) -> AuditReport:
         """Recompute the whole chain, and compare with it all registry rows that it stands for.

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from clearance.errors import PolicyError
+from clearance.governance.canonical import digest
 from clearance.governance.strict_yaml import Marks, Strict, parse, read_text, suggest, validate, where
 
 Hosting = Literal["public", "vendor", "private"]
@@ -75,6 +76,15 @@ class Solution(Strict):
     models: list[ModelVersion] = Field(default_factory=list)
     jobs: Names = frozenset()
     principals: Principals = Principals()
+
+    @property
+    def digest(self) -> str:
+        """Of what a verdict can depend on: all but who it belongs to, what is told of it, and what was or will be done
+        with it. A field that comes later is in it until somebody names it here.
+        """
+        told = self.model_dump(exclude={"owner", "business_owner", "technical_owner", "provider", "description",
+                                        "models", "jobs", "principals"})  # fmt: skip
+        return digest({key: sorted(value) if isinstance(value, frozenset) else value for key, value in told.items()})
 
     @model_validator(mode="after")
     def _says_what_inputs_become(self) -> Self:

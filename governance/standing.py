@@ -27,6 +27,11 @@ class Standing:
     label: dict[str, Any] | None
 
 
+def not_vouched(why: str) -> str:
+    """What is said of a label that does not count, and why."""
+    return f"the audit does not stand for the label: {why}"
+
+
 def standing(registry: Registry, dataset: DatasetIdentity) -> Standing:
     """Look a dataset up and compare it with its data, without Spark.
 
@@ -34,7 +39,7 @@ def standing(registry: Registry, dataset: DatasetIdentity) -> Standing:
     """
     row, problem = Audit(registry).counting("labels", dataset.key)
     if problem:
-        return Standing("unvouched", f"the audit does not stand for the label: {problem}", None)
+        return Standing("unvouched", not_vouched(problem), None)
     return standing_of(row, dataset)
 
 
@@ -46,7 +51,7 @@ def vouched_label(registry: Registry, dataset: str) -> dict[str, Any] | None:
     row, problem = Audit(registry).counting("labels", dataset)
     if problem:
         raise AuditError(
-            f"{dataset}: the audit does not stand for the label: {problem}",
+            f"{dataset}: {not_vouched(problem)}",
             hint="clearance audit verify; then scan it again",
         )
     return row

@@ -221,7 +221,7 @@ def judge(
         identity.key, solution.name, verdict, seen.label, version, seen.state, reason, seen.columns, seen.roles
     )
     if record and seen.label is not None:
-        record_verdict(checked, policy, registry, seen.facts)
+        record_verdict(checked, solution, policy, registry, seen.facts)
     return checked
 
 
@@ -345,7 +345,9 @@ def _unordered(value: Any) -> Any:
     return sorted(value, key=str) if isinstance(value, list | tuple | set | frozenset) else value
 
 
-def record_verdict(checked: Checked, policy: Policy, registry: Registry, facts: Mapping[str, Any]) -> None:
+def record_verdict(
+    checked: Checked, solution: Solution, policy: Policy, registry: Registry, facts: Mapping[str, Any]
+) -> None:
     """Files a verdict; one that rests on waivers in the audit too, before and after.
 
     Raises ``RegistryError`` or ``AuditError`` where that fails: an unrecorded verdict clears nothing.
@@ -357,6 +359,7 @@ def record_verdict(checked: Checked, policy: Policy, registry: Registry, facts: 
         "conflicts": [conflict.to_dict() for conflict in checked.verdict.conflicts],
         "version": checked.version or "",
         "policy_digest": policy.digest,
+        "solution_digest": solution.digest,
         "label": checked.label.to_dict() if checked.label else None,
         "state": checked.state,
         "facts": dict(facts),

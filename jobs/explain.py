@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from clearance.errors import DatasetError, UsageError
+from clearance.errors import AuditError, DatasetError, UsageError
 from clearance.governance.identity import dataset_identity
 from clearance.governance.registry import Registry
 from clearance.governance.standing import vouched_label
 from clearance.jobs.on_record import names, nearest
 from clearance.jobs.reviewed import scan_run
+from clearance.jobs.states import unrested
 
 
 def explain(registry: Registry, reference: str, column: str | None = None) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
 
     Columns with nothing to explain are left out unless asked for by path. Raises ``DatasetError`` for a dataset
     that is not in the registry, ``UsageError`` for a column it does not have, ``AuditError`` as
-    ``vouched_label``.
+    ``vouched_label``, and for findings that are not those of the scan.
     """
     key = dataset_identity(reference).key
     row = vouched_label(registry, key)
@@ -25,6 +26,8 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
             hint += f"; what its lineage says: clearance lineage trace {reference}"
         near = nearest(key, names(registry))
         raise DatasetError(f"{key} has no label", hint=f"{near} or {hint}" if near else hint)
+    if why_not := unrested(row, registry, scan_run(row)):
+        raise AuditError(f"{key}: {why_not}", hint="clearance audit verify; then scan it again")
     paths = list(row["columns"])
     if column is not None and column not in paths:
         raise UsageError(f"{key} has no column {column!r}", hint=f"it has: {', '.join(paths[:20])}")

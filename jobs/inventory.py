@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from clearance.errors import DatasetError
+from clearance.governance.audit import Audit
 from clearance.governance.grants import Grant, grant
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.inherited import origin_conflicts
@@ -16,7 +17,7 @@ from clearance.governance.manifest import Manifest
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry, Row
 from clearance.governance.solutions import Solution
-from clearance.governance.standing import standing
+from clearance.governance.standing import not_vouched, standing
 from clearance.jobs.check import risen, see
 from clearance.jobs.lineage_task import derivation, recorded_hops
 from clearance.jobs.manifests import Manifests
@@ -27,6 +28,24 @@ def profile(solution: Solution) -> dict[str, Any]:
     """A solution as it was declared, JSON-ready; None: not known."""
     told = solution.model_dump()
     return {key: sorted(value) if isinstance(value, frozenset) else value for key, value in told.items()}
+
+
+def verdicts(solution: Solution, policy: Policy, registry: Registry) -> dict[str, Row]:
+    """The latest verdict on each dataset that was asked for, by its key, with why it says nothing now (``void``; None:
+    it does). One of another policy, a milder one for a try, or on another profile of the solution says nothing of what
+    these would let through; neither does one on a label that the audit does not stand for.
+    """
+    found: dict[str, Row] = {}
+    for row in registry.rows("verdicts", solution=solution.name):
+        other = [] if row["policy_digest"] == policy.digest else ["by another policy"]
+        other += [] if row["solution_digest"] == solution.digest else ["on another profile of the solution"]
+        if not other or (found.get(row["dataset"]) or {"void": other})["void"]:
+            found[row["dataset"]] = {**row, "void": other}
+    counted = Audit(registry).counted_each("labels") if found else {}
+    for key, row in found.items():
+        row["void"] += [not_vouched(why) for part in key.split(" + ") if (why := counted.get(part, ([], ""))[1])]
+        row["void"] = "; ".join(row["void"]) or None
+    return dict(sorted(found.items()))
 
 
 def learned(solution: Solution) -> list[tuple[str, str, str, str | None]]:
@@ -88,8 +107,8 @@ def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[di
 
     ``finding``: ``undeclared`` (read or asked for, and by the inventory nothing learned from it), ``not seen``
     (declared, and no job of it read it), ``shares origins`` (no training data, and made from the same sources),
-    ``not clear`` (used without a clear verdict as its latest under this policy), ``other version`` (checked in another
-    version than the model learned from); empty where all agrees.
+    ``not clear`` (used without a clear verdict as its latest under this policy and on the profile as it is), ``other
+    version`` (checked in another version than the model learned from); empty where all agrees.
     """
     models = {key: version for _, _, key, version in learned(solution)}
     graph = derivation(policy, registry)
@@ -99,15 +118,14 @@ def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[di
         if any(fnmatchcase(hop.job, job) for job in jobs):
             for name in hop.inputs:
                 seen.setdefault(name, set()).add(hop.job)
-    # A verdict of another policy, a milder one for a try, says nothing of what this one would let through.
-    asked = registry.rows("verdicts", solution=solution.name, policy_digest=policy.digest)
-    verdicts: dict[str, Row] = {row["dataset"]: row for row in asked}
     origins = {key: {key, *graph.ancestors(key)} for key in models}
     found = []
-    for key in sorted({*models, *seen, *verdicts} - {""}):
+    latest = verdicts(solution, policy, registry)
+    for key in sorted({*models, *seen, *latest} - {""}):
         if " + " in key:
             continue  # a verdict on several datasets together
-        verdict = verdicts.get(key)
+        verdict = latest.get(key)
+        verdict = None if verdict is None or verdict["void"] else verdict
         shared = sorted(m for m in models if m != key and origins[m] & {key, *graph.ancestors(key)})
         findings = []
         if key not in models:

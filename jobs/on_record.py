@@ -1,11 +1,59 @@
-"""Whether a dataset is on record at all, and what was meant where it is not: most likely another spelling."""
+"""What is on record: of all datasets, of one; and what was meant where one is not: most likely another spelling."""
 
 import difflib
 from collections.abc import Collection
+from typing import Any
 
-from clearance.governance.registry import Registry
+from clearance.governance.audit import Audit
+from clearance.governance.registry import Registry, Row
+from clearance.governance.standing import not_vouched
 
 _TABLES = ("labels", "derived")
+
+
+def overview(registry: Registry) -> list[dict[str, Any]]:
+    """All labelled datasets with the label that counts, JSON-ready. ``problem`` says why none does; then ``label`` is
+    None: one row written past the audit would say anything.
+    """
+    newest, seen = registry.latest_each("labels"), registry.latest_each("datasets")
+    counted = Audit(registry).counted_each("labels")
+    found = []
+    for key, last in newest.items():
+        counting, why = counted[key]
+        row = counting[-1] if counting else last
+        found.append(
+            {
+                "dataset": key,
+                "rows": seen.get(key, {}).get("rows"),
+                "version": row["version"],
+                "kind": row["kind"],
+                "label": row["label"] if counting else None,
+                "problem": None if counting else not_vouched(why),
+                "at": row["at"].isoformat(timespec="seconds"),
+            }
+        )
+    return found
+
+
+def history(key: str, registry: Registry) -> dict[str, Any]:
+    """All rows of one dataset, oldest first, JSON-ready; empty where it has no label. Each row of the tables that the
+    audit covers says whether that stands for it (``counts``); ``problem``: why no label does.
+    """
+    rows = {name: registry.rows(name, dataset=key) for name in ("labels", "verdicts", "protections", "runs")}
+    if not rows["labels"]:
+        return {}
+    told: dict[str, Any] = {"dataset": key, "problem": None}
+    for name in ("labels", "protections"):
+        counting, why = Audit(registry).counted(name, key)
+        if why and name == "labels":
+            told["problem"] = not_vouched(why)
+        seqs = {row["seq"] for row in counting}
+        rows[name] = [{**row, "counts": row["seq"] in seqs} for row in rows[name]]
+    return told | {name: [_plain(row) for row in each] for name, each in rows.items()}
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in row.items()}
 
 
 def is_known(key: str, registry: Registry, also: Collection[str] = ()) -> bool:
@@ -31,4 +79,4 @@ def _likely(key: str, known: Collection[str]) -> list[str]:
     return sorted(one for one in known if abs(len(one) - len(key)) <= most and one != key)[:2_000]
 
 
-__all__ = ["is_known", "names", "nearest"]
+__all__ = ["history", "is_known", "names", "nearest", "overview"]

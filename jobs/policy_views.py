@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from clearance.errors import DatasetError
+from clearance.errors import AuditError, DatasetError
 from clearance.governance.combinations import held, raised
 from clearance.governance.decisions import Facts, decide
 from clearance.governance.identity import dataset_identity
@@ -22,8 +22,10 @@ from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.solutions import Solution
+from clearance.governance.standing import vouched_label
 from clearance.governance.taxonomy import covers
 from clearance.jobs.reviewed import scan_run
+from clearance.jobs.states import unrested
 
 
 def of_policy(policy: Policy) -> dict[str, Any]:
@@ -92,15 +94,16 @@ def of_type(entity_type: str, policy: Policy) -> dict[str, Any]:
 def of_dataset(dataset: str, policy: Policy, registry: Registry) -> dict[str, Any]:
     """What the policy makes of a dataset's findings on record: labels, methods, and the labels after them.
 
-    Raises ``DatasetError`` for one whose findings are not on record.
+    Raises ``DatasetError`` for one whose findings are not on record, ``AuditError`` where the audit does not stand for
+    its label or for them.
     """
     key = dataset_identity(dataset).key
-    row = registry.latest("labels", dataset=key)
-    found = (
-        registry.rows("findings", ["column", "report"], dataset=key, run_id=scan_run(row)) if row is not None else []
-    )
-    if not found:
+    row = vouched_label(registry, key)
+    found = registry.rows("findings", dataset=key, run_id=scan_run(row)) if row is not None else []
+    if row is None or not found:
         raise DatasetError(f"{key} has no findings on record", hint=f"scan it: clearance scan {dataset}")
+    if why := unrested(row, registry, scan_run(row)):
+        raise AuditError(f"{key}: {why}", hint="clearance audit verify; then scan it again")
     reports = {entry["column"]: {**entry["report"], "path": entry["column"]} for entry in found}
     labels = {path: label_column(report, policy) for path, report in reports.items()}
     after = {path: protected_column(report, policy, verified=True) for path, report in reports.items()}

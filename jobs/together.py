@@ -42,7 +42,7 @@ def judge_together(
     verdict = Verdict(outcome_of(found), tuple(found)).escalated(risen)
     checked = Checked(name, solution.name, verdict, label, None, "current", "")
     if record and label is not None:
-        record_verdict(checked, policy, registry, {})
+        record_verdict(checked, solution, policy, registry, {})
     return checked
 
 

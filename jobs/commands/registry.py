@@ -9,6 +9,8 @@ from clearance.errors import RegistryError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, level, table
 
+_UNVOUCHED = click.style("unvouched", fg="red")
+
 
 @click.group("registry", cls=options.Group)
 def command() -> None:
@@ -20,40 +22,23 @@ def command() -> None:
 @options.home
 @options.output
 def show(dataset: str | None, home: str | None, output: str) -> int:
-    """All datasets with their labels, or all that is known of one DATASET."""
+    """All datasets with their labels, or all that is known of one DATASET.
+
+    A label that the audit does not stand for is told as unvouched.
+    """
+    from clearance.errors import DatasetError
+    from clearance.governance.identity import dataset_identity
     from clearance.governance.registry import Registry
+    from clearance.jobs.on_record import history, overview
 
     registry = Registry(home)
     if dataset is None:
-        labels = registry.latest_each("labels")
-        rows = registry.latest_each("datasets")
-        found = [
-            {
-                "dataset": key,
-                "rows": rows.get(key, {}).get("rows"),
-                "version": row["version"],
-                "kind": row["kind"],
-                "label": row["label"],
-                "at": row["at"].isoformat(timespec="seconds"),
-            }
-            for key, row in labels.items()
-        ]
-        emit({"home": registry.home, "datasets": found}, output, _print_all)
+        emit({"home": registry.home, "datasets": overview(registry)}, output, _print_all)
         return 0
-    from clearance.errors import DatasetError
-    from clearance.governance.identity import dataset_identity
-
     key = dataset_identity(dataset).key
-    row = registry.latest("labels", dataset=key)
-    if row is None:
+    told = history(key, registry)
+    if not told:
         raise DatasetError(f"{key} is not in the registry at {registry.home}", hint=f"clearance scan {dataset}")
-    told: dict[str, Any] = {
-        "dataset": key,
-        "labels": [_plain(entry) for entry in registry.rows("labels", dataset=key)],
-        "verdicts": [_plain(entry) for entry in registry.rows("verdicts", dataset=key)],
-        "protections": [_plain(entry) for entry in registry.rows("protections", dataset=key)],
-        "runs": [_plain(entry) for entry in registry.rows("runs", dataset=key)],
-    }
     emit(told, output, _print_one)
     return 0
 
@@ -141,10 +126,6 @@ def _print_health(told: Any) -> None:
         click.echo("clearance registry doctor --mend ends them")
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in row.items()}
-
-
 def _print_all(told: Any) -> None:
     if not told["datasets"]:
         click.echo(f"nothing is registered at {told['home']}")
@@ -155,24 +136,28 @@ def _print_all(told: Any) -> None:
             [
                 entry["dataset"],
                 f"{entry['rows']:,}" if entry["rows"] is not None else "-",
-                level(entry["label"]["level"]),
-                ", ".join(entry["label"]["regimes"]),
+                level(entry["label"]["level"]) if entry["label"] else _UNVOUCHED,
+                ", ".join(entry["label"]["regimes"]) if entry["label"] else "-",
                 entry["kind"],
                 entry["at"],
             ]
             for entry in told["datasets"]
         ],
     )
+    if any(entry["problem"] for entry in told["datasets"]):
+        click.echo("unvouched: the audit does not stand for the label; clearance audit verify; then scan it again")
 
 
 def _print_one(told: Any) -> None:
     click.echo(click.style(told["dataset"], bold=True))
+    if told["problem"]:
+        click.echo(f"  {_UNVOUCHED}: {told['problem']}")
     for entry in told["labels"]:
-        click.echo(
-            f"  {entry['at'][:19]}  {entry['kind']} label  {level(entry['label']['level'])}  version {entry['version']}"
-        )
+        shown = level(entry["label"]["level"]) if entry["counts"] else f"{_UNVOUCHED} ({entry['label']['level']})"
+        click.echo(f"  {entry['at'][:19]}  {entry['kind']} label  {shown}  version {entry['version']}")
     for entry in told["protections"]:
-        click.echo(f"  {entry['at'][:19]}  protected from {entry['source']}, {entry['rows']:,} rows")
+        by = "" if entry["counts"] else f"  {_UNVOUCHED}"
+        click.echo(f"  {entry['at'][:19]}  protected from {entry['source']}, {entry['rows']:,} rows{by}")
     for entry in told["verdicts"]:
         click.echo(f"  {entry['at'][:19]}  {entry['verdict']} for {entry['solution']}")
     for entry in told["runs"]:

@@ -36,18 +36,25 @@ def list_(solutions: str | None, output: str) -> int:
 @command.command("show")
 @click.argument("name")
 @options.solutions
+@options.policy
 @options.home
 @options.output
-def show(name: str, solutions: str | None, home: str | None, output: str) -> int:
-    """Show one solution: its profile, what its models learned from, and the latest verdict on each dataset."""
-    from clearance.governance.registry import Registry
-    from clearance.jobs.check import find_solutions
-    from clearance.jobs.inventory import profile
+def show(name: str, solutions: str | None, policy: str | None, home: str | None, output: str) -> int:
+    """Show one solution: its profile, what its models learned from, and the latest verdict on each dataset.
 
-    told = profile(find_solutions(solutions)[name])
-    rows = Registry(home).rows("verdicts", ["dataset", "verdict", "version", "at"], solution=name)
-    latest = {row["dataset"]: {**row, "at": row["at"].isoformat(timespec="seconds")} for row in rows}
-    emit({**told, "verdicts": [latest[key] for key in sorted(latest)]}, output, _print_one)
+    A verdict that says nothing any more is told with the reason.
+    """
+    from clearance.jobs.check import find_solutions
+    from clearance.jobs.inventory import profile, verdicts
+
+    solution = find_solutions(solutions)[name]
+    latest = verdicts(solution, *_record(policy, home)).values()
+    shown = [
+        {name: row[name] for name in ("dataset", "verdict", "version", "void")}
+        | {"at": row["at"].isoformat(timespec="seconds")}
+        for row in latest
+    ]
+    emit({**profile(solution), "verdicts": shown}, output, _print_one)
     return 0
 
 
@@ -184,7 +191,9 @@ def _print_one(told: Any) -> None:
         for one in model["learned_from"]:
             click.echo(f"    learned from {one['dataset']}{' version ' + one['version'] if one['version'] else ''}")
     for row in told["verdicts"]:
-        click.echo(f"  {row['at'][:19]}  {verdict(row['verdict'])}  {row['dataset']}")
+        said = f"was {row['verdict']}" if row["void"] else verdict(row["verdict"])
+        void = f"  says nothing now: {row['void']}" if row["void"] else ""
+        click.echo(f"  {row['at'][:19]}  {said}  {row['dataset']}{void}")
 
 
 def _print_impact(told: Any) -> None:

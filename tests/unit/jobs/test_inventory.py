@@ -168,6 +168,7 @@ def test_a_verdict_of_another_policy_does_not_make_what_was_read_clear(shop: Sho
     row = {
         "dataset": "table:lake.crm.features", "solution": "churn", "verdict": "clear", "conflicts": [], "version": "1",
         "policy_digest": "milder", "label": NOTHING.to_dict(), "state": "current", "facts": {},
+        "solution_digest": load_solutions("solutions.yaml")["churn"].digest,
     }  # fmt: skip
 
     def findings() -> list[str]:
@@ -261,3 +262,56 @@ def test_what_lineage_knows_of_a_table_is_not_granted(shop: Shop) -> None:
     shop.imports(("mart", ["table:lake.crm.secret"], "table:lake.crm.mart"))
     after = shop("solution", "grants", "table:lake.crm.mart", "--to", "g", "--format", "json")["grants"]
     assert after[0]["columns"] == []
+
+
+def _forged(shop: Shop, ref: str) -> None:
+    """A milder label, written by hand past the audit."""
+    (row,) = shop.registry.rows("labels", dataset=dataset_identity(ref).key)
+    told = {name: value for name, value in row.items() if name not in ("run_id", "at", "seq")}
+    shop.registry.append("labels", [{**told, "label": NOTHING.to_dict()}], run_id="forged")
+
+
+def test_a_label_written_past_the_audit_is_shown_as_such(shop: Shop) -> None:
+    shop.labelled(TABLE, ssn="US_SSN")
+    shop.labelled("table:lake.crm.safe", plan=None)
+    shop("check", TABLE, "--solution", "churn", code=5)
+    assert "unvouched" not in shop("registry", "show") + shop("registry", "show", TABLE)
+    assert shop("solution", "show", "churn", "--format", "json")["verdicts"][0]["void"] is None
+    _forged(shop, TABLE)
+    told = {one["dataset"]: one for one in shop("registry", "show", "--format", "json")["datasets"]}
+    assert told[TABLE]["label"] is None and "written past the audit" in told[TABLE]["problem"]
+    assert told["table:lake.crm.safe"]["label"] and told["table:lake.crm.safe"]["problem"] is None
+    own = shop("registry", "show", TABLE, "--format", "json")
+    assert "written past the audit" in own["problem"] and [one["counts"] for one in own["labels"]] == [False, False]
+    (line,) = [one for one in shop("registry", "show").splitlines() if one.startswith(TABLE)]
+    assert "unvouched" in line and "public" not in line
+    assert "unvouched (public)" in shop("registry", "show", TABLE)
+    (verdict,) = shop("solution", "show", "churn", "--format", "json")["verdicts"]
+    assert "written past the audit" in verdict["void"]
+    assert "says nothing now" in shop("solution", "show", "churn")
+    shop("policy", "explain", "--dataset", TABLE, code=5)
+    assert "written past the audit" in shop.err
+
+
+def test_a_verdict_on_another_profile_of_the_solution_does_not_count(shop: Shop) -> None:
+    shop.imports(("churn.train", ["table:lake.crm.features"], None))
+    key, churn = "table:lake.crm.features", load_solutions("solutions.yaml")["churn"]
+    row = {
+        "dataset": key, "solution": "churn", "verdict": "clear", "conflicts": [], "version": "7",
+        "policy_digest": shop.policy.digest, "solution_digest": churn.digest, "label": NOTHING.to_dict(),
+        "state": "current", "facts": {},
+    }  # fmt: skip
+    shop.registry.append("verdicts", [row], run_id="a")
+
+    def seen() -> tuple[list[str], str | None]:
+        (told,) = shop("solution", "correlate", "churn", "--format", "json", code=3)["solutions"]
+        (verdict,) = shop("solution", "show", "churn", "--format", "json")["verdicts"]
+        return next(one["findings"] for one in told["datasets"] if one["dataset"] == key), verdict["void"]
+
+    assert seen() == ([], None)
+    profile = Path("solutions.yaml")
+    # Who owns it, and what it learned from, has no say in a verdict.
+    profile.write_text(SOLUTIONS.replace("growth@", "other@").replace('version: "3"', 'version: "2"'))
+    assert seen() == ([], None)
+    profile.write_text(SOLUTIONS.replace("hosting: private", "hosting: vendor"))
+    assert seen() == (["not clear"], "on another profile of the solution")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clearance.errors import PolicyError
+from clearance.governance.audit import Audit
 from clearance.governance.policy import load_policy
 from clearance.governance.policy_diff import differences
 from clearance.governance.policy_lint import lint
@@ -180,19 +181,22 @@ def test_a_dataset_on_record_is_explained_without_a_scan(tmp_path: Path) -> None
     found("r", typed)
     label: dict[str, Any] = {"level": "public", "categories": [], "regimes": [], "subjects": []}
     row = {"dataset": key, "version": "1", "kind": "source", "label": label, "columns": {}, "policy_digest": "0"}
-    registry.append("labels", [row], run_id="r")
+    with Audit(registry).filing("label", [("labels", row)], run_id="r", dataset=key):
+        pass
     told = policy_views.of_dataset(str(data), load_policy(), registry)
     assert (told["label"]["level"], told["protected"]["level"]) == ("restricted", "internal")
     assert [one["combination"] for one in told["combinations"]] == ["birth-date-place-gender"]
     assert [column["methods"] for column in told["columns"]] == [["generalize"], ["token"], ["keep"]]
     # Known by their names alone: as a check has them, and what nothing was found in stays as it is.
-    registry.append("labels", [row], run_id="s")
+    with Audit(registry).filing("label", [("labels", row)], run_id="s", dataset=key):
+        pass
     found("s", {**typed, "zip": {**plain, "attribute": "POSTAL_CODE"}, "sex": {**plain, "attribute": "GENDER"}})
     told = policy_views.of_dataset(str(data), load_policy(), registry)
     assert (told["label"]["level"], told["protected"]["level"]) == ("restricted", "internal")
     found("t", dict.fromkeys(types, plain) | {"born": {**plain, "attribute": "BIRTH_DATE"},
           "zip": {**plain, "attribute": "POSTAL_CODE"}, "sex": {**plain, "attribute": "GENDER"}})  # fmt: skip
-    registry.append("labels", [row], run_id="t")
+    with Audit(registry).filing("label", [("labels", row)], run_id="t", dataset=key):
+        pass
     told = policy_views.of_dataset(str(data), load_policy(), registry)
     assert told["protected"]["level"] == told["label"]["level"] == "restricted"
     assert told["combinations"][0]["columns"] == ["born", "sex", "zip"]
