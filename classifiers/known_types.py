@@ -19,7 +19,7 @@ def require_known_types(files: Sequence[RulesFile], found: Iterable[str] = ()) -
     ``files`` were read as valid rules before; types that their own detectors and ``deny`` lists declare are known,
     and so are those ``found``, by the engine that the rules are for: no recognizer is built to know them.
     """
-    at_hand = {*found, *(kind for file in files for kind in _declared(content_of(*file))), *_types_at_hand()}
+    at_hand = {*found, *declared_types(files), *_types_at_hand()}
     for file in files:
         for kind, place in _named(content_of(*file).get("resolution") or {}):
             if kind in at_hand or kind in _types_of_presidio():
@@ -32,6 +32,11 @@ def require_known_types(files: Sequence[RulesFile], found: Iterable[str] = ()) -
                 hint=f"{guess}a type of your own needs a detector or a deny list that is given with this file; "
                 "clearance detectors list names the others",
             )
+
+
+def declared_types(files: Iterable[RulesFile]) -> frozenset[str]:
+    """The types that these files' own detectors and ``deny`` lists find."""
+    return frozenset(kind for file in files for kind in _declared(content_of(*file)))
 
 
 def _declared(content: dict[str, Any]) -> Iterator[str]:
@@ -64,8 +69,7 @@ def _types_at_hand() -> frozenset[str]:
     from clearance.classifiers.rampart import ENTITY_TYPES
     from clearance.classifiers.spacy_ner import ENTITY_OF_LABEL
 
-    ours = {kind for file in packaged_files() for kind in _declared(content_of(*file))}
-    return frozenset({*ours, *ENTITY_TYPES, *ENTITY_OF_LABEL.values()})
+    return frozenset({*declared_types(packaged_files()), *ENTITY_TYPES, *ENTITY_OF_LABEL.values()})
 
 
 @lru_cache(maxsize=1)
@@ -79,4 +83,4 @@ def _types_of_presidio() -> frozenset[str]:
     )
 
 
-__all__ = ["require_known_types"]
+__all__ = ["declared_types", "require_known_types"]

@@ -7,7 +7,7 @@ What is left out is not known, and a rule that needs it says no.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property
@@ -136,11 +136,12 @@ class Manifest:
         """The declared label of the dataset; the lowest level where none is declared."""
         return declared_label(self.declared.classification, self.declared, policy)
 
-    def strange_types(self, policy: Policy) -> list[str]:
+    def strange_types(self, policy: Policy, found: Iterable[str] = ()) -> list[str]:
         """Declared entity types that the policy lacks, each with file, line and what may be meant. No error: a detector
-        of the reader's own may find such a type, and ``unknown_type`` says what it means.
+        of the reader's own may find such a type, and ``unknown_type`` says what it means. ``found``: types of which
+        that is known.
         """
-        known = {*policy.entity_types, "UNKNOWN"}  # what could not be looked at
+        known = {*policy.entity_types, *found, "UNKNOWN"}  # what could not be looked at
         return [
             f"{self._where_types(number)}: {column.path}: no entity type '{name}' in the policy; {suggest(name, known)}"
             for number, column in enumerate(self.columns.values())

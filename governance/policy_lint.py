@@ -3,7 +3,7 @@
 Only what the reader's own files say is looked at, not the packaged default and packs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -26,10 +26,12 @@ class Oddity:
         return {"kind": self.kind, "where": self.where, "text": self.text}
 
 
-def lint(policy: Policy, today: date) -> list[Oddity]:
-    """All of them, in the order of their places. ``today`` decides which grants have ended."""
-    checks = (_types, _levels, _regimes, _lowering, _combinations, _usage, _settled, _grants)
-    found = [one for check in checks for one in check(policy)]
+def lint(policy: Policy, today: date, found_too: Collection[str] = ()) -> list[Oddity]:
+    """All of them, in the order of their places. ``today`` decides which grants have ended; ``found_too``: types that
+    detectors of the reader's own find.
+    """
+    checks = (_levels, _regimes, _lowering, _combinations, _usage, _settled, _grants)
+    found = [*_types(policy, found_too), *(one for check in checks for one in check(policy))]
     found += [
         Oddity("ended-grant", policy.where("reversal", name), f"the grant {name} ended on {grant.valid_until}")
         for name, grant in policy.content.reversal.items()
@@ -46,14 +48,16 @@ def _line(where: str) -> int:
     return int(tail) if tail.isdigit() else 0
 
 
-def _types(policy: Policy) -> Iterator[Oddity]:
+def _types(policy: Policy, found_too: Collection[str]) -> Iterator[Oddity]:
     default = load_policy()
     for name, rule in policy.entity_types.items():
         place = policy.where("entity_types", name)
         if name not in default.entity_types:
-            close = get_close_matches(name, default.entity_types, n=1)
-            told = f"; did you mean {close[0]}?" if close else ""
-            yield Oddity("no-detector", place, f"no packaged detector finds {name}{told}")
+            if name not in found_too:
+                close = get_close_matches(name, {*default.entity_types, *found_too}, n=1)
+                told = f"; did you mean {close[0]}?" if close else ""
+                finder = "neither a packaged detector nor one of these files" if found_too else "no packaged detector"
+                yield Oddity("no-detector", place, f"{finder} finds {name}{told}")
         elif set(default.levels.names) <= set(policy.levels.names):
             before = default.entity(name)
             if policy.levels.exceeds(before.level, rule.level):

@@ -6,7 +6,7 @@ and column are its logical location (section 3.33), for they lie in no file of a
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -26,12 +26,13 @@ _PACKS = frozenset(f"packs/{name}.yaml" for name in pack_names())
 
 def sarif(results: Sequence[Checked], exit_code: int, baseline: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """One log with one run. With ``baseline`` (an earlier log) each result says whether it is new, unchanged or
-    updated, and those that are gone are listed as absent (section 3.27.24).
+    updated, and those that are gone are listed as absent (section 3.27.24): of what was asked now, for nobody looked
+    whether an objection to another dataset or solution is gone.
     """
     found = [_result(checked, conflict) for checked in results for conflict in checked.verdict.conflicts]
     found += [_passed(checked) for checked in results if checked.verdict.verdict == "clear"]
     if baseline is not None:
-        found = _compared(found, baseline)
+        found = _compared(found, baseline, {(checked.dataset, checked.solution) for checked in results})
     names = sorted(RULES)
     run: dict[str, Any] = {
         "tool": {
@@ -120,11 +121,15 @@ def _quoted(path: PurePath) -> str:
     return quote(path.as_posix())
 
 
-def _compared(found: list[dict[str, Any]], baseline: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _compared(
+    found: list[dict[str, Any]], baseline: Mapping[str, Any], asked: Set[tuple[str, str]]
+) -> list[dict[str, Any]]:
     earlier: dict[str, list[dict[str, Any]]] = {}
     for run in baseline["runs"]:
         for result in run["results"]:
-            if result.get("baselineState") != "absent":
+            told = result.get("properties") or {}
+            about = (told.get("dataset"), told.get("solution"))
+            if result.get("baselineState") != "absent" and about in asked:
                 earlier.setdefault(_print(result), []).append(result)
     for result in found:
         # One fact may be missing for two usages: the same objection twice, each with one of before.

@@ -47,17 +47,18 @@ def new(dataset: str, to: Path | None, policy: str | None, home: str | None) -> 
 
 @command.command("lint")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@options.own_detectors
 @options.policy
-def lint(files: tuple[str, ...], policy: str | None) -> int:
+def lint(files: tuple[str, ...], detectors: tuple[Path, ...], policy: str | None) -> int:
     """Check that each FILE is a valid manifest: the standard, our properties, the names they use. Exits 2 otherwise."""
     from clearance.governance.manifest import load_manifest
 
-    rules = _policy(policy)
+    rules, own = _policy(policy), options.own_types(detectors)
     for file in files:
         manifest = load_manifest(file, rules)
         missing = [role for role, names in manifest.team.items() if not names]
         told = f"  (no {', no '.join(missing)} in its team)" if missing else ""
-        for line in manifest.strange_types(rules):
+        for line in manifest.strange_types(rules, own):
             click.echo(f"warning: {line}", err=True)
         click.echo(f"{file}: valid, {len(manifest.columns)} columns of {manifest.dataset}{told}")
     return 0

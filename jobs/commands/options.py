@@ -122,6 +122,13 @@ detection = stacked(
         help="Also use the detectors and the resolution rules of this YAML file. May be repeated.",
     ),
 )
+own_detectors = click.option(
+    "--detectors",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Entity types that the detectors of this YAML file find are known. May be repeated.",
+)
 extent = stacked(
     click.option(
         "--mode",
@@ -212,6 +219,16 @@ def detection_of(options: Mapping[str, Any]) -> "Detection":
         None if options.get("no_ner") else options.get("ner", "rampart"),
         options.get("detectors", ()),
     )
+
+
+def own_types(detectors: tuple[Path, ...]) -> frozenset[str]:
+    """Entity types of a user's own files of detectors. Raises like :func:`detection_of`."""
+    if not detectors:
+        return frozenset()
+    from clearance.classifiers.known_types import declared_types
+    from clearance.jobs.settings import read_detection
+
+    return declared_types(read_detection(detectors=detectors).detectors)
 
 
 def key_uri(key_file: str | None, keys: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """``clearance policy``."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,8 +22,9 @@ def command() -> None:
 @command.command("lint")
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("--strict", is_flag=True, help="Exit with 3 when there is anything odd.")
+@options.own_detectors
 @options.output
-def lint(file: str | None, strict: bool, output: str) -> int:
+def lint(file: str | None, strict: bool, detectors: tuple[Path, ...], output: str) -> int:
     """Check that the policy FILE is valid, passes its own tests, and has nothing odd in it. Exits 2 when it is not.
 
     FILE may be pack:NAME. [default: as for check]
@@ -30,7 +32,7 @@ def lint(file: str | None, strict: bool, output: str) -> int:
     from clearance.governance import policy_lint
 
     policy = _policy(file)
-    found = policy_lint.lint(policy, datetime.now(UTC).date())
+    found = policy_lint.lint(policy, datetime.now(UTC).date(), options.own_types(detectors))
     emit({"policy": policy.name, "odd": [one.to_dict() for one in found]}, output, _print_lint)
     return 3 if strict and found else 0
 

@@ -144,6 +144,27 @@ def _walk(review: "Review", who: "Callable[[], Known]", records: int, reason: st
         click.echo(f"{review.identity.key}: nothing is left to decide")
         return 0
     items = _located(review, items, records)
+    decided: list[str] = []
+    try:
+        _ask(review, items, who, reason, decided)
+    except click.Abort as stopped:
+        # Where there is nothing more to read, what was decided is on record; Ctrl-C goes its own way.
+        if not isinstance(stopped.__context__, EOFError):
+            raise
+        click.echo()
+        if not decided and not sys.stdin.isatty():
+            raise UsageError(
+                "nobody answers here: standard input is at its end",
+                hint="review at a terminal, or decide by options: --decide COLUMN:ENTITY_TYPE=DECISION",
+            ) from None
+        click.echo(f"{len(decided)} decided, {len(items) - len(decided)} left")
+    return 0
+
+
+def _ask(
+    review: "Review", items: "Sequence[Item]", who: "Callable[[], Known]", reason: str | None, decided: list[str]
+) -> None:
+    """Asks for each finding, and adds the names of those that were decided."""
     for number, item in enumerate(items, 1):
         click.echo(f"\n{number} of {len(items)}  " + click.style(item.name, bold=True))
         _print_item(item.to_dict())
@@ -152,7 +173,7 @@ def _walk(review: "Review", who: "Callable[[], Known]", records: int, reason: st
             keys = "[f]alse positive, [c]onfirmed, [a]ccepted, [r]eveal, [n]ext record, [s]kip, [q]uit"
             answer = click.prompt(keys, type=click.Choice([*_KEYS, "r", "n", "s", "q"]), show_choices=False)
             if answer == "q":
-                return 0
+                return
             if answer == "s":
                 break
             if answer in ("r", "n"):
@@ -166,8 +187,8 @@ def _walk(review: "Review", who: "Callable[[], Known]", records: int, reason: st
                 click.echo(f"{error.message}; {error.hint}", err=True)
                 continue
             _print_decided({"decided": done})
+            decided.append(item.name)
             break
-    return 0
 
 
 def _look(review: "Review", item: "Item", who: "Callable[[], Known]", at: int, show: bool, reason: str | None) -> int:

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from clearance.governance.policy import Policy
     from clearance.governance.registry import Registry
 
-_SYSTEMS = ("unity-catalog", "lake-formation", "ranger")
+_FILES = {
+    "unity-catalog": "unity-catalog.sql",
+    "lake-formation": "lake-formation-*.json",
+    "ranger": "ranger.json",
+}
+_SYSTEMS = tuple(_FILES)
 
 
 @click.group("solution", cls=options.Group)
@@ -117,7 +122,8 @@ def grants_(
 ) -> int:  # fmt: skip
     """Write access controls derived from labels, for people to review: which solution may read what of which table.
 
-    For all labelled tables, or the DATASETs given. Nothing is granted by this.
+    For all labelled tables, or the DATASETs given. Nothing is granted by this. A system for which there is nothing to
+    review gets no file, and one of an earlier run is taken away: it would grant what is no longer derived.
     """
     from clearance.jobs.check import find_solutions
     from clearance.jobs.inventory import grants
@@ -141,18 +147,20 @@ def _write(folder: Path, found: Any, systems: tuple[str, ...]) -> list[str]:
     from clearance.governance.grants import lake_formation, ranger, unity_catalog
 
     texts: dict[str, str] = {}
-    if "unity-catalog" in systems:
+    named = {system for one in found for system, principal in one.principals.items() if principal}
+    if "unity-catalog" in systems and "unity_catalog" in named:
         texts["unity-catalog.sql"] = unity_catalog(found)
     if "lake-formation" in systems:
         texts |= {f"lake-formation-{n}.json": text + "\n" for n, text in enumerate(lake_formation(found), 1)}
-    if "ranger" in systems:
+    if "ranger" in systems and "ranger" in named:
         texts["ranger.json"] = ranger(found)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # A batch of an earlier run would grant what is no longer derived.
-        if "lake-formation" in systems:
-            for old in folder.glob("lake-formation-*.json"):
+        # A file of an earlier run would grant what is no longer derived.
+        for pattern in (_FILES[system] for system in systems):
+            for old in folder.glob(pattern):
                 old.unlink()
+        if texts:
+            folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -239,8 +247,11 @@ def _print_grants(told: Any) -> None:
         ]
         for one in told["grants"]
     ]
-    table(["solution", "table", "level", "may read", "because"], rows)
+    if rows:
+        table(["solution", "table", "level", "may read", "because"], rows)
     for line in told["left"]:
         click.echo(f"left out: {line}")
+    if not told["files"]:
+        click.echo("nothing to review: no grant could be made, so no file is written")
     for name in told["files"]:
         click.echo(f"to review: {name}")

@@ -242,6 +242,21 @@ def test_grants_for_aws_are_requests_that_its_own_client_accepts(shop: Shop) -> 
     assert [file.name for file in (shop.folder / "grants").iterdir()] == ["lake-formation-1.json"]
 
 
+def test_where_nothing_can_be_granted_no_file_is_left(shop: Shop) -> None:
+    shop.labelled(TABLE, plan=None)
+    shop("solution", "grants", "--to", "grants")
+    assert len(list((shop.folder / "grants").iterdir())) == 3
+    shop.labelled("files/people.csv", plan=None)
+    said = shop("solution", "grants", "files/people.csv", "--to", "grants", "--system", "ranger")
+    assert "no file is written" in said and "no table" in said
+    assert sorted(file.name for file in (shop.folder / "grants").iterdir()) == [
+        "lake-formation-1.json",
+        "unity-catalog.sql",
+    ]
+    shop("solution", "grants", "files/people.csv", "--to", "other")
+    assert not (shop.folder / "other").exists()
+
+
 def test_grants_for_ranger_deny_what_they_do_not_allow(shop: Shop) -> None:
     shop.labelled(TABLE, mail="EMAIL_ADDRESS", plan=None)
     shop.labelled("table:lake.crm.secret", ssn="US_SSN")

@@ -65,6 +65,30 @@ def test_what_is_odd_is_told_with_its_line(text: str, kind: str, told: str, tmp_
     assert any(told in words for key, words in found.items() if key == kind), found
 
 
+def test_a_type_that_an_own_detector_finds_has_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "entity_types:\n  BADGE: {level: internal, categories: [user.unique_id], method: token}\n"
+    policy, own = str(policy_of(HEAD + text, tmp_path)), tmp_path / "own.yaml"
+    own.write_text(
+        "detectors:\n- {name: Badge, entity_type: BADGE, score: 0.9, "
+        "pattern: '\\bBDG-\\d{6}\\b', match: [BDG-123456], no_match: [BDG-1]}\n"
+    )
+    assert run(["policy", "lint", policy]) == 0
+    assert "no packaged detector finds BADGE" in capsys.readouterr().out
+    assert run(["policy", "lint", policy, "--detectors", str(own)]) == 0
+    assert "BADGE" not in capsys.readouterr().out
+    # A manifest declares such a type as it does any other.
+    scanned = tmp_path / "m.yaml"
+    scanned.write_text(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: a\nname: a\nversion: 1.0.0\nstatus: draft\n"
+        "schema:\n- name: a\n  physicalName: a\n  logicalType: object\n  properties:\n  - name: badge\n"
+        "    customProperties: [{property: clearance.entityTypes, value: [BADGE]}]\n"
+    )
+    assert run(["manifest", "lint", str(scanned)]) == 0
+    assert "no entity type 'BADGE'" in capsys.readouterr().err
+    assert run(["manifest", "lint", str(scanned), "--detectors", str(own)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_sound_policy_has_nothing_odd(tmp_path: Path) -> None:
     examples = re.findall(r"^```yaml title=policy\n(.*?)^```", PAGE.read_text(), re.M | re.S)
     [example] = [text for text in examples if "tests:" in text]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,16 @@ def test_a_walk_asks_and_decides(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert "record 1:3" in said
     assert desk.findings()[SSN]["waiting"]["by"] == ["ann"]
     assert desk.findings()[MAIL]["decision"] is None
+
+
+def test_a_walk_whose_answers_end_keeps_what_was_decided(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+    desk("review", "t", "--reason", "case 7", "--identity-key", "ann.pem", code=2)
+    assert all(each["waiting"] is None for each in desk.findings().values())
+    monkeypatch.setattr("sys.stdin", StringIO("f\n"))
+    said = desk("review", "t", "--reason", "case 7", "--identity-key", "ann.pem")
+    assert "1 decided, 1 left" in said
+    assert desk.findings()[SSN]["waiting"]["by"] == ["ann"]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "txt"])

@@ -96,6 +96,17 @@ def test_a_baseline_tells_new_from_known_and_gone(tmp_path: Path) -> None:
     assert [r["baselineState"] for r in again] == ["unchanged", "absent"]
 
 
+def test_what_nobody_asked_for_is_not_told_as_gone(tmp_path: Path) -> None:
+    both = tmp_path / "both.sarif"
+    other, elsewhere = replace(checked(USAGE), solution="other"), replace(checked(USAGE), dataset="file:///elsewhere")
+    both.write_text(json.dumps(sarif([checked(LEVEL, USAGE), other, elsewhere], 3)))
+    log = results_of(sarif([checked(LEVEL)], 3, read_baseline(both)))
+    assert [(r["ruleId"], r["baselineState"]) for r in log] == [
+        ("clearance/level", "unchanged"),
+        ("clearance/usage", "absent"),
+    ]
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"version": "2.1.0"}', '{"version": "2.1.0", "runs": [{}]}', None])
 def test_a_baseline_that_is_none_is_refused(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "x.sarif"
