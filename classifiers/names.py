@@ -191,9 +191,9 @@ def last_words(path: str) -> Words:
 def name_words(name: str) -> Words:
     """Words of one name: split at case changes, digits, marks and scripts, and between words that were glued together.
 
-    Lower case, accents and plural s removed.
+    Lower case, accents and plural s removed. Halves of a word that mean nothing alone are one: "geburts_datum".
     """
-    return tuple(part for word in _marked_words(name) for part in _unglued(word))
+    return tuple(part for word in _mended(_marked_words(name)) for part in _unglued(word))
 
 
 def name_coverage(path: str, phrases: tuple[Words, ...]) -> float:
@@ -208,6 +208,24 @@ def _marked_words(name: str) -> Words:
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+def _mended(words: Words) -> Words:
+    """The words, two or three that the vocabulary knows only together as one."""
+    vocabulary = _names().vocabulary
+    mended: list[str] = []
+    while words:
+        taken, whole = 1, words[0]
+        for number in (3, 2):
+            parts = words[:number]
+            # With the s that joins them, which was taken for a plural.
+            joined = next((text for text in ("".join(parts), "s".join(parts)) if text in vocabulary), None)
+            if len(parts) == number and joined and not set(parts) <= vocabulary:
+                taken, whole = number, joined
+                break
+        mended.append(whole)
+        words = words[taken:]
+    return tuple(mended)
 
 
 @lru_cache(maxsize=4096)

@@ -101,9 +101,11 @@ def test_names_of_look_alikes(name: str, what: str | None) -> None:
     assert look_alike(name) == what
 
 
-def test_words_that_were_glued_together_are_told_apart_only_from_end_to_end() -> None:
+def test_words_are_parted_where_they_were_glued_and_halves_of_words_are_one() -> None:
     assert name_words("customerPhoneNumbers") == ("customer", "phone", "number")
     assert name_words("custphonenumber") == ("cust", "phone", "number")
+    assert name_words("geburts_datum") == name_words("Geburts Datum") == ("geburtsdatum",)
+    assert name_words("kredit_karten_nummer") == ("kreditkartennummer",)
     assert name_words("phonexyz") == ("phonexyz",)
     assert name_words("a" * 10_000) == ("a" * 10_000,)
 
