@@ -7,8 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
 
+import regex
 from phonenumbers import SUPPORTED_REGIONS
 
 from clearance.classifiers.identifiers import (
@@ -152,12 +154,25 @@ def us_ssn_fits(text: str) -> bool:
     return area not in ("000", "666") and area[:1] != "9" and group != "00" and serial != "0000"
 
 
-def is_no_country(text: str) -> bool:
-    """Whether a name in title case or capitals is no country's name in English: of the parties of a case many are."""
+def is_country(text: str) -> bool:
+    """Whether a name in title case or capitals is a country's name in English."""
     # Not at the top: detectors are declared by these checks.
     from clearance.classifiers.detectors import countries
 
-    return countries("en").pattern.fullmatch(text if text.istitle() else text.title()) is None
+    pattern = countries("en").pattern
+    return (pattern.fullmatch(text) or pattern.fullmatch(text.title())) is not None
+
+
+def is_people(text: str) -> bool:
+    """Whether a name is that of a people or a faith, as the detector Nationality knows them."""
+    return _nationalities().fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1)
+def _nationalities() -> regex.Pattern[str]:
+    from clearance.classifiers.detectors import load_detectors  # they are declared by these checks
+
+    return next(detector.pattern for detector in load_detectors() if detector.name == "Nationality")
 
 
 CHECKS: Mapping[str, Callable[[str], bool]] = {
@@ -166,12 +181,14 @@ CHECKS: Mapping[str, Callable[[str], bool]] = {
     "bic": bic_fits,
     "calendar_date": calendar_date_fits,
     "coordinates": coordinates_fit,
+    "country": is_country,
     "german_pension_number": german_pension_number_fits,
     "hong_kong_identity": hong_kong_identity_fits,
     "hungarian_social_security": hungarian_social_security_fits,
     "luhn": lambda text: luhn_fits(text.translate(_SEPARATORS)),
-    "no_country": is_no_country,
+    "no_country": lambda text: not is_country(text),
     "payment_card": payment_card_fits,
+    "people": is_people,
     "provider_number": lambda text: luhn_fits("80840" + text),
     "random": looks_random,
     "russian_pension_number": russian_pension_number_fits,

@@ -5,7 +5,8 @@ A file holds a list ``detectors`` of mappings with these keys (and, if it likes,
 
 ``name``, ``entity_type``, ``score``, ``pattern``
     The pattern is one of the `regex <https://pypi.org/project/regex/>`_ module, in which case is ignored. It runs over
-    whole texts, however long, so repetitions have a largest count and none is nested in another without one.
+    whole texts, however long, so repetitions have a largest count and none is nested in another without one. A list of
+    pieces is put together: a piece that several patterns share has an anchor where it stands first.
 ``match``, ``no_match``
     Made-up texts in which it must and must not find something. At least one each.
 ``flags: cased``
@@ -42,7 +43,14 @@ from clearance.classifiers.identifiers import stdnum_check
 from clearance.classifiers.yaml_files import content_of, lines_under
 from clearance.errors import DetectionError, UsageError
 
-_REQUIRED = {"name": str, "entity_type": str, "score": (int, float), "pattern": str, "match": list, "no_match": list}
+_REQUIRED = {
+    "name": str,
+    "entity_type": str,
+    "score": (int, float),
+    "pattern": (str, list),
+    "match": list,
+    "no_match": list,
+}
 _OPTIONAL = {
     "flags": str,
     "group": (int, str),
@@ -90,7 +98,7 @@ def _detector(where: str, entry: Any) -> Detector:
     if entry.get("flags", "cased") != "cased":
         raise UsageError(f"{where}: unknown flags", hint="known: cased")
     flags = regex.MULTILINE | (0 if "flags" in entry else regex.IGNORECASE)
-    pattern = _compiled(where, entry["pattern"], flags)
+    pattern = _compiled(where, "".join(entry["pattern"]), flags)
     group = entry.get("group", 0)
     if group not in pattern.groupindex and group not in range(pattern.groups + 1):
         raise UsageError(f"{where}: its pattern has no group {group!r}", hint="count its groups, or name one")

@@ -7,7 +7,7 @@ compiled.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -17,6 +17,7 @@ from typing import Any
 import regex
 from pydantic import ValidationError
 
+from clearance.classifiers.checks import CHECKS
 from clearance.classifiers.detectors import words_pattern
 from clearance.classifiers.resolution_file import File, Nonsense, Words
 from clearance.classifiers.value_lists import ValueList
@@ -62,6 +63,7 @@ class NonsenseRule:
     value: regex.Pattern[str] | None
     before: regex.Pattern[str] | None
     behind: regex.Pattern[str] | None
+    check: Callable[[str], bool] | None
     below: float
 
 
@@ -229,7 +231,8 @@ def _compiled(rule: Nonsense) -> NonsenseRule:
         None if pattern is None else regex.compile(form.format(pattern))
         for form, pattern in (("{}", rule.value), (r"(?:{})\Z", rule.before), ("{}", rule.behind))
     )
-    return NonsenseRule(value, before, behind, 2.0 if rule.below is None else rule.below)
+    check = None if rule.check is None else CHECKS[rule.check]
+    return NonsenseRule(value, before, behind, check, 2.0 if rule.below is None else rule.below)
 
 
 def _may_stand_alone(rule: NonsenseRule) -> bool:

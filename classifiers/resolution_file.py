@@ -11,9 +11,10 @@ any NER model. Where several fit, a detector's name says more than ``model``, an
     On the same characters the higher number wins, whatever the lengths. Without an entry it is DEFAULT_PRECEDENCE.
 ``thresholds``: selector -> score
     Hits with a lower score don't count. Without an entry it is the engine's threshold.
-``nonsense``: name -> ``of`` (selectors) and one or more of ``value``, ``before``, ``behind``
+``nonsense``: name -> ``of`` (selectors) and one or more of ``value``, ``before``, ``behind``, ``check``
     Patterns that the hit's text, what stands right before it and what stands right behind it must match, all three,
-    for the hit to be dropped. Case counts. ``below``: only hits with a lower score.
+    for the hit to be dropped. Case counts. ``check``: a name of :data:`clearance.classifiers.checks.CHECKS`, which the
+    hit's text has to pass as well. ``below``: only hits with a lower score.
 ``merge``: name -> ``of`` (selectors), ``into``, ``between``
     Neighbours of these kinds become one span of type ``into`` where what is between them matches ``between``, as long
     as one of them is of that type already. ``into: first`` takes the first one's type instead.
@@ -36,6 +37,7 @@ from typing import Annotated, Literal
 import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from clearance.classifiers.checks import CHECKS
 from clearance.classifiers.detectors import LONGEST_WORD
 from clearance.classifiers.value_lists import MOST_WORDS, ValueList, phrases_of
 
@@ -61,8 +63,15 @@ def _word(text: str) -> str:
     return text
 
 
+def _check(name: str) -> str:
+    if name not in CHECKS:
+        raise ValueError(f"no check of this name; known: {', '.join(sorted(CHECKS))}")
+    return name
+
+
 Selector = Annotated[str, AfterValidator(_selector)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Check = Annotated[str, AfterValidator(_check)]
 Word = Annotated[str, AfterValidator(_word)]
 EntityType = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 Score = Annotated[float, Field(ge=0, le=1)]
@@ -79,12 +88,13 @@ class Nonsense(_Strict):
     value: Pattern | None = None
     before: Pattern | None = None
     behind: Pattern | None = None
+    check: Check | None = None
     below: Score | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Nonsense:
-        if self.value is None and self.before is None and self.behind is None:
-            raise ValueError("it needs value, before or behind")
+        if self.value is None and self.before is None and self.behind is None and self.check is None:
+            raise ValueError("it needs value, before, behind or check")
         return self
 
 

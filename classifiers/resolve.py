@@ -133,8 +133,10 @@ def _is_nonsense(text: str, start: int, end: int, rule: NonsenseRule) -> bool:
     if rule.behind is not None and end == len(text) and not _finds(rule.behind, ""):
         return False
     timeout = TIMEOUT if end - start > UNTIMED else None
-    return (rule.value is None or rule.value.fullmatch(text, start, end, timeout=timeout) is not None) and (
-        rule.behind is None or rule.behind.match(text, end, timeout=TIMEOUT) is not None
+    return (
+        (rule.value is None or rule.value.fullmatch(text, start, end, timeout=timeout) is not None)
+        and (rule.behind is None or rule.behind.match(text, end, timeout=TIMEOUT) is not None)
+        and (rule.check is None or rule.check(text[start:end]))
     )
 
 

@@ -42,6 +42,14 @@ def test_a_users_file_adds_detectors_and_changes_the_digest(tmp_path: Path) -> N
     assert detectors_digest() == detectors_digest([])
 
 
+def test_a_pattern_may_come_in_pieces_with_shared_ones(tmp_path: Path) -> None:
+    pieces = "pattern:\n      - '\\b'\n      - &two '[A-Z]{2}'\n      - '-'\n      - *two\n      - '\\b'"
+    declared = (
+        GOOD.replace("pattern: '\\b[A-Z]{2}-\\d{4}\\b'", pieces).replace("-1234", "-QX").replace("-12345", "-QXX")
+    )
+    assert _load(tmp_path, declared).pattern.pattern == r"\b[A-Z]{2}-[A-Z]{2}\b"
+
+
 def test_words_near_a_match_decide_its_score(tmp_path: Path) -> None:
     own = _load(tmp_path, GOOD)
     assert _scores(own, "AB-1234") == [0.3]

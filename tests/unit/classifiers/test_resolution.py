@@ -219,6 +219,8 @@ def test_a_users_types_are_the_engines() -> None:
         ("my account number is 943-476-5919", "943-476-5919", "UK_NHS", "NhsRecognizer"),
         ("build is red, roll back to 10.2.3.3", "10.2.3.3", "IP_ADDRESS", "IpRecognizer"),
         ("a Kurdish teacher", "Kurdish", "PERSON", "rampart"),
+        ("a Tibetan teacher", "Tibetan", "PERSON", "rampart"),
+        ("against BARBADOS", "BARBADOS", "PERSON", "rampart"),
         ("the House of Lords held", "Lords", "PERSON", "rampart"),
         ("the IBAN is wrong", "IBAN", "PERSON", "rampart"),
         ("size 10-12, qty 3", "10-12, qty", "STREET_ADDRESS", "rampart"),
@@ -278,6 +280,8 @@ def test_what_is_said_around_a_hit_takes_it_away(text: str, place: str, kind: st
         ("we met in 5 Elm Street", "5", "STREET_ADDRESS", "rampart"),
         ("Password: [h1dden]", "[h1dden]", "PASSWORD", "PasswordAssignment"),
         ("GET /passport/925665416", "925665416", "PASSPORT", "rampart"),
+        ("with Christian in town", "Christian", "PERSON", "rampart"),
+        ("with Jordan in town", "Jordan", "PERSON", "rampart"),
     ],
 )
 def test_what_says_nothing_of_the_kind_leaves_it(text: str, place: str, kind: str, detector: str) -> None:
@@ -291,6 +295,15 @@ def test_a_time_zone_is_no_phone_and_a_piece_of_a_word_no_host() -> None:
     assert found('"/lib/site.py"', [hit('"/lib/site.py"', "site.py", "URL", 0.5, "UrlRecognizer")]) == []
     assert found("at com.acme.Foo", [hit("at com.acme.Foo", "com.acme.Foo", "URL", 0.5, "UrlRecognizer")]) == []
     assert found("see x.com/a", [hit("see x.com/a", "x.com/a", "URL", 0.5, "UrlRecognizer")]) == [("URL", "x.com/a")]
+
+
+def test_nonsense_may_ask_a_check() -> None:
+    rules = load_resolution(
+        [RulesFile("ours.yaml", "resolution: {nonsense: {Card: {of: [CASE_NUMBER], check: luhn}}}")]
+    )
+    spans = [Span(0, 16, "CASE_NUMBER", 0.9, "Ours")]
+    assert resolve("4111111111111111", spans, rules=rules) == ()
+    assert resolve("4111111111111112", spans, rules=rules) == tuple(spans)
 
 
 # ---- wrong files ----
@@ -313,6 +326,7 @@ def test_a_time_zone_is_no_phone_and_a_piece_of_a_word_no_host() -> None:
         ("resolution: {hot_words: [{of: [X], words: [a], raise_by: 0.1, raise_to: 0.2}]}", "resolution.hot_words.0"),
         ("resolution: {exclusion_words: [{of: [X], words: []}]}", "resolution.exclusion_words.0.words"),
         ("resolution: {nonsense: {A: {of: [X]}}}", "resolution.nonsense.A"),
+        ("resolution: {nonsense: {A: {of: [X], check: luhm}}}", "resolution.nonsense.A.check"),
         ("resolution: {merge: {A: {of: [X], into: x, between: ' '}}}", "resolution.merge.A.into"),
         ("resolution: [canary]", "resolution"),
         (
