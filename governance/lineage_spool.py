@@ -3,7 +3,8 @@
 ``<home>/lineage/events.jsonl`` is the file transport of every run: one event a line, locked and synced, which
 OpenLineage's own file transport is not. Events leave it in order for the receiver, and a receiver that can't
 be reached finds them there next time. A run that is under way holds a lock on a file in ``open/``: the lock
-goes with the process, so another run can tell the dead from the slow and end them.
+goes with the process, so another run can tell the dead from the slow and end them. Not every file system that machines
+share passes locks on: a run under another kernel is dead only when it has not touched its file for minutes.
 """
 
 import fcntl
@@ -19,12 +20,14 @@ from urllib.parse import quote
 
 from clearance.errors import LineageError
 from clearance.governance.identity import dataset_identity
+from clearance.governance.processes import kernel
 
 Event = dict[str, Any]
 
 _log = logging.getLogger(__name__)
 _BACK_OFF_S = 60.0
 _CLOSE_S = 30.0
+_STALE_S = 180.0
 # When to try a spool's receiver again. One for the process: each of a hundred runs has a spool of its own, and
 # waiting for a dead receiver takes seconds.
 _wait_until: dict[Path, float] = {}
@@ -36,11 +39,21 @@ class OpenRun:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path, self._descriptor = path, descriptor
 
+    @property
+    def run_id(self) -> str:
+        """The run that it is of."""
+        return self._path.stem
+
     def close(self) -> None:
         """The run has ended and said so."""
         with suppress(FileNotFoundError):
             self._path.unlink()
         self.leave()
+
+    def touch(self) -> None:
+        """Say that the run still lives."""
+        with suppress(OSError):
+            os.utime(self._descriptor)
 
     def leave(self) -> None:
         """Let go of it, and let it stay."""
@@ -178,7 +191,7 @@ class LineageSpool:
             fresh = folder / f".{run_id}"
             descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.write(descriptor, json.dumps(start, ensure_ascii=False).encode())
+            os.write(descriptor, json.dumps({"start": start, "kernel": kernel()}, ensure_ascii=False).encode())
             return OpenRun(fresh.rename(folder / f"{run_id}.json"), descriptor)
         except OSError as error:
             raise LineageError(
@@ -189,11 +202,25 @@ class LineageSpool:
         """Whether a run has started here and not yet ended, alive or not."""
         return (self.folder / "open" / f"{run_id}.json").exists()
 
-    def count_dead(self) -> int:
-        """How many runs' processes are gone; nothing is changed."""
-        found = 0
+    def is_held(self, run_id: str) -> bool:
+        """Whether the process of a run that started here holds its mark, as far as locks reach."""
+        try:
+            descriptor = os.open(self.folder / "open" / f"{run_id}.json", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def dead(self) -> list[str]:
+        """The ids of runs whose processes are gone; nothing is changed."""
+        found = []
         for _, mark in self.dead_runs():
-            found += 1
+            found.append(mark.run_id)
             mark.leave()
         return found
 
@@ -213,10 +240,16 @@ class LineageSpool:
             if os.fstat(descriptor).st_nlink == 0:
                 mark.close()  # it ended between our two steps
                 continue
+            state = os.fstat(descriptor)
             try:
-                start = json.loads(os.read(descriptor, os.fstat(descriptor).st_size))
+                told = json.loads(os.read(descriptor, state.st_size))
             except ValueError:
-                start = {}
+                told = {}
+            told = told if isinstance(told, dict) else {}
+            if told.get("kernel") != kernel() and time.time() - state.st_mtime < _STALE_S and "start" in told:
+                mark.leave()  # another machine's, perhaps: its lock may not reach here
+                continue
+            start = told.get("start", told)
             yield start if isinstance(start, dict) else {}, mark
 
 

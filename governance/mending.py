@@ -2,11 +2,10 @@
 
 A process that is killed leaves a run that never ended, a deed that was announced and has no outcome, and lineage
 without its last event. A deed whose rows are all there was done; any other one failed. What may still be under way is
-left alone: a run whose process lives on this machine, and whatever began less than ``patience`` ago.
+left alone: a run whose process lives, and where that can't be told from here whatever gave a sign of life less than
+``patience`` ago (``jobs/heartbeat.py``).
 """
 
-import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from clearance.governance.audit import Audit
 from clearance.governance.chain import CHAINED, row_digest
 from clearance.governance.lineage import end_dead_runs
 from clearance.governance.lineage_spool import LineageSpool
+from clearance.governance.processes import lives
 from clearance.governance.registry import Registry, Row
 from clearance.governance.tables import TABLES
 
@@ -69,7 +69,13 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
     """
     now = datetime.now(UTC)
     running = _those(_latest(registry), "running")
-    alive = {run for run, row in running.items() if not _is_dead(row, now, patience)}
+    spool = LineageSpool.for_home(registry.home)
+    unheld = spool.dead()
+    alive = {
+        run
+        for run, row in running.items()
+        if spool.is_held(run) or (run not in unheld and not _is_dead(row, now, patience))
+    }
     dead = tuple(row for run, row in running.items() if run not in alive)
     over = {row["run_id"] for row in dead}
     deeds = [
@@ -81,7 +87,7 @@ def examine(registry: Registry, *, patience: timedelta = PATIENCE, verify: bool 
         dead,
         tuple(deeds),
         _done(registry, deeds),
-        LineageSpool.for_home(registry.home).count_dead(),
+        len(unheld),
         tuple(name for name in TABLES if registry.files(name) > _FILES),
         Audit(registry).verify().problems if verify else (),
     )
@@ -112,11 +118,11 @@ def bury(registry: Registry) -> list[str]:
 
 
 def are_over(registry: Registry, runs: Sequence[str]) -> set[str]:
-    """Those of the runs that the registry knows and that are not under way anywhere: ended, or begun more than
-    ``PATIENCE`` ago. By age alone: the name of a host tells too little, for two may have the same one.
+    """Those of the runs that the registry knows and that are not under way anywhere: ended, dead, or out of sight and
+    without a sign of life for longer than ``PATIENCE``.
     """
     latest, now = _latest(registry, run_id=runs) if runs else {}, datetime.now(UTC)
-    return {run for run, row in latest.items() if row["status"] != "running" or now - row["at"] > PATIENCE}
+    return {run for run, row in latest.items() if row["status"] != "running" or _is_dead(row, now, PATIENCE)}
 
 
 def _latest(registry: Registry, **equals: Sequence[str]) -> dict[str, Row]:
@@ -153,20 +159,8 @@ def _end(registry: Registry, runs: Iterable[Row], deeds: Iterable[Row], done: fr
 
 
 def _is_dead(row: Mapping[str, Any], now: datetime, patience: timedelta) -> bool:
-    facts = row["facts"] or {}
-    if facts.get("host") == socket.gethostname() and isinstance(pid := facts.get("pid"), int):
-        return not _lives(pid)
-    return bool(now - row["at"] > patience)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    alive = lives(row["facts"] or {})
+    return bool(now - row["at"] > patience) if alive is None else not alive
 
 
 def _is_old(at: str, now: datetime, patience: timedelta) -> bool:

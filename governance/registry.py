@@ -63,6 +63,10 @@ class Registry:
         finally:
             self._read = outer
 
+    def apart(self) -> "Registry":
+        """The same registry for another thread."""
+        return Registry(self.home, storage_options=self._options)
+
     @property
     def remote(self) -> bool:
         """Whether the home is an object-store prefix, where no file can be appended to."""

@@ -4,8 +4,6 @@ Each run writes a row when it starts and one when it ends, and OpenLineage START
 can't leave its record does not happen.
 """
 
-import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,8 +17,10 @@ from clearance.governance.lineage import LineageRun, ParentRun
 from clearance.governance.lineage_spool import LineageSpool
 from clearance.governance.mending import bury
 from clearance.governance.policy import Policy, load_policy
+from clearance.governance.processes import this_process
 from clearance.governance.registry import Registry
 from clearance.jobs.check import policy_path
+from clearance.jobs.heartbeat import signs_of_life
 from clearance.jobs.settings import Detection, Tokens
 
 if TYPE_CHECKING:
@@ -147,12 +147,13 @@ class Desk:
             "policy_digest": self.policy.digest,
             "started": started,
         }
-        facts = {"pid": os.getpid(), "host": socket.gethostname()}
+        running = {**common, "status": "running", "facts": this_process()}
         # The event first: by what it leaves in the spool the next run knows of this one, should it be killed.
         lineage.start(inputs, outputs)
         try:
-            self.registry.append("runs", [{**common, "status": "running", "facts": facts}], run_id=run.run_id)
-            yield run
+            self.registry.append("runs", [running], run_id=run.run_id)
+            with signs_of_life(lineage, self.registry, running):
+                yield run
         except BaseException as error:
             told = error.message if isinstance(error, ClearanceError) else type(error).__name__
             lineage.fail(error, run.inputs, run.outputs, head=self._head())

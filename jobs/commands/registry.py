@@ -51,7 +51,7 @@ def show(dataset: str | None, home: str | None, output: str) -> int:
     default=24,
     metavar="N",
     show_default=True,
-    help="What began less than so many hours ago elsewhere may still be under way.",
+    help="What gave a sign of life less than so many hours ago elsewhere may still be under way.",
 )
 @options.home
 @options.output
@@ -160,6 +160,7 @@ def _print_one(told: Any) -> None:
         click.echo(f"  {entry['at'][:19]}  protected from {entry['source']}, {entry['rows']:,} rows{by}")
     for entry in told["verdicts"]:
         click.echo(f"  {entry['at'][:19]}  {entry['verdict']} for {entry['solution']}")
-    for entry in told["runs"]:
+    # A run says again and again that it is under way.
+    for entry in {(entry["run_id"], entry["status"]): entry for entry in told["runs"]}.values():
         error = f"  {entry['error']}" if entry["error"] else ""
         click.echo(f"  {entry['at'][:19]}  {entry['job']} {entry['status']}  {entry['run_id']}{error}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clearance.errors import DatasetError, LineageError, UsageError
-from clearance.governance import lineage_schemas
+from clearance.governance import lineage_schemas, lineage_spool
 from clearance.governance.identity import dataset_identity
 from clearance.governance.lineage import LineageRun, ParentRun, end_dead_runs, new_run_id
 from clearance.governance.lineage_facets import (
@@ -326,6 +326,18 @@ def test_a_killed_run_is_failed_once_with_its_outputs(spool):
     lineage_schemas.validate(end)
     assert end_dead_runs(spool) == []
     alive.complete()
+
+
+def test_a_run_of_another_kernel_is_dead_only_without_signs_of_life(spool, monkeypatch):
+    child = multiprocessing.get_context("spawn").Process(target=_die_in_a_run, args=(str(spool.folder),))
+    child.start()
+    child.join(timeout=60)
+    # As if the home were shared by a file system that passes no locks on.
+    monkeypatch.setattr(lineage_spool, "kernel", lambda: "another")
+    assert end_dead_runs(spool) == []
+    (mark,) = (spool.folder / "open").iterdir()
+    os.utime(mark, (0, 0))
+    assert end_dead_runs(spool) == [mark.stem]
 
 
 def test_a_mark_that_says_nothing_stops_nobody(spool):

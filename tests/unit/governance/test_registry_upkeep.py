@@ -22,10 +22,12 @@ from clearance.governance import registry as registry_module
 from clearance.governance.anchors import new_file
 from clearance.governance.audit import Audit, row_digest
 from clearance.governance.chain import rests_on
-from clearance.governance.mending import examine, mend
+from clearance.governance.mending import are_over, examine, mend
+from clearance.governance.processes import lives, this_process
 from clearance.governance.registry import Registry
 from clearance.governance.transfer import export_registry, import_registry
 from clearance.jobs.cli import run
+from clearance.jobs.desk import open_desk
 
 LEVEL = {"level": "restricted", "categories": ["user.contact.email"], "regimes": ["GDPR"], "subjects": []}
 NOW = timedelta(0)
@@ -106,6 +108,64 @@ def test_what_may_be_under_way_is_left_alone(registry: Registry) -> None:
     assert (len(later.runs), len(later.deeds)) == (1, 1)
     mend(registry, later)
     assert examine(registry, patience=NOW).whole
+
+
+def test_a_process_is_told_from_its_successor_and_from_what_is_out_of_sight() -> None:
+    own = this_process()
+    assert lives(own) is True
+    assert (
+        lives({**own, "began": own["began"] - 1}) is False
+    )  # a container that was restarted: the same host and number
+    for other in ({"kernel": "another"}, {"space": "pid:[1]"}, {"kernel": None}, {"began": None}, {"pid": None}):
+        assert lives({**own, **other}) is None
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    stat = Path(f"/proc/{child.pid}/stat")
+    told = {**own, "pid": child.pid, "began": int(stat.read_text().rpartition(")")[2].split()[19])}
+    assert lives(told) is True
+    child.kill()
+    while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+    assert lives(told) is False  # nobody waited for it yet
+    child.wait()
+    assert lives(told) is False
+
+
+def test_a_restarted_container_does_not_keep_the_run_of_before_alive(registry: Registry) -> None:
+    own = this_process()
+    for run_id, other in (("before", {"began": own["began"] - 1}), ("elsewhere", {"kernel": "another"}), ("now", {})):
+        row = {"job": "scan", "status": "running", "facts": {**own, **other}}
+        registry.append("runs", [row], run_id=run_id)
+    assert [row["run_id"] for row in examine(registry).runs] == ["before"]
+    assert are_over(registry, ["before", "elsewhere", "now"]) == {"before"}
+    assert [row["run_id"] for row in examine(registry, patience=NOW).runs] == ["before", "elsewhere"]
+
+
+def test_a_run_out_of_sight_that_holds_its_mark_no_more_is_ended_whole(registry: Registry) -> None:
+    assert subprocess.run([sys.executable, "-c", KILLED, registry.home, "before"], check=False).returncode == 9
+    row = {name: value for name, value in registry.rows("runs")[-1].items() if name not in ("run_id", "at", "seq")}
+    run_id = str(registry.rows("runs")[-1]["run_id"])
+    # As from another container of the same machine.
+    registry.append("runs", [{**row, "facts": {**row["facts"], "space": "pid:[1]"}}], run_id=run_id)
+    health = examine(registry)
+    assert ([row["run_id"] for row in health.runs], len(health.deeds), health.lineage) == ([run_id], 1, 1)
+    mend(registry, health)
+    assert examine(registry).whole
+
+
+def test_a_long_run_gives_signs_of_life_and_none_behind_its_end(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clearance.jobs.heartbeat._MARK_S", 0.01)
+    monkeypatch.setattr("clearance.jobs.heartbeat._ROW_S", 0.0)
+    desk = open_desk(home=registry.home)
+    with desk.run("scan", "file:///k") as under_way:
+        mark = Path(registry.home) / "lineage" / "open" / f"{under_way.run_id}.json"
+        os.utime(mark, (0, 0))
+        while len(registry.rows("runs", run_id=under_way.run_id)) < 3 or not mark.stat().st_mtime:
+            time.sleep(0.01)
+    rows = registry.rows("runs", run_id=under_way.run_id)
+    assert {row["status"] for row in rows[:-1]} == {"running"} and rows[-1]["status"] == "complete"
+    assert rows[-2]["at"] > rows[0]["at"]
 
 
 def test_what_does_not_hold_is_told_and_not_written_on(registry: Registry, capsys: pytest.CaptureFixture[str]) -> None:
