@@ -19,7 +19,15 @@ from clearance.jobs.binding import Subject
 from clearance.jobs.datasets import Dataset, Reference, open_dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.leftovers import make_way
-from clearance.jobs.opened import counted, leaves_to_open, opened_frame, require_openable, require_whole
+from clearance.jobs.opened import (
+    STAYING,
+    counted,
+    foreseen_at,
+    leaves_to_open,
+    opened_frame,
+    require_openable,
+    require_whole,
+)
 from clearance.jobs.opening import ERASED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
 from clearance.jobs.reissue import Changed, Reissued, publish_opened, told_of
 from clearance.jobs.signed_record import signed_record
@@ -45,6 +53,14 @@ class Detokenized(Reissued):
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``erased`` only where there is some."""
         return {name: value for name, value in super().to_dict().items() if name != "erased" or value}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedText:
+    """A text with values in it again. ``stayed``: how many of its tokens have no way back, by what they are."""
+
+    text: str = field(repr=False)
+    stayed: Mapping[str, int] = field(default_factory=dict)
 
 
 def detokenize(
@@ -120,7 +136,7 @@ def open_values(
     ``subject_keys``: opens tokens that are bound to persons, by trying everyone's key in the table.
     Raises like ``detokenize``: one that can't be opened, or may not be, and none is.
     """
-    return _opened(list(values), desk, purpose, reason, types, column, subject_keys, whole=True)
+    return _opened(list(values), desk, purpose, reason, types, column, subject_keys, whole=True)[0]
 
 
 def open_text(
@@ -131,12 +147,14 @@ def open_text(
     reason: str,
     types: Collection[str] = (),
     subject_keys: SubjectKeys | None = None,
-) -> str:
-    """A text with values in the places of its reversible tokens; each counts as a row. Raises like ``detokenize``.
+) -> OpenedText:
+    """A text with values in the places of its reversible tokens; each counts as a row.
 
-    ``subject_keys``: as in ``open_values``; tokens of erased persons stay.
+    ``subject_keys``: as in ``open_values``. What has no way back stays and is counted. Raises like ``detokenize`` for
+    all else, and where nothing opens.
     """
-    return _opened([text], desk, purpose, reason, types, None, subject_keys, whole=False)[0]
+    (opened,), stayed = _opened([text], desk, purpose, reason, types, None, subject_keys, whole=False)
+    return OpenedText(opened, stayed)
 
 
 def _opened(
@@ -149,7 +167,7 @@ def _opened(
     subject_keys: SubjectKeys | None,
     *,
     whole: bool,
-) -> list[str]:
+) -> tuple[list[str], dict[str, int]]:
     where, path = (column[0].reference.key, column[1]) if column else (STDIN, "")
     tokens = keys_for(desk, "detokenize", where, purpose=purpose, reason=reason)
     with asking(desk, "detokenize", where, purpose=purpose, reason=reason, columns=[path] if path else []) as ask:
@@ -164,7 +182,7 @@ def _opened(
         counts = Counter[tuple[str, str, str]]()
         cells = pa.array([text.encode("utf-8", "surrogateescape") for text in texts], pa.binary()).view(pa.string())
         shown = opener.count(leaf, cells, counts)
-        require_openable(counts, what="this")
+        require_openable(counts, what="this", partly=not whole)
         if whole and not shown.all():
             raise ProtectionError(
                 f"{len(texts) - int(shown.sum())} of {len(texts)} values hold no reversible token of this key file",
@@ -174,7 +192,8 @@ def _opened(
         ask.allow(_asked({path: opened}), len(texts) if whole else sum(opened.values()), {path: opened})
         with ask.deed("show", {path: opened}):
             found = opener.changed(leaf, cells)
-        return texts_of(found)
+        stayed = {name: sum(n for _, n in foreseen_at(counts, fact)) for fact, name in STAYING}
+        return texts_of(found), {name: n for name, n in stayed.items() if n}
 
 
 def foreseen_anywhere(counts: Counts) -> dict[str, int]:
@@ -201,4 +220,4 @@ def _label_on_record(desk: Desk, dataset: Dataset) -> Mapping[str, Any]:
     return told.label
 
 
-__all__ = ["Detokenized", "detokenize", "open_text", "open_values"]
+__all__ = ["Detokenized", "OpenedText", "detokenize", "open_text", "open_values"]

@@ -12,6 +12,8 @@ from clearance.jobs.failures import value_free
 from clearance.jobs.opening import (
     BOUND,
     COUNTS,
+    DESTROYED,
+    DISABLED,
     ERASED,
     FINAL,
     LOST,
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 FPE = "format_preserving"
+STAYING = (
+    (FINAL, "one-way tokens"),
+    (DESTROYED, "tokens of destroyed keys"),
+    (ERASED, "tokens of persons whose keys are gone"),
+)
+"""What has no way back, whoever asks, and may stay in a text beside what opens."""
 
 
 def leaves_to_open(
@@ -97,29 +105,42 @@ def counted(
     return counts
 
 
-def require_openable(counts: Counts, what: str = "what was asked for") -> None:
-    """Raises ``ProtectionError`` when there is anything that has no way back, or nothing that has one."""
+def require_openable(counts: Counts, what: str = "what was asked for", *, partly: bool = False) -> None:
+    """Raises ``ProtectionError`` when there is anything that has no way back, or nothing that has one.
+
+    ``partly``: one-way tokens, and those of keys that are destroyed, may stay beside what opens.
+    """
     told = []
+    opens = any(n for (_, fact, _), n in counts.items() if fact == OPEN)
     if bound := foreseen_at(counts, BOUND):
         (path, _), n = bound[0]
         raise ProtectionError(
             f"{what} can't be opened: {n} tokens{f' in {path}' if path else ''} are bound to persons, or not whole",
             hint="open them in their dataset, with the table of its persons' keys: --subject-keys",
         )
+    if disabled := foreseen_at(counts, DISABLED):
+        (path, kid), n = disabled[0]
+        where = f" in {path}" if path else ""
+        raise ProtectionError(
+            f"{what} can't be opened: {n} tokens{where} are of the key {kid}, which is disabled",
+            hint=f"clearance keys enable {kid}, and disable it again afterwards",
+        )
     for fact, name in (
-        (FINAL, "one-way tokens"),
-        (STRANGE, "tokens of another key or domain, or forged ones"),
-        (LOST, "values that don't have the recorded format"),
+        (FINAL, "one-way tokens of type"),
+        (DESTROYED, "tokens of a key that is destroyed,"),
+        (STRANGE, "tokens of another key or domain, or forged ones, of type"),
+        (LOST, "values that don't have the recorded format of type"),
     ):
-        found = foreseen_at(counts, fact)
-        told += [f"{n} {name} of type {kind or '?'}{f' in {path}' if path else ''}" for (path, kind), n in found]
+        if not (partly and opens and fact in dict(STAYING)):
+            found = foreseen_at(counts, fact)
+            told += [f"{n} {name} {kind or '?'}{f' in {path}' if path else ''}" for (path, kind), n in found]
     if told:
         more = f" and {len(told) - 3} more" if len(told) > 3 else ""
         raise ProtectionError(
             f"{what} can't be opened: {'; '.join(told[:3])}{more}",
             hint="nothing was opened; ask for reversible columns with --columns, or for entity types with --types",
         )
-    if not any(n for (_, fact, _), n in counts.items() if fact == OPEN):
+    if not opens:
         if erased := sum(n for _, n in foreseen_at(counts, ERASED)):
             raise ProtectionError(
                 f"{what} can't be opened: the keys of its {erased} tokens' persons are not in the table",

@@ -36,6 +36,8 @@ COUNTS = "path string, fact string, entity_type string, n bigint"
 OPEN, FINAL, STRANGE, LOST = "open", "one-way", "strange", "lost"
 #: Tokens that are bound to a person: whose key is not at hand, and whose key is gone.
 BOUND, ERASED = "bound", "erased"
+#: Tokens that name a key which may not be used now, or never again; the key's id stands in the place of their type.
+DISABLED, DESTROYED = "disabled", "destroyed"
 ROWS, SHOWN, VALUES, NULLS = "rows", "shown", "values", "nulls"
 
 Counts: TypeAlias = Counter[tuple[str, str, str]]
@@ -195,9 +197,11 @@ class Opener:
             for token in tokens_in(text, self._readers):
                 if leaf.wants(token.entity_type):
                     fact = STRANGE if token.reader is None else OPEN if token.kind == REVERSIBLE else FINAL
+                    if token.kid:
+                        fact = DISABLED if any(token.kid in reader.disabled for reader in self._readers) else DESTROYED
                     if fact == OPEN and self._opened(text[token.start : token.end], token.reader or 0) is None:
                         fact = BOUND if self._anyone is None else ERASED
-                    counts[leaf.path, fact, token.entity_type] += int(weights[number])
+                    counts[leaf.path, fact, token.kid or token.entity_type] += int(weights[number])
                     shows[number] |= fact == OPEN
         found: npt.NDArray[np.bool_] = shows[places]
         return found

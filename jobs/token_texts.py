@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from clearance.classifiers.embedded import MAX_NESTING, read_document
 from clearance.governance.policy import load_policy
 from clearance.jobs.text_methods import OTHER
-from clearance.tokenization.token_format import PREFIX
+from clearance.tokenization.token_format import CANDIDATE, PREFIX
 from clearance.tokenization.tokens import unverified_spans
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Token(NamedTuple):
     """A token in a text: offsets in code points, kind (``h`` or ``r``), entity type, and whose it is.
 
     ``reader`` is the place of the tokenizer that verified it; None where it only looks like a token: another domain's
-    or key's, or a forged one.
+    or key's, or a forged one. ``kid`` is the key that such a one names, where that is disabled or destroyed.
     """
 
     start: int
@@ -36,6 +36,7 @@ class Token(NamedTuple):
     kind: str
     entity_type: str
     reader: int | None
+    kid: str = ""
 
 
 def tokens_in(text: str, readers: "Sequence[Tokenizer]") -> list[Token]:
@@ -48,11 +49,19 @@ def tokens_in(text: str, readers: "Sequence[Tokenizer]") -> list[Token]:
         for start, end, kind in reader.verified_spans(text)
     ]
     found.sort()
+    unusable = frozenset[str]().union(*(reader.disabled | reader.destroyed for reader in readers))
     strangers = [
-        Token(start, end, text[start + len(PREFIX)].lower(), kind, None)
+        Token(start, end, text[start + len(PREFIX)].lower(), kind, None, _named(text, start, unusable))
         for start, end, kind in unverified_spans(text, [(token.start, token.end, "") for token in found])
     ]
     return sorted([*found, *strangers])
+
+
+def _named(text: str, start: int, unusable: frozenset[str]) -> str:
+    """The key that a candidate names, if it is one of these: any other may be anything, a value too."""
+    match = CANDIDATE.match(text, start)
+    kid = match["kid"].lower() if match else ""
+    return kid if kid in unusable else ""
 
 
 def strangers_in(text: str, tokenizer: "Tokenizer | None", engine: "Engine") -> list[tuple[int, int, str]]:

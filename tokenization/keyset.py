@@ -68,6 +68,11 @@ class Keyset:
         return frozenset(key.kid for key in self.keys if key.state in ("disabled", "pending"))
 
     @property
+    def destroyed(self) -> frozenset[str]:
+        """Ids of the keys that nothing brings back."""
+        return frozenset(key.kid for key in self.keys if key.state == "destroyed")
+
+    @property
     def domains(self) -> frozenset[str]:
         """All domains that some key has a root for; ``""`` and ``*`` among them."""
         return frozenset(domain for key in self.keys for domain in key.roots)

@@ -62,6 +62,10 @@ class _WrappedRoots:
     def resting(self) -> frozenset[str]:
         return self._keyset.resting
 
+    @property
+    def destroyed(self) -> frozenset[str]:
+        return self._keyset.destroyed
+
     def root(self, kid: str, domain: str) -> bytes:
         with self._lock:
             if (kid, domain) not in self._known:

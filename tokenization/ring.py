@@ -62,6 +62,10 @@ class Roots(Protocol):
     def resting(self) -> frozenset[str]:
         """Ids of the keys that are there and may not be used."""
 
+    @property
+    def destroyed(self) -> frozenset[str]:
+        """Ids of the keys whose roots are gone."""
+
     def root(self, kid: str, domain: str) -> bytes:
         """The root of a key for a domain; the domain ``""`` is that of signatures.
 
@@ -88,6 +92,10 @@ class _SameInAllDomains:
     def resting(self) -> frozenset[str]:
         return frozenset()
 
+    @property
+    def destroyed(self) -> frozenset[str]:
+        return frozenset()
+
     def root(self, kid: str, domain: str) -> bytes:
         return self.__roots[kid]
 
@@ -110,6 +118,10 @@ class _Alone:
 
     @property
     def resting(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def destroyed(self) -> frozenset[str]:
         return frozenset()
 
     def root(self, kid: str, domain: str) -> bytes:
@@ -160,6 +172,11 @@ class KeyRing:
     def resting(self) -> frozenset[str]:
         """Ids of keys that are disabled: their tokens can't be told from what looks like one."""
         return self.__roots.resting
+
+    @property
+    def destroyed(self) -> frozenset[str]:
+        """Ids of keys that are destroyed: nobody opens their tokens again."""
+        return self.__roots.destroyed
 
     def require(self, domain: str, *, reversal: bool = False) -> "KeyRing":
         """This ring, when all that work in ``domain`` needs can be had now: before data is read, not in a worker.

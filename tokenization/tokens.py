@@ -92,6 +92,16 @@ class Tokenizer:
         """Where phone numbers without a country code are dialled."""
         return self._region
 
+    @property
+    def disabled(self) -> frozenset[str]:
+        """Ids of keys that are there and may not be used."""
+        return self._keyring.resting
+
+    @property
+    def destroyed(self) -> frozenset[str]:
+        """Ids of keys that are gone for good."""
+        return self._keyring.destroyed
+
     def keyed_hash(self, purpose: str, entity_type: str = "") -> KeyedHash:
         """HMAC-SHA256 under the writing key's own key for a purpose that makes no token: ``date-shift``, ``noise``,
         ``surrogate``. Leave the type out where values of several types must move together.

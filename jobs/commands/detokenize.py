@@ -68,7 +68,10 @@ def command(
     if text is not None:
         from clearance.jobs.detokenize_task import open_text
 
-        click.echo(open_text(_read(), desk, subject_keys=keys, **asked), nl=False)
+        found = open_text(_read(), desk, subject_keys=keys, **asked)
+        click.echo(found.text, nl=False)
+        for what, n in found.stayed.items():  # the text alone is the result
+            click.echo(f"{n:,} {what} stayed: there is no way back from them", err=True)
         return 0
     if value is not None and dataset is None:
         from clearance.jobs.detokenize_task import open_values

@@ -24,14 +24,18 @@ def test_values_come_by_grant_and_every_request_is_on_record(project, key_file):
     assert project("detokenize", "--value", "-", *WHY, stdin=f"{token}\n").ended().out == "ana@mail7.example\n"
     opened = project("detokenize", "--text", "-", *WHY, stdin=f"😀 {token}, {token}").ended()
     assert opened.out == "😀 ana@mail7.example, ana@mail7.example"
+    text = f"{token} and {one_way}"
+    partly = project("detokenize", "--text", "-", *WHY, "--types", "EMAIL_ADDRESS", stdin=text).ended()
+    assert partly.out == f"ana@mail7.example and {one_way}" and "1 one-way tokens stayed" in partly.err
     refused = [
         (project("detokenize", "--value", "-", *WHY, stdin=f"{token}\n" * 3).failed(3), "rows (3 of 2)"),
         (project("detokenize", "--value", "-", *WHY, stdin=one_way).failed(5), "one-way"),
+        (project("detokenize", "--text", "-", *WHY, stdin=f"x {one_way}").failed(5), "one-way"),
         (project("detokenize", "--value", "-", *WHY, "--domain", "sales", stdin=token).failed(5), "another key"),
     ]
     assert all(told in said.err and not said.out for said, told in refused)
     audit = project("audit", "--format", "json").ended()
     results = [e["result"] for e in audit.json["entries"] if e["action"] == "detokenize" and e["kind"] == "outcome"]
-    assert results == ["refused", "allowed", "allowed", "refused", "refused", "refused"]
+    assert results == ["refused", "allowed", "allowed", "allowed", "refused", "refused", "refused", "refused"]
     assert "ana@" not in audit.out
     project("audit", "verify").ended()

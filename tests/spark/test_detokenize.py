@@ -206,7 +206,7 @@ def test_values_and_texts_from_anywhere(world, spark):
     mail, name = tokenizer.reversible_token("a@b.example", "EMAIL_ADDRESS"), tokenizer.reversible_token("Jo", "PERSON")
     assert open_values([mail, mail.upper()], world.desk, **WHY) == ["a@b.example"] * 2
     assert (
-        open_text(f"😀{mail} e\u0301{name}", world.desk, types=["EMAIL_ADDRESS"], **WHY)
+        open_text(f"😀{mail} e\u0301{name}", world.desk, types=["EMAIL_ADDRESS"], **WHY).text
         == f"😀a@b.example e\u0301{name}"
     )
     with pytest.raises(RefusedError, match="entity types"):

@@ -76,8 +76,10 @@ def test_bound_tokens_open_from_values_and_in_text_with_the_table_alone(
     assert open_values([ann, bob.upper(), free], desk, subject_keys=keys, **WHY) == [
         "+1 212 555 0100", 'say "0101"', "a@b.org"]  # fmt: skip
     text = f'\N{GRINNING FACE} {{"tel": "{bob}"}}'
-    assert open_text(f"call {ann}, or {free}.", desk, subject_keys=keys, **WHY) == "call +1 212 555 0100, or a@b.org."
-    assert open_text(text[2:], desk, subject_keys=keys, **WHY) == '{"tel": "say \\"0101\\""}'
+    assert (
+        open_text(f"call {ann}, or {free}.", desk, subject_keys=keys, **WHY).text == "call +1 212 555 0100, or a@b.org."
+    )
+    assert open_text(text[2:], desk, subject_keys=keys, **WHY).text == '{"tel": "say \\"0101\\""}'
     for ask in (lambda: open_values([ann], desk, **WHY), lambda: open_text(f"x {ann}", desk, **WHY)):
         with pytest.raises(ProtectionError, match="bound to persons"):
             ask()
@@ -89,7 +91,9 @@ def test_the_tokens_of_an_erased_person_stay(world: tuple[Desk, SubjectKeys, lis
     desk, keys, (ann, bob) = world
     (token,) = desk.tokens().within("people").open().tokenize(pa.array(["C-1"]), "CUSTOMER_ID").to_pylist()
     erase(keys, [token], "CUSTOMER_ID", replace(desk, domain="people"), reason="request 4711")
-    assert open_text(f"{ann} and {bob}", desk, subject_keys=keys, **WHY) == f'{ann} and say "0101"'
+    opened = open_text(f"{ann} and {bob}", desk, subject_keys=keys, **WHY)
+    assert (opened.text, opened.stayed) == (f'{ann} and say "0101"', {"tokens of persons whose keys are gone": 1})
+    assert "0101" not in repr(opened)
     with pytest.raises(ProtectionError, match="not in the table"):
         open_values([ann], desk, subject_keys=keys, **WHY)
     with pytest.raises(ProtectionError, match="1 of 2 values"):

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearance.jobs.opening import FINAL, LOST, OPEN, STRANGE, Opener, OpenLeaf
+from clearance.errors import ProtectionError
+from clearance.jobs.opened import require_openable
+from clearance.jobs.opening import DESTROYED, DISABLED, FINAL, LOST, OPEN, STRANGE, Opener, OpenLeaf
 from clearance.jobs.token_texts import tokens_in
 from clearance.methods import parse_method
-from clearance.tokenization.keys import KeyRing
+from clearance.tokenization import lifecycle
+from clearance.tokenization.keys import KeyRing, open_keys
 from clearance.tokenization.methods import apply
 from clearance.tokenization.tokens import Tokenizer
 
@@ -69,6 +73,45 @@ def test_counts_tell_what_can_be_opened_from_what_can_not():
     }
     only = OpenLeaf("note", (), frozenset({"PERSON"}))
     assert (STRANGE, "US_SSN") not in counted([foreign, r], leaf=only)
+
+
+def test_tokens_of_a_key_that_rests_or_is_gone_are_told_by_that_key(tmp_path):
+    keys = open_keys(str(tmp_path / "keys.json"))
+    old, now = keys.create().primary, datetime(2026, 1, 1, tzinfo=UTC)
+    token = Tokenizer(keys.load()).reversible_token("v", "PERSON")
+    keys.change(lifecycle.rotate)
+    made_up, live = token.replace(old, "zzzzzz"), Tokenizer(keys.load()).reversible_token("w", "PERSON")
+
+    def counts(*texts):
+        found = Counter()
+        Opener([Tokenizer(keys.load())]).count(LEAF, pa.array(texts), found)
+        return found
+
+    keys.change(lambda keyset, kek: lifecycle.disable(keyset, old))
+    rests = counts(token, f"a {token.upper()}", made_up, live)
+    assert {(fact, kind): n for (_, fact, kind), n in rests.items() if n} == {
+        (DISABLED, old): 2,
+        (STRANGE, "PERSON"): 1,
+        (OPEN, "PERSON"): 1,
+    }
+    for partly in (False, True):  # a key that can be enabled again loses nothing unsaid
+        with pytest.raises(
+            ProtectionError, match=f"2 tokens in note are of the key {old}, which is disabled"
+        ) as caught:
+            require_openable(rests, partly=partly)
+    assert caught.value.hint.startswith(f"clearance keys enable {old}")
+    keys.change(lambda keyset, kek: lifecycle.destroy(keyset, old, now=now, after=timedelta(days=1)))
+    assert counts(token)["note", DISABLED, old] == 1  # waits for its destruction
+    keys.change(
+        lambda keyset, kek: lifecycle.destroy(keyset, old, now=now + timedelta(days=2), after=timedelta(days=1))
+    )
+    gone = counts(token, live)
+    assert gone["note", DESTROYED, old] == 1
+    with pytest.raises(ProtectionError, match=f"1 tokens of a key that is destroyed, {old} in note"):
+        require_openable(gone)
+    require_openable(gone, partly=True)
+    with pytest.raises(ProtectionError, match="destroyed"):  # nothing opens beside it
+        require_openable(counts(token), partly=True)
 
 
 @given(st.lists(st.none() | st.text(max_size=40), max_size=30))
