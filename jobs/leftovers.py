@@ -49,6 +49,7 @@ def make_way(desk: "Desk", target: Target, source: Reference | None, spark: "Spa
     """
     if source is not None:
         require_apart(source, target)
+    target.require_store()
     sweep(desk, target, spark)
     _take_back(desk, target)
     target.check_writable()
@@ -92,14 +93,19 @@ def _elsewhere(target: Target, spark: "SparkSession") -> list[str]:
             listed = spark.sql(f"SHOW TABLES IN {schema} LIKE '*{STAGED_TABLE}*'").collect()
             tables = [str(row["tableName"]) for row in listed]
         return [str(uuid.UUID(found[1])) for found in map(ours.fullmatch, tables) if found]
+    import pyarrow as pa
     from pyarrow import fs
 
     parent, _, _ = identity.location.rstrip("/").rpartition("/")
     try:
         store, path = object_store(f"{parent}/{STAGING}")
         found = store.get_file_info(fs.FileSelector(path, allow_not_found=True))
-    except (OSError, ValueError) as error:  # its text may quote the URI
-        raise PublishError(f"{parent} can't be looked into ({type(error).__name__})", hint="check the target") from None
+    except (OSError, ValueError, pa.ArrowException) as error:  # its text may quote the URI
+        scheme = parent.partition(":")[0]
+        raise PublishError(
+            f"{parent} can't be looked into ({type(error).__name__})",
+            hint=f"check that it is there, and that the environment names the place and the credentials of {scheme}",
+        ) from None
     return [each.base_name for each in found if each.type == fs.FileType.Directory]
 
 

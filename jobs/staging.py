@@ -28,6 +28,8 @@ STAGING = ".clearance-staging"
 STAGED_TABLE = "__clearance_staging_"
 SIDECAR = "_clearance.json"
 RUN_PROPERTY = "clearance.run"
+STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "hdfs", "viewfs")
+"""Schemes that are looked into without Spark: what a killed run staged has to be found and taken away there."""
 _PROBES = 5
 _NEEDS_MAPPING = set(" ,;{}()\n\t=")
 
@@ -78,6 +80,16 @@ class Target:
             return Staged(f"{self.format}.{sql_name(str(path))}", path, self.format)
         parent, _, _ = identity.location.rstrip("/").rpartition("/")
         return Staged(f"delta.`{parent}/{STAGING}/{run_id}`", None, self.format)
+
+    def require_store(self) -> None:
+        """Raises ``PublishError`` for a URI of what Clearance publishes nothing to."""
+        identity = dataset_identity(self.text)
+        scheme = identity.location.partition(":")[0]
+        if identity.kind == "uri" and scheme not in STORES:
+            raise PublishError(
+                f"{scheme}: is no storage that can be published to",
+                hint=f"name a local path, a catalog table, or a URI of {', '.join(STORES)}",
+            )
 
     def check_writable(self) -> None:
         """Raises ``PublishError`` before anything is read when the target can't be published to."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from clearance.errors import PublishError, RegistryError
@@ -233,3 +234,20 @@ def test_what_another_user_has_under_way_in_a_shared_home_stops_no_run(
     monkeypatch.setattr("clearance.governance.lineage_spool.os.open", refusing)
     with desk.run("scan", "file:///mine"):
         assert desk.spool.is_open(theirs)
+
+
+def test_a_store_that_can_not_be_published_to_is_named_before_spark_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = open_desk(home=tmp_path / "home")
+    with pytest.raises(PublishError, match=r"^wasbs: is no storage") as caught:
+        make_way(desk, Target("wasbs://c@acc.blob.core.windows.net/out/people"), None)
+    assert "s3a" in (caught.value.hint or "")
+
+    def failing(uri: str) -> Any:
+        raise pa.ArrowException("az: not found; key=SECRET")  # no OSError, and no ValueError either
+
+    monkeypatch.setattr("clearance.jobs.leftovers.object_store", failing)
+    with pytest.raises(PublishError, match="can't be looked into") as caught:
+        make_way(desk, Target("abfss://c@acc.dfs.core.windows.net/out/people"), None, object())  # type: ignore[arg-type]
+    assert "credentials of abfss" in (caught.value.hint or "") and "SECRET" not in str(caught.value)
