@@ -1,9 +1,12 @@
 """Rules of a check that look at labels: level, combinations, hosting, regimes, usage."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from clearance.governance.conflicts import Case, Conflict
+from clearance.governance.labeling import after_protection
+from clearance.governance.suggestion import masks, may_have
 from clearance.governance.taxonomy import covers
 
 
@@ -101,17 +104,32 @@ def _where_level(case: Case, types: Iterable[str]) -> str:
 def _lowering(case: Case, path: str, types: Iterable[str], clearance: str) -> str:
     """What would bring a column down to the clearance, as exactly as its entity types allow."""
     policy = case.policy
-    steps = []
-    for entity_type in types:
-        if not policy.levels.exceeds(policy.label_of(entity_type).level, clearance):
-            continue
-        method = policy.method_for(entity_type, path)
-        found = policy.deidentification_rule(method, entity_type)
-        if found and not policy.levels.exceeds(found[1].lowers_to, clearance):
-            steps.append(f"{method['name']} {entity_type} (rule {found[0]} lowers it to {found[1].lowers_to})")
-        else:
-            steps.append(f"redact or suppress {entity_type}")
+    over = [name for name in types if policy.levels.exceeds(policy.label_of(name).level, clearance)]
+    steps = [_step(case, path, entity_type) for entity_type in over]
     return f"protect the column: {', '.join(steps)}" if steps else "protect or suppress the column"
+
+
+def _step(case: Case, path: str, entity_type: str) -> str:
+    """The mildest method after which the solution may have a type, its regimes and categories looked at too."""
+    policy, label = case.policy, case.policy.label_of(entity_type)
+    # What the column itself is not under, by a person's decision, needs no method.
+    before = replace(label, regimes=label.regimes & case.columns[path].regimes)
+    # Where the profile does not say which regimes it may have, a rule of its own asks.
+    allowed = before.regimes if case.solution.regimes is None else case.solution.regimes
+    solution = case.solution.model_copy(update={"regimes": allowed})
+    usual, why = policy.method_for(entity_type, path), ""
+    for method in (usual, *masks(policy)):
+        found = policy.deidentification_rule(method, entity_type)
+        if found is None:
+            continue
+        after = after_protection(before, entity_type=entity_type, method=method, policy=policy, verified=True)
+        if may_have(after, solution, policy):
+            settings = {} if method is usual else {key: kept for key, kept in method.items() if kept and key != "name"}
+            told = "".join(f", {key}: {kept}" for key, kept in settings.items())
+            return f"{method['name']} {entity_type}{told} (rule {found[0]} lowers it to {after.level}{why})"
+        if method is usual and (stays := sorted(after.regimes - allowed)):
+            why = f"; {method['name']}, the policy's own, leaves it under {', '.join(stays)}"
+    return f"redact or suppress {entity_type}"
 
 
 #: In the order in which they are told.

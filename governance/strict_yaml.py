@@ -205,8 +205,8 @@ def _keys(model: type[BaseModel], location: Location) -> list[str]:
             field = current.model_fields.get(str(part))
             current = field.annotation if field else None
         else:
-            # dict[str, X] and list[X]: the part is a key or an index, and what it holds is the last argument.
-            current = (get_args(current) or (None,))[-1]
+            # dict[str, X], list[X] and tuple[X, ...]: the part is a key or an index, and what it holds comes last.
+            current = next((held for held in reversed(get_args(current)) if held is not Ellipsis), None)
     current = _bare(current)
     if not isinstance(current, type) or not issubclass(current, BaseModel):
         return []

@@ -116,11 +116,16 @@ def _candidates(report: Mapping[str, Any], policy: Policy) -> Iterator[dict[str,
     """None stands for what the policy does anyway. Then each rule's method, as far as it may keep something."""
     yield None
     if report.get("kind") != "text":
-        for rule in policy.content.deidentification.values():
-            if rule.method == "mask":
-                yield {"name": "mask", "keep_first": rule.max_keep_first or 0, "keep_last": rule.max_keep_last or 0}
+        yield from masks(policy)
     yield {"name": "redact"}
     yield {"name": "suppress"}
+
+
+def masks(policy: Policy) -> Iterator[dict[str, Any]]:
+    """The masks that the policy's rules let lower a label, each keeping as much as its rule allows."""
+    for rule in policy.content.deidentification.values():
+        if rule.method == "mask":
+            yield {"name": "mask", "keep_first": rule.max_keep_first or 0, "keep_last": rule.max_keep_last or 0}
 
 
 def _with(policy: Policy, path: str, method: dict[str, Any]) -> Policy:

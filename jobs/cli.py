@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -54,6 +55,13 @@ class _Lazy(click.Group):
         found: click.Command = module.command
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and (close := get_close_matches(args[0], COMMANDS, n=1)):
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{close[0]}'?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -88,7 +96,10 @@ def run(arguments: list[str] | None = None) -> int:
         return int(ExitCode.USAGE)
     except click.ClickException as error:
         context: Any = getattr(error, "ctx", None)
-        _say(error.format_message(), f"{context.command_path} --help" if context else "clearance --help")
+        # An option without its value comes without the context it was given in.
+        named = [name for name in (sys.argv[1:] if arguments is None else arguments)[:1] if name in COMMANDS]
+        asked = context.command_path if context else " ".join(["clearance", *named])
+        _say(error.format_message(), f"{asked} --help")
         return int(ExitCode.USAGE)
     except (click.Abort, KeyboardInterrupt):
         _say("stopped", "nothing was published; run again")

@@ -147,7 +147,12 @@ def is_one_dataset(folder: Path) -> bool:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if not child.name.startswith(("_", ".")))
+    try:
+        return sorted(child for child in folder.iterdir() if not child.name.startswith(("_", ".")))
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} can't be listed ({type(error).__name__})", hint="check that you may read the folder"
+        ) from None
 
 
 def datasets_below(path: Path, *, every: bool = False) -> list[Path]:
@@ -162,7 +167,9 @@ def datasets_below(path: Path, *, every: bool = False) -> list[Path]:
 
 def _children(folder: Path, every: bool) -> Iterable[Path]:
     for child in _visible(folder):
-        if not child.is_file():
-            yield from datasets_below(child, every=every)
+        if child.is_dir():
+            # A link to a folder that holds it would go round for ever, and lead to nothing new.
+            if not (child.is_symlink() and folder.resolve().is_relative_to(child.resolve())):
+                yield from datasets_below(child, every=every)
         elif every or format_of_name(child.name):
-            yield child
+            yield child  # a link to nothing, too: what can't be looked at is told, not left out

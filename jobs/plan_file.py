@@ -48,10 +48,10 @@ class ExtentPlan(Strict):
 class DatasetPlan(Strict):
     """One dataset, or all of a folder, glob or database.
 
-    ``name`` names the protected copy (by default the last part of the reference), ``to`` its place; ``facts`` are
-    what the owner declares; ``solutions`` those that want it. ``prepare`` are clean-up steps: with any, a copy is
-    always written, and the verdicts are on the prepared data. ``subject``: the column of the persons that reversible
-    tokens are bound to.
+    ``name`` names the protected copy (by default the last part of the reference; in a folder, its path there), ``to``
+    its place; ``facts`` are what the owner declares; ``solutions`` those that want it. ``prepare`` are clean-up steps:
+    with any, a copy is always written, and the verdicts are on the prepared data. ``subject``: the column of the
+    persons that reversible tokens are bound to.
     """
 
     dataset: Text

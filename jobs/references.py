@@ -4,6 +4,7 @@ import glob
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,8 +106,18 @@ def expand(text: str, *, format: str | None = None, every: bool = False) -> list
         found = datasets_below(local, every=every) or [local]
     else:
         found = [local]
+    if found == [local]:
+        return [reference]
     base = Path.cwd()
     return [Reference(_shown(path, base), format) for path in found]
+
+
+def folder_of(text: str) -> Path | None:
+    """The local folder that the datasets of a reference lie in: a folder itself, or a glob's part without a pattern."""
+    local = Reference(text).local_path
+    if local is None or local.is_dir():
+        return local
+    return Path(*takewhile(lambda part: not glob.has_magic(part), local.parent.parts))
 
 
 def _is_bare(text: str) -> bool:

@@ -27,6 +27,7 @@ from clearance.jobs.manifests import Manifests
 from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
 from clearance.jobs.preparation import for_purposes
 from clearance.jobs.prepare import prepare
+from clearance.jobs.references import folder_of
 from clearance.jobs.settings import Detection, read_detection
 from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys, named_table
@@ -121,24 +122,35 @@ def items(spark: "SparkSession", plan: PlanFile) -> list[Item]:
         except DatasetError:
             # What is not there fails in its own chain, and the others go on.
             references = [Reference(entry.dataset, entry.format)]
+        base = folder_of(entry.dataset)
         for each in references:
             reference = Reference(each.text, entry.format, entry.version, entry.timestamp, entry.options)
             one = len(references) == 1
-            name = entry.name if entry.name and one else _name(each.text)
+            name = entry.name if entry.name and one else _name(each, base)
             place = entry.to if entry.to and one else f"{(entry.to or plan.output).rstrip('/')}/{name}"
             found.append(Item(reference, name, entry, Target(place, plan.output_format)))
-    places = [item.target.key for item in found]
-    twice = next((item for item in found if places.count(item.target.key) > 1), None)
-    if twice is not None:
-        raise UsageError(
-            f"two datasets would go to {twice.target.text}", hint="give them a name or a place of their own"
-        )
+    going: dict[str, Item] = {}
+    for item in found:
+        if (other := going.setdefault(item.target.key, item)) is not item:
+            raise UsageError(
+                f"{other.reference.text} and {item.reference.text} would both go to {item.target.text}",
+                hint="list them apart in a plan, each with a `name` or `to` of its own",
+            )
     return found
 
 
-def _name(text: str) -> str:
-    last = text.rstrip("/").rpartition("/")[2] or text
-    return last.split(".")[0] if "/" in text else last.removeprefix("table:").replace(".", "_")
+def _name(reference: Reference, base: Path | None) -> str:
+    """What a dataset is called: the last part of its name, below the folders it lies in under ``base``.
+
+    A folder's datasets keep its order: of two tables ``customers`` in it, each has its own place in the output.
+    """
+    local, text = reference.local_path, reference.text
+    if local is None:
+        last = text.rstrip("/").rpartition("/")[2] or text
+        return last.split(".")[0] if "/" in text else last.removeprefix("table:").replace(".", "_")
+    within = base is not None and local != base and local.is_relative_to(base)
+    inner = local.relative_to(base) if base is not None and within else Path(local.name)
+    return (inner.parent / inner.name.split(".")[0]).as_posix()
 
 
 def run(

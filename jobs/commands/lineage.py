@@ -1,6 +1,7 @@
 """``clearance lineage``."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from clearance.jobs.commands import options
 from clearance.jobs.commands.output import level, table
 
 if TYPE_CHECKING:
+    from clearance.governance.registry import Registry
     from clearance.jobs.lineage_views import Lineage
 
 _FORMATS = ("table", "json", "mermaid")
@@ -80,7 +82,12 @@ def show(dataset: str | None, home: str | None, output: str) -> int:
         steps = [step for step in found.graph.all() if key is None or key in (step.source, step.dataset)]
         _emit(found.view(steps), output)
     else:
-        _print_events(str(spool.path), events, imported)
+        if key is not None and not events and not imported:
+            from clearance.jobs.on_record import is_known
+
+            if not is_known(key, registry):
+                raise _unknown(key, registry)
+        _print_events(str(spool.path), events, imported, key)
     return 0
 
 
@@ -178,11 +185,16 @@ def _asked(dataset: str, policy: str | None, home: str | None) -> "tuple[Lineage
     there = {name for step in found.graph.all() for name in (step.source, step.dataset)}
     if key not in there:
         from clearance.governance.registry import Registry
-        from clearance.jobs.on_record import names, nearest
 
-        hint = nearest(key, names(Registry(home), there)) or "clearance lineage import"
-        raise DatasetError(f"nothing is known of where {key} comes from or goes to", hint=hint)
+        raise _unknown(key, Registry(home), there)
     return found, key, column
+
+
+def _unknown(key: str, registry: "Registry", there: Collection[str] = ()) -> DatasetError:
+    from clearance.jobs.on_record import names, nearest
+
+    hint = nearest(key, names(registry, there)) or "clearance lineage import"
+    return DatasetError(f"nothing is known of where {key} comes from or goes to", hint=hint)
 
 
 def _emit(view: dict[str, Any], output: str) -> None:
@@ -214,9 +226,9 @@ def _text(view: dict[str, Any], output: str) -> str:
     return table_text(["step", "from", "level", "how", "to", "job"], rows)
 
 
-def _print_events(path: str, events: list[Any], imported: list[Any]) -> None:
+def _print_events(path: str, events: list[Any], imported: list[Any], key: str | None) -> None:
     if not events and not imported:
-        click.echo(f"no events at {path}")
+        click.echo(f"no events of {key} at {path}" if key else f"no events at {path}")
         return
     rows = []
     for event in events:

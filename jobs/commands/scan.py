@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from clearance.errors import DatasetError, DetectionError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.one_text import read_one_text
 from clearance.jobs.commands.output import emit, print_scan, print_spans
@@ -50,12 +51,26 @@ def command(datasets: tuple[str, ...], text: str | None, output: str, log_format
     progress.say("starting Spark")
     spark = get_session()
     found = [table for reference in found for table in expand_database(spark, reference)]
+    failed = []
     for each in found:
         reference = replace(template, text=each.text)
         progress.say("scanning", dataset=each.text)
-        scanned = scan(spark, reference, desk, facts=facts, extent=extent)
+        try:
+            scanned = scan(spark, reference, desk, facts=facts, extent=extent)
+        except (DatasetError, DetectionError) as error:
+            if len(found) == 1:
+                raise
+            # One that can't be read is told, and the others are looked at all the same.
+            failed.append(each.text)
+            progress.say("failed", dataset=each.text, why=error.message, hint=error.hint)
+            continue
         progress.say("scanned", dataset=each.text, rows=scanned.scan.rows, columns=len(scanned.columns))
         emit(scanned.to_dict(), output, print_scan)
+    if failed:
+        raise DatasetError(
+            f"{len(failed)} of {len(found)} datasets could not be scanned: {', '.join(failed)}",
+            hint="each says why above; without a label it is refused everywhere",
+        )
     return 0
 
 

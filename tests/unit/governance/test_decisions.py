@@ -382,6 +382,29 @@ def test_each_column_above_the_clearance_is_its_own_conflict() -> None:
     assert regime.remedy.startswith("redact or suppress, mask as in rule truncated-pan what falls under PCI DSS")
 
 
+@pytest.mark.parametrize(
+    ("regimes", "remedy"),
+    [
+        (["GDPR", "CCPA", "PCI DSS"], "token CREDIT_CARD (rule tokenised lowers it to internal)"),
+        (
+            ["GDPR", "CCPA"],
+            "mask CREDIT_CARD, keep_last: 4 (rule truncated-pan lowers it to internal; token, the policy's own, leaves "
+            "it under PCI DSS)",
+        ),
+        (["PCI DSS"], "redact or suppress CREDIT_CARD"),
+        (None, "token CREDIT_CARD (rule tokenised lowers it to internal)"),
+    ],
+)
+def test_the_remedy_of_a_column_is_one_that_the_solutions_regimes_let_it_have(
+    regimes: list[str] | None, remedy: str
+) -> None:
+    solution = Solution.model_validate({**PUBLIC_BOT, "regimes": regimes})
+    card = DEFAULT.label_of("CREDIT_CARD")
+    verdict = decide(card, {}, solution, DEFAULT, column_labels={"c": card}, column_types={"c": ["CREDIT_CARD"]})
+    [level] = [conflict for conflict in verdict.conflicts if conflict.rule == "level"]
+    assert level.remedy == f"protect the column: {remedy}"
+
+
 def test_a_column_above_its_datasets_label_still_counts() -> None:
     verdict = judge((PUBLIC, {}, PUBLIC_BOT, DEFAULT), column_labels={"card": CARD})
     assert [conflict.rule for conflict in verdict.conflicts] == ["level", "hosting", "regime"]
