@@ -22,9 +22,9 @@ from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry, Row
 from clearance.governance.runs import new_run_id
 from clearance.governance.standing import column_labels, column_roles, column_types, standing_of
-from clearance.jobs.check import Spoken, speak
 from clearance.jobs.reviewed import labels_under
 from clearance.jobs.signed import trusted
+from clearance.jobs.spoken import Spoken, speak
 
 #: What the audit calls the filing of what events say.
 IMPORT = "import-lineage"
