@@ -85,6 +85,16 @@ def test_a_long_word_beside_the_parties_of_a_case_is_not_read_from_each_of_its_l
     assert [span.end for span in parties.spans("A," * 100_000 + " the court in Halvorsen v Greene")] == [200_023]
 
 
+@pytest.mark.parametrize(
+    ("name", "begin", "blank"),
+    [("InstructionOverride", "ignore the previous", " "), ("WordsForModels", "note", "\n"), ("WordsForModels", "", "\n")],
+)
+def test_blanks_in_an_instruction_are_not_read_from_each_of_them(name: str, begin: str, blank: str) -> None:
+    """A text with many of them voided its scan; the longest that is looked at in one."""
+    detector = _by_name(name)
+    assert detector.spans(begin + blank * 100_000) == []
+
+
 @pytest.mark.parametrize("detector", [d for d in load_detectors() if d.context is not None], ids=lambda d: d.name)
 def test_context_never_lowers_a_score(detector: Detector) -> None:
     for text in _examples()[detector.name]:
