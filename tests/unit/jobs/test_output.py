@@ -14,7 +14,7 @@ def test_columns_stand_below_each_other_in_any_script() -> None:
 
 def test_of_a_protected_copy_only_what_says_something_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     label = {"level": "internal", "categories": [], "regimes": [], "subjects": []}
-    column = {"path": "a", "entity_type": None, "how": "keep", "label": label, "type_before": "int", "type_after": "int"}
+    column = {"path": "a", "entity_type": None, "how": "keep", "label": label, "type_before": "t", "type_after": "t"}
     done = {"dataset": "d", "version": 0, "rows": 1, "label": label, "proof": {"checked_cells": 0, "checked_texts": 0}}
     print_protected({**done, "columns": [column]})
     assert "column  entity type  method  level\n" in capsys.readouterr().out
