@@ -30,6 +30,9 @@ from clearance.governance.policy_sources import DEFAULT_NAME, default_source, re
 from clearance.governance.strict_yaml import MISSING, Marks, validate, where
 from clearance.methods import MethodSpec, parse_method
 
+#: What is read when a dataset is judged, from the policy of that day, and never when it is labelled or protected.
+_JUDGING = frozenset({"rules", "basis"})
+
 
 @dataclass(frozen=True, eq=False)
 class Policy:
@@ -45,14 +48,21 @@ class Policy:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of what labels, proofs and verdicts rest on: all that the policy says, but not who may have
-        values back or who may approve. Layout, comments and the file's name don't count.
+        """SHA-256 (hex) of what labels and proofs rest on: all that the policy says, but not the rules of a check, nor
+        who may have values back or approve. Layout, comments and the file's name don't count.
         """
+        return _digest(
+            {name: said for name, said in self._canonical.items() if name not in _JUDGING} | {"reversal": {}}
+        )
+
+    @cached_property
+    def judging_digest(self) -> str:
+        """The same with the rules of a check: what a verdict rests on."""
         return _digest(self._canonical | {"reversal": {}})
 
     @cached_property
     def whole_digest(self) -> str:
-        """The same with who may have values back: what a person approves, and what a request for values is held to."""
+        """That and who may have values back: what a person approves, and what a request for values is held to."""
         return _digest(self._canonical)
 
     @cached_property

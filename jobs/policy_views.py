@@ -35,6 +35,7 @@ def of_policy(policy: Policy) -> dict[str, Any]:
     return {
         "policy": policy.name,
         "digest": policy.digest,
+        "judging_digest": policy.judging_digest,
         "files": sorted(files),
         "levels": list(policy.levels.names),
         "entity_types": len(policy.entity_types),

@@ -97,15 +97,24 @@ def test_the_digest_is_of_what_is_said_not_of_how(tmp_path: Path) -> None:
     assert load(tmp_path, "# a comment\n" + SMALL.replace("[open, closed]", "\n  - open\n  - closed")).digest == digest
     # Who may approve is asked anew at every look: naming another person is no reason to protect all data again.
     assert load(tmp_path, f"{SMALL}\nidentities: {{administrators: [{'3f' * 32}]}}\n").digest == digest
-    assert load(tmp_path, SMALL.replace("private: closed", "private: open")).digest != digest
+    assert load(tmp_path, SMALL.replace("level: closed", "level: open", 1)).digest != digest
     assert load(tmp_path, SMALL.replace("Art. 4(1)", "Art. 9(1)")).digest != digest
+
+
+def test_the_rules_of_a_check_change_verdicts_and_no_label_or_proof(tmp_path: Path) -> None:
+    before = load(tmp_path, SMALL)
+    after = load(tmp_path, SMALL.replace("private: closed", "private: open"))
+    assert after.digest == before.digest
+    assert after.judging_digest != before.judging_digest
+    assert after.whole_digest != before.whole_digest
 
 
 def test_who_may_have_values_back_is_approved_and_changes_no_label_or_proof(tmp_path: Path) -> None:
     before = load(tmp_path, SMALL)
     grant = "{who: [ann], purposes: [case], datasets: [a], columns: [b], max_rows: 1, valid_until: 2030-01-01}"
     after = load(tmp_path, f"{SMALL}\nreversal: {{one: {grant}}}\n")
-    assert after.digest == before.digest == before.whole_digest != after.whole_digest
+    assert after.digest == before.digest and after.judging_digest == before.judging_digest
+    assert after.whole_digest != before.whole_digest
 
 
 def test_the_order_of_lowering_rules_is_part_of_the_digest(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_verdict_of_another_policy_does_not_make_what_was_read_clear(shop: Sho
 
     shop.registry.append("verdicts", [row], run_id="a")
     assert "not clear" in findings()
-    shop.registry.append("verdicts", [{**row, "policy_digest": shop.policy.digest}], run_id="b")
+    shop.registry.append("verdicts", [{**row, "policy_digest": shop.policy.judging_digest}], run_id="b")
     assert "not clear" not in findings()
 
 
@@ -313,7 +313,7 @@ def test_a_verdict_on_another_profile_of_the_solution_does_not_count(shop: Shop)
     key, churn = "table:lake.crm.features", load_solutions("solutions.yaml")["churn"]
     row = {
         "dataset": key, "solution": "churn", "verdict": "clear", "conflicts": [], "version": "7",
-        "policy_digest": shop.policy.digest, "solution_digest": churn.digest, "label": NOTHING.to_dict(),
+        "policy_digest": shop.policy.judging_digest, "solution_digest": churn.digest, "label": NOTHING.to_dict(),
         "state": "current", "facts": {},
     }  # fmt: skip
     shop.registry.append("verdicts", [row], run_id="a")

@@ -23,15 +23,23 @@ SOLUTION = Solution(
 )
 
 
-def judged(policy: Policy, looked: dict[str, object], level: str = "public") -> Checked:
+def judged(
+    policy: Policy,
+    looked: dict[str, object],
+    level: str = "public",
+    *,
+    given: Policy | None = None,
+    kind: str = "source",
+) -> Checked:
+    """The verdict on a dataset that was labelled under ``given`` (the same policy)."""
     label = Label(level, frozenset(), frozenset(), frozenset())
     row = {
         "dataset": "frame:notes",
         "version": "",
-        "kind": "source",
+        "kind": kind,
         "label": label.to_dict(),
         "columns": {"note": {**label.to_dict(), "entity_types": []}},
-        "policy_digest": policy.digest,
+        "policy_digest": (given or policy).digest,
         "facts": {},
         "looked": {"coverage": {"mode": "full", "rows": 5, "rows_read": 5}, **looked},
     }
@@ -59,6 +67,22 @@ def test_a_model_or_no_text_at_all_is_enough(looked: dict[str, object]) -> None:
 
 def test_the_policy_may_accept_it(tmp_path: Path) -> None:
     assert judged(accepting(tmp_path), {"ner": None, "texts": ["note"]}).exit_code is ExitCode.CLEAR
+
+
+def test_a_protected_copy_is_judged_by_the_rules_of_the_day_and_stays_what_it_is(tmp_path: Path) -> None:
+    default, looked = load_policy(), {"ner": "rampart", "texts": ["note"]}
+    file = tmp_path / "policy.yaml"
+
+    def under(more: str) -> Checked:
+        file.write_text(f"version: 1\nname: {default.name}\nextends: default\n{more}")
+        return judged(load_policy(file), looked, "internal", given=default, kind="protected")
+
+    assert under("").exit_code is ExitCode.CLEAR
+    stricter = under("rules: {hosting: {public: public, vendor: public, private: public}}\n")
+    assert (stricter.state, stricter.exit_code) == ("current", ExitCode.CONFLICT)
+    # What decides what data is, or what is done to it, is another matter: the copy was proved under the policy of then.
+    for more in ("columns: {a: {method: redact}}\n", "unknown_type: {level: internal, method: token}\n"):
+        assert (under(more).state, under(more).exit_code) == ("other-policy", ExitCode.UNDECIDABLE)
 
 
 def test_a_definite_conflict_is_a_conflict_all_the_same() -> None:

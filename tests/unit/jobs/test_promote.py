@@ -472,6 +472,18 @@ def test_rollback_goes_further_back_each_time_or_to_a_version(project: Project) 
     project("audit", "verify")
 
 
+def test_nothing_comes_back_under_other_rules_whatever_the_approval_allows(project: Project) -> None:
+    write_deltalake(str(project.dev), pa.table({"id": [1], "note": ["first"]}))
+    project.labelled()
+    project.approved("--allow", "policy")
+    deed("promote")
+    project.published("second")
+    Path("policy.yaml").write_text(POLICY + "  hosting: {public: public, vendor: public, private: public}\n")
+    project.check(3)
+    no("rollback", ExitCode.UNDECIDABLE, "under another policy")
+    assert project.rows() == ["first", "second"]
+
+
 def test_what_is_not_approved_any_more_does_not_come_back(project: Project) -> None:
     project.published("first", days="1")
     project.published("second")
