@@ -165,6 +165,8 @@ def _carried(
     there = decided([each for each in own if each.get("request") == row.get("request")], people, subjects)
     if there.approval is None or there.request is None:
         return None, "rests on no approval that is on record"
+    if there.decision is not None and there.decision["step"] == "reject":
+        return None, f"rests on an approval that {name_of(there.decision)} took back"
     if why := separation("publish", row["by"]["name"], there.request, name_of(there.approval), {}):
         return None, why
     approved, now = state_in(there.approval), state_in(row)

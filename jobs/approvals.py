@@ -109,14 +109,17 @@ def request(
 
 
 def decide(matter: Matter, who: Callable[[], Known], *, approve: bool, reason: str) -> dict[str, Any]:
-    """Approves or rejects what was asked for last, of the dataset as it was then and still is."""
+    """Approves what was asked for last, of the dataset as it was then and still is; or rejects it, whatever became of
+    the dataset, and also where it was approved before.
+    """
 
     def content(found: Decided) -> tuple[dict[str, Any], str, datetime | None]:
         asked = found.request
         if asked is None:
             raise RefusedError("nobody asked for an approval of it", hint="first: clearance request DATASET")
         last = found.decision
-        if last is not None and last["request"] == asked["request"]:
+        takes_back = not approve and last is not None and last["step"] == "approve"
+        if last is not None and last["request"] == asked["request"] and not takes_back:
             raise RefusedError(
                 f"the last request was decided already: {last['step']} by {name_of(last)}",
                 hint="ask again: clearance request DATASET",
@@ -141,7 +144,9 @@ def _step(
         signer, signing = who()
         facts["by"] = signer.to_dict()
         found = matter.decided()
-        state = matter.state()
+        # To say no, nobody has to wait for a scan: what was asked for is what is rejected.
+        rejected = found.request if step == "reject" else None
+        state = matter.state() if rejected is None else state_in(rejected)
         told, identifier, expires = content(found)
         row = {
             "dataset": key,

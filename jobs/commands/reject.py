@@ -12,7 +12,10 @@ from clearance.jobs.commands.output import emit
 @click.argument("dataset")
 @steps.acting
 def command(dataset: str, reason: str, output: str, **given: Any) -> int:
-    """Reject what was asked for last: `check` exits 4 until another request is approved. Starts no Spark."""
+    """Reject what was asked for last: `check` exits 4 until another request is approved. Starts no Spark.
+
+    An approval that was given already is taken back by it, wherever the dataset was promoted to.
+    """
     from clearance.jobs.approvals import decide
 
     matter = steps.matter_of(dataset, given)

@@ -472,6 +472,16 @@ def test_rollback_goes_further_back_each_time_or_to_a_version(project: Project) 
     project("audit", "verify")
 
 
+def test_an_approval_that_is_taken_back_ends_where_the_dataset_went(project: Project) -> None:
+    project.published("first")
+    project.check(0)
+    rejected = ("dev/orders", "--reason", "case 8", "--manifest", "orders.yaml", "--identity-key", "bob.pem")
+    project("reject", *rejected)
+    project.check(4)
+    no("promote", ExitCode.ESCALATED, "may not go to production")
+    assert project.rows() == ["first"]
+
+
 def test_nothing_comes_back_under_other_rules_whatever_the_approval_allows(project: Project) -> None:
     write_deltalake(str(project.dev), pa.table({"id": [1], "note": ["first"]}))
     project.labelled()

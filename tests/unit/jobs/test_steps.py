@@ -111,6 +111,23 @@ def test_what_rises_is_escalated_until_another_person_approves_it(desk: Desk, mo
     assert "holds" in desk("audit", "verify")
 
 
+def test_an_approval_is_taken_back_whatever_became_of_the_data(desk: Desk) -> None:
+    desk.labelled("internal")
+    desk.step("request", "ann", "--publisher", "cyd", "--allow", "version")
+    desk.step("approve", "bob")
+    desk.check(code=0)
+    desk.step("reject", "ann", code=3)  # it is not for the author to say
+    (desk.folder / "t.csv").write_text("a\n2\n3\n")
+    desk.step("reject", "bob")
+    desk.labelled("internal")
+    assert "rejected" in desk.check(code=4)
+    desk.step("approve", "bob", code=3)
+    desk.step("reject", "bob", code=3)
+    desk.step("request", "ann", "--publisher", "cyd")
+    desk.step("approve", "bob")
+    desk.check(code=0)
+
+
 def test_an_approval_lapses_with_a_new_grant_of_values_back(desk: Desk) -> None:
     desk.labelled("internal")
     policy = f"version: 1\nname: {load_policy().name}\nextends: default\n"
