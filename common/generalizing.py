@@ -176,8 +176,8 @@ class Hierarchy(Generalize):
     def read(cls, path: Path, level: int, malformed: Malformed = "fail") -> "Hierarchy":
         """From a CSV file in UTF-8, with semicolons, or commas where its first line has no semicolon.
 
-        Raises ``PolicyError`` for a file that can't be read, has rows of different lengths, the level not, or a value
-        twice.
+        Raises ``PolicyError`` for a file that can't be read, has rows of different lengths, the level not, a value
+        twice, or at this level the values themselves.
         """
         whole("level", level, 1, 64)
         rows = _rows_of(path)
@@ -191,6 +191,11 @@ class Hierarchy(Generalize):
                 )
             if table.setdefault(row[0], row[level]) != row[level]:
                 raise PolicyError(f"{path}:{line}: the value stands in another line too", hint="list each value once")
+        if all(value == coarser for value, coarser in table.items()):
+            raise PolicyError(
+                f"{path}: level {level} is the values themselves: it hides nothing",
+                hint="the first column is the value, the next one level 1: name a higher level",
+            )
         return cls(level=level, table=tuple(sorted(table.items())), malformed=malformed)
 
 

@@ -161,6 +161,7 @@ def test_a_hierarchy_is_known_by_its_content(tmp_path):
         ("a;b;c\nd\n", ":2: the row has 1 columns"),
         ("a;b\n", "level 2 needs 3"),
         ("a;b;c\na;b;d\n", "another line"),
+        ("a;x;a\nb;x;b\n", "level 2 is the values themselves"),
         ("", "is empty"),
         (b"\xff\xfe;b;c", "UTF-8"),
         (None, "can't be read"),
