@@ -228,19 +228,19 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
             "columns": {path: label.to_dict() for path, label in sorted(told.columns.items())},
             "rest": told.rest.to_dict(),
             "basis": {name: now[name] for name in sorted(basis[output])},
-            "policy_digest": policy.digest,
+            "policy_digest": policy.judging_digest,
             "reasons": [asdict(one) for one in told.reasons],
             "environments": graph.environments(output),
             "doubts": graph.doubts(output),
             "roles": {} if plain else {path: label.to_dict() for path, label in sorted(as_found.items())},
         }
     if record:
-        filed = registry.latest_each("derived", policy_digest=policy.digest)
+        filed = registry.latest_each("derived", policy_digest=policy.judging_digest)
         # One that the audit does not stand for, such as of an earlier version, counts at no check: it is filed again.
         filed = {key: filed[key] for key in stands(registry, filed, policy)}
         new = [row for key, row in rows.items() if any(value != filed.get(key, {}).get(k) for k, value in row.items())]
         if new:
-            facts = {"datasets": len(new), "policy": policy.digest, "of": [mark(row["dataset"]) for row in new]}
+            facts = {"datasets": len(new), "policy": policy.judging_digest, "of": [mark(row["dataset"]) for row in new]}
             _file(registry, "derived", new, DERIVE, facts, MANY)
     return {key: read(row) for key, row in rows.items()}
 

@@ -203,6 +203,18 @@ def test_a_policy_may_clear_by_lineage_alone_but_never_by_doubtful_one(
     assert project.check("both.csv", "bot", 3)["label"]["level"] == "restricted"
 
 
+def test_lineage_that_was_worked_out_under_milder_rules_is_no_answer_under_stricter_ones(
+    project: Project, accepting: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LOOKED, "texts", ["n"])  # nobody looked for names in it
+    accepting("{derived_labels: true, text_without_model: true}")
+    project.data("raw.csv", n=None)
+    project.imports(project.event(["raw.csv"], "mart.csv", {"n": [("raw.csv", "n")]}))
+    assert project.check("mart.csv", "bot", 0)["state"] == "current"
+    accepting("{derived_labels: true}")
+    assert project.check("mart.csv", "bot", 5)["state"] == "derived"
+
+
 def test_columns_of_a_role_only_are_together_what_they_are_wherever_they_go(
     project: Project, accepting: Callable[[str], None]
 ) -> None:
