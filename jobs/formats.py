@@ -27,6 +27,19 @@ _EXTENSIONS = {
     "md": "text",
 }
 _COMPRESSIONS = {"gz", "bz2", "zst", "zstd", "snappy", "lz4", "deflate"}
+#: Hidden names that say nothing of values. What a writer left unfinished (``_temporary``) is not among them.
+_NO_DATA = frozenset(
+    (
+        "_clearance.json",
+        ".clearance",
+        ".clearance-staging",
+        ".git",
+        ".gitignore",
+        ".gitattributes",
+        ".gitkeep",
+        ".DS_Store",
+    )
+)
 # Files that one writer left as parts of one dataset: Spark's and Hive's part files, Dask's and pyarrow's.
 _PART_FILE = re.compile(r"^(part-|part\.\d|\d{6}_\d|[0-9a-f]{8}-?[0-9a-f]{4}-|[0-9a-f]{32}-\d)", re.IGNORECASE)
 _PEEK = 65_536
@@ -147,18 +160,28 @@ def is_one_dataset(folder: Path) -> bool:
 
 
 def _visible(folder: Path) -> list[Path]:
+    return [child for child in _in(folder) if not child.name.startswith(("_", "."))]
+
+
+def _in(folder: Path) -> list[Path]:
     try:
-        return sorted(child for child in folder.iterdir() if not child.name.startswith(("_", ".")))
+        return sorted(folder.iterdir())
     except OSError as error:
         raise DatasetError(
             f"{folder} can't be listed ({type(error).__name__})", hint="check that you may read the folder"
         ) from None
 
 
+def _is_no_data(hidden: Path) -> bool:
+    """Whether a hidden file or folder is one that writers and desktops leave, with no values in it."""
+    beside = hidden.with_name(hidden.name[1:].removesuffix(".crc"))
+    return hidden.name in _NO_DATA or (hidden.suffix == ".crc" and beside.exists())
+
+
 def datasets_below(path: Path, *, every: bool = False) -> list[Path]:
     """The datasets at or below a local path: itself if it is one, else those in it, in order of their paths.
 
-    ``every``: files of no known format, too, which no scan can have looked at.
+    ``every``: files of no known format, too, and hidden files and folders, which no scan can have looked at.
     """
     if path.is_file() or is_one_dataset(path):
         return [path]
@@ -166,8 +189,11 @@ def datasets_below(path: Path, *, every: bool = False) -> list[Path]:
 
 
 def _children(folder: Path, every: bool) -> Iterable[Path]:
-    for child in _visible(folder):
-        if child.is_dir():
+    for child in _in(folder) if every else _visible(folder):
+        if child.name.startswith(("_", ".")):
+            if not _is_no_data(child):
+                yield child
+        elif child.is_dir():
             # A link to a folder that holds it would go round for ever, and lead to nothing new.
             if not (child.is_symlink() and folder.resolve().is_relative_to(child.resolve())):
                 yield from datasets_below(child, every=every)

@@ -66,7 +66,8 @@ def command(
 ) -> int:  # fmt: skip
     """Decide from the registry whether each DATASET may be given to a solution. Starts no Spark.
 
-    A folder or a glob in quotes stands for the datasets in it, as for a scan; a file of no known format is undecidable.
+    A folder or a glob in quotes stands for the datasets in it, as for a scan; a file of no known format is undecidable,
+    and so is what is hidden in a folder.
 
     Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several verdicts, the worst.
     """

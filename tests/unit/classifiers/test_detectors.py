@@ -87,7 +87,11 @@ def test_a_long_word_beside_the_parties_of_a_case_is_not_read_from_each_of_its_l
 
 @pytest.mark.parametrize(
     ("name", "begin", "blank"),
-    [("InstructionOverride", "ignore the previous", " "), ("WordsForModels", "note", "\n"), ("WordsForModels", "", "\n")],
+    [
+        ("InstructionOverride", "ignore the previous", " "),
+        ("WordsForModels", "note", "\n"),
+        ("WordsForModels", "", "\n"),
+    ],
 )
 def test_blanks_in_an_instruction_are_not_read_from_each_of_them(name: str, begin: str, blank: str) -> None:
     """A text with many of them voided its scan; the longest that is looked at in one."""

@@ -62,6 +62,16 @@ def test_a_folder_is_listed_whatever_links_lie_in_it(tmp_path: Path) -> None:
     assert [path.name for path in datasets_below(tmp_path, every=True)] == ["a.csv", "gone", "gone.csv"]
 
 
+def test_a_gate_is_told_of_what_is_hidden_in_a_folder(tmp_path: Path) -> None:
+    for name in ("a.csv", ".a.csv.crc", ".b.csv", "_old/c.csv", ".git/config", "sub/_d.csv", "sub/.DS_Store"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a\n1\n")
+    assert [path.name for path in datasets_below(tmp_path)] == ["a.csv"]
+    # No scan looks at it, and whoever is given the folder has it.
+    told = [str(path.relative_to(tmp_path)) for path in datasets_below(tmp_path, every=True)]
+    assert told == [".b.csv", "_old", "a.csv", "sub/_d.csv"]
+
+
 def test_a_folder_that_can_t_be_listed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_: Path) -> None:
         raise PermissionError
