@@ -40,6 +40,15 @@ COMMANDS = {
     "keys": "Show, make, rotate and destroy keys (never their contents).",
     "erase": "Delete people's keys: their reversible tokens open for nobody any more.",
 }
+#: How the help lists them: who begins needs the first section alone.
+SECTIONS = {
+    "The main path": ("init", "scan", "check", "protect", "run", "explain"),
+    "What counts, and what is allowed": ("label", "policy", "manifest", "solution", "detectors", "evaluate"),
+    "People": ("review", "request", "approve", "reject", "approvals", "promote", "rollback", "identity"),
+    "Keys and values": ("keys", "detokenize", "erase"),
+    "The record": ("verify", "lineage", "audit", "registry"),
+    "This machine": ("doctor",),
+}
 
 
 class _Lazy(click.Group):
@@ -63,14 +72,16 @@ class _Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, names in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names])
 
 
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 clear, 1 internal error, 2 usage, 3 conflict, 4 escalated, 5 undecidable.",
+    epilog="clearance COMMAND --help says more. Exit codes: 0 clear, 1 internal error, 2 usage, 3 conflict, 4 escalated, "
+    "5 undecidable.",
 )
 @click.version_option(__version__, prog_name="clearance")
 def cli() -> None:

@@ -68,7 +68,7 @@ def impact(dataset: str, solutions: Iterable[Solution], policy: Policy, registry
     also = {source for solution in solutions for _, _, source, _ in learned(solution)}
     also |= {name for output in graph.outputs for name in (output, *graph.sources(output))}
     if not is_known(key, registry, also):
-        near = nearest(key, names(registry, also))
+        near = nearest(key, names(registry, also), registry.home)
         raise DatasetError(f"nothing is known of {key}", hint=near or "what is on record: clearance registry show")
     for solution in solutions:
         for model, version, source, taken in learned(solution):

@@ -66,8 +66,13 @@ def names(registry: Registry, also: Collection[str] = ()) -> set[str]:
     return {row["dataset"] for table in _TABLES for row in registry.rows(table, ["dataset"])} | set(also) - {""}
 
 
-def nearest(key: str, known: Collection[str]) -> str:
-    """Hint for a dataset that is not ``known``: those that are spelled nearly so (at most 3); empty where none is."""
+def nearest(key: str, known: Collection[str], home: str) -> str:
+    """Hint for a dataset that is not ``known``: those that are spelled nearly so (at most 3); empty where none is.
+
+    Where nothing is known at all, most likely the registry is another one than that of ``home``.
+    """
+    if not known:
+        return f"nothing at all is on record at {home}: is the registry elsewhere (--home, CLEARANCE_HOME)?"
     if not (close := difflib.get_close_matches(key, _likely(key, known), n=3, cutoff=0.8)):
         return ""
     return f"did you mean {' or '.join(close)}?"

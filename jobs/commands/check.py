@@ -155,7 +155,7 @@ def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:
 
     known = names(registry)
     for key in [*strange][:_HINTS]:  # each is compared with all that is known
-        if near := nearest(key, known):
+        if near := nearest(key, known, registry.home):
             click.echo(f"hint: {key} is not on record; {near}", err=True)
 
 

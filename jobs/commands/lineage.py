@@ -193,7 +193,7 @@ def _asked(dataset: str, policy: str | None, home: str | None) -> "tuple[Lineage
 def _unknown(key: str, registry: "Registry", there: Collection[str] = ()) -> DatasetError:
     from clearance.jobs.on_record import names, nearest
 
-    hint = nearest(key, names(registry, there)) or "clearance lineage import"
+    hint = nearest(key, names(registry, there), registry.home) or "clearance lineage import"
     return DatasetError(f"nothing is known of where {key} comes from or goes to", hint=hint)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from clearance.errors import DatasetError, PolicyError, UsageError
-from clearance.jobs.cli import run
+from clearance.jobs.cli import COMMANDS, SECTIONS, run
 from clearance.jobs.formats import datasets_below
 from clearance.jobs.plan_file import PlanFile, load_plan
 from clearance.jobs.references import Reference, expand
@@ -138,7 +138,9 @@ def test_one_dataset_that_can_t_be_scanned_does_not_keep_the_others_from_it(
         (["chek", "a.csv"], "No such command 'chek'. Did you mean 'check'?\nhint: clearance --help"),
         (["zzz"], "No such command 'zzz'.\nhint: clearance --help"),
         (["check", "a.csv", "--suggest"], "requires an argument.\nhint: clearance check --help"),
-        (["lineage", "show", "a.csv"], "a.csv comes from or goes to"),
+        (["lineage", "show", "a.csv"], "is the registry elsewhere (--home, CLEARANCE_HOME)?"),
+        (["explain", "a.csv"], "is the registry elsewhere (--home, CLEARANCE_HOME)?"),
+        (["check", "a.csv", "--solution", "bot"], "is the registry elsewhere (--home, CLEARANCE_HOME)?"),
     ],
 )
 def test_a_slip_on_the_command_line_is_told_with_what_helps(
@@ -146,6 +148,8 @@ def test_a_slip_on_the_command_line_is_told_with_what_helps(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CLEARANCE_HOME", raising=False)
+    solution = "{name: bot, owner: me, hosting: private, clearance: restricted, usage: [analytics]}"
+    Path("solutions.yaml").write_text(f"solutions: [{solution}]\n")
     assert run(line) in (2, 5)
     assert told in capsys.readouterr().err
 
@@ -156,3 +160,7 @@ def test_a_misspelt_key_of_a_dataset_is_told_with_the_one_that_was_meant(tmp_pat
     with pytest.raises(PolicyError, match="unknown key") as refused:
         load_plan(plan)
     assert refused.value.hint.startswith("did you mean 'solutions'? known: dataset, detection")
+
+
+def test_the_help_lists_every_command_once() -> None:
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(COMMANDS)
