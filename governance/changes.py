@@ -78,7 +78,11 @@ def _between(log: delta_log.Log, first: int, last: int, fingerprint: str | None)
         steps = delta_log.actions(log, version)
         if steps is None:
             return Additions(None, f"commit {version} is no longer in the log")
+        writes = adds = False
         for action in steps:
+            writes, adds = writes or delta_log.writes_data(action), adds or _claimed(action.get("add"))
+            if writes and adds:
+                return Additions(None, f"commit {version} wrote data, and says that it changed none")
             meta = action.get("metaData")
             if isinstance(meta, dict) and schema_fingerprint(str(meta.get("schemaString"))) != fingerprint:
                 return Additions(None, f"commit {version} changed the schema")
@@ -92,6 +96,11 @@ def _between(log: delta_log.Log, first: int, last: int, fingerprint: str | None)
                 return Additions(None, f"commit {version} added data that lies elsewhere or is partly deleted")
             found.append(unquote(path))
     return Additions(tuple(found))
+
+
+def _claimed(file: Any) -> bool:
+    """Whether a file was added of which the writer says that it holds nothing new."""
+    return isinstance(file, Mapping) and not _counts(file)
 
 
 def _counts(file: Any) -> bool:

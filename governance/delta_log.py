@@ -7,13 +7,25 @@ whose reader features ``deltalake`` refuses. Local logs are listed; remote ones 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from clearance.errors import DatasetError
 
+_WRITES = frozenset(
+    {
+        "WRITE",
+        "STREAMING UPDATE",
+        "MERGE",
+        "UPDATE",
+        "COPY INTO",
+        "CREATE TABLE AS SELECT",
+        "REPLACE TABLE AS SELECT",
+        "CREATE OR REPLACE TABLE AS SELECT",
+    }
+)
 _COMMIT = re.compile(r"(\d{20})\.json")
 
 
@@ -135,6 +147,14 @@ def _parse(raw: bytes, version: int) -> Iterator[dict[str, Any]]:
                 hint="Restore the table and scan again.",
             ) from None
         yield action
+
+
+def writes_data(action: Mapping[str, Any]) -> bool:
+    """Whether a commit's ``commitInfo`` says that it wrote data. Spark's option ``dataChange`` is the writer's claim that
+    what a write adds is what was there already; only OPTIMIZE and its like know that.
+    """
+    info = action.get("commitInfo")
+    return isinstance(info, dict) and str(info.get("operation")).upper() in _WRITES
 
 
 def snapshot(log: Log, location: str, version: int | None = None) -> Snapshot:

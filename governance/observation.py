@@ -129,8 +129,10 @@ def _compare_delta(recorded: Observation, location: str) -> Change:
         steps = delta_log.actions(log, version)
         if steps is None:
             return Change("unreadable", f"commit {version} is no longer in the log")
+        writes = adds = False
         for action in steps:
-            if _changes_data(action):
+            writes, adds = writes or delta_log.writes_data(action), adds or "add" in action
+            if _changes_data(action) or (writes and adds):
                 return Change("changed", f"commit {version} changed data")
             if isinstance(meta := action.get("metaData"), dict):
                 fingerprint = schema_fingerprint(str(meta.get("schemaString")))

@@ -61,6 +61,13 @@ def test_compaction_adds_nothing_and_hides_nothing(table):
     assert found is not None and len(found) == 1, "the appended file, under the name it was appended with"
 
 
+def test_a_write_that_claims_to_change_nothing_is_not_passed_over(table):
+    before = observe(table)
+    commit(table, {"add": {"path": "p", "dataChange": False}}, {"commitInfo": {"operation": "WRITE"}})
+    found = since(table, before)
+    assert found.files is None and "says that it changed none" in found.reason
+
+
 @pytest.mark.parametrize(
     ("action", "why"),
     [

@@ -108,6 +108,18 @@ def test_data_change_false_is_housekeeping_and_a_missing_flag_is_not(table, kind
     assert changed(seen, table) is True
 
 
+@pytest.mark.parametrize("first", ["commitInfo", "add"])
+def test_a_write_that_claims_to_change_nothing_changes(table, first):
+    seen = observe(table)
+    actions = [{"commitInfo": {"operation": "OPTIMIZE"}}, {"add": {**ADD, "dataChange": False}}]
+    commit(table, *actions)
+    assert changed(seen, table) is False
+    # As df.write.option("dataChange", "false") does, whatever is in it.
+    actions[0]["commitInfo"]["operation"] = "WRITE"
+    commit(table, *(actions if first == "commitInfo" else reversed(actions)))
+    assert changed(seen, table) is True
+
+
 @pytest.mark.parametrize(
     "change",
     [
