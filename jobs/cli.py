@@ -80,8 +80,8 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="clearance COMMAND --help says more. Exit codes: 0 clear, 1 internal error, 2 usage, 3 conflict, 4 escalated, "
-    "5 undecidable.",
+    epilog="clearance COMMAND --help says more. "
+    "Exit codes: 0 clear, 1 internal error, 2 usage, 3 conflict, 4 escalated, 5 undecidable.",
 )
 @click.version_option(__version__, prog_name="clearance")
 def cli() -> None:
