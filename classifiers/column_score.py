@@ -27,6 +27,7 @@ TELLS = {
     "addressish": "read like addresses",
     "age": "are ages or age ranges",
     "at": "hold an @",
+    "age_fraction": "are ages with decimals",
     "bic": "read like bank identifier codes",
     "card": "are as long as card numbers",
     "code": "read like codes",
@@ -37,6 +38,7 @@ TELLS = {
     "handle": "read like user names",
     "housed": "read like streets with house numbers",
     "iban": "read like IBANs",
+    "initialled": "read like names with initials",
     "ip": "read like IP addresses",
     "mac": "read like MAC addresses",
     "nine": "have nine digits",
@@ -49,6 +51,7 @@ TELLS = {
     "somebody": "begin or end with a usual given name, or begin with a form of address",
     "ssn": "read like social security numbers",
     "street": "read like street addresses",
+    "surname": "are usual family names",
     "vin": "read like vehicle identification numbers",
     "vin_checked": "have a VIN's check digit",
 }
@@ -221,9 +224,16 @@ class _Evidence:
         """The type that a name or comment speaks for, if the values have the form that its rule asks for."""
         column, filled = self.column, self.column.profile.filled
         trait = rule.trait
-        if trait == "fullname" and column.around.people >= _AMONG_PEOPLE and not column.around.things:
-            trait = "personish"  # beside a first name, an address and a phone number, a name need not be a full one
+        if trait == "fullname" and (
+            column.around.in_parts or (column.around.people >= _AMONG_PEOPLE and not column.around.things)
+        ):
+            # Beside a first name, or an e-mail address, a phone number and an age, a name need not be a full one.
+            trait = "personish"
+        if trait == "age" and column.around.people and column.has("age_fraction", rule.share):
+            trait = "age_fraction"
         having, whole = column.profile.traits[trait], column.whole(self.entity_type)
+        if trait == "fullname":  # a given name or a family name alone is a name as well
+            having += max(column.profile.traits["given_name"], column.profile.traits["surname"])
         self.add("format", _gain(having, filled, rule.share), f"values {TELLS[trait]}")
         if trait == "fullname" and names_nobody(column.name, column.profile, column.around, column.raw):
             self.add("nobody", text="no value has a usual given name, and they read like names of things")
@@ -232,6 +242,8 @@ class _Evidence:
             self.add("detected", max(0.0, _gain(whole, filled, need)), "values are it by their own form")
         if names_an_aspect(column.name):
             self.add("aspect", text="the name is about something of it")
+        if rule.never_among_people and column.around.people:
+            self.add("among_people", text="beside columns about people it is another number")
         if self.entity_type not in ("GENDER", "AGE") and column.has("flag", _NEARLY_ALL):
             self.add("flag", text="values are flags")
         self._add_common()

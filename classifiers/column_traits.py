@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from clearance.classifiers.checks import vin_check_digit_fits
 from clearance.classifiers.traits import (
+    AGE_FRACTION,
     AGE_RANGE,
     BIC,
     CARD_GROUPS,
@@ -27,6 +28,7 @@ from clearance.classifiers.traits import (
     GENDERS,
     HASH,
     HOUSED,
+    INITIALLED,
     INTEGER,
     IPISH,
     LONG,
@@ -40,6 +42,7 @@ from clearance.classifiers.traits import (
     THING_NAME,
     TITLED,
     given_names,
+    surnames,
     traits,
 )
 from clearance.values import octets_of
@@ -121,6 +124,13 @@ class _ShortTexts:
         """Which of the texts that ``where`` points to begin with a usual given name, or are one."""
         return self._among(where, lambda some: _is_given(some, last=False))
 
+    def are_surnames(self, where: Mask) -> Mask:
+        """Which of the single words that ``where`` points to are usual family names."""
+        return self._among(
+            where,
+            lambda some: pc.is_in(pc.ascii_trim(pc.ascii_lower(some), characters=","), value_set=_surnames()),
+        )
+
     def are_somebody(self, where: Mask) -> Mask:
         """Which of the full names that ``where`` points to :func:`traits.is_somebody` says are somebody's."""
         named = self.are_given_names(where)
@@ -168,6 +178,7 @@ def _facts(texts: _ShortTexts) -> tuple[dict[str, Mask], Mask]:
         "short": (length > 0) & (length <= 24),
         "integer": integer,
         "fraction": fraction,
+        "age_fraction": texts.match(AGE_FRACTION, fraction & (letters == 0) & (texts.count["points"] == 1)),
     }
     whole = ~fraction & (length > 0)
     further = {
@@ -224,6 +235,8 @@ def _name_facts(texts: _ShortTexts) -> dict[str, Mask]:
     return {
         "personish": person,
         "given_name": texts.are_given_names(person & (texts.count["blanks"] == 0)),
+        "surname": texts.are_surnames(person & (texts.count["blanks"] == 0)),
+        "initialled": texts.match(INITIALLED, (digits == 0) & (texts.count["points"] > 0) & (texts.length <= 60)),
         "fullname": fullname,
         "somebody": somebody,
         "unknown_name": fullname & ~somebody,
@@ -283,6 +296,11 @@ def _is_given(names: pa.Array, *, last: bool) -> pa.Array:
 @functools.cache
 def _given_names() -> pa.Array:
     return pa.array(sorted(given_names()))
+
+
+@functools.cache
+def _surnames() -> pa.Array:
+    return pa.array(sorted(surnames()))
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from clearance.classifiers.column_score import Candidate, Column, best_candidate, model
 from clearance.classifiers.findings import ColumnReport, Finding, Interval, Kind
-from clearance.classifiers.names import name_evidence
+from clearance.classifiers.names import look_alike, name_evidence, names_no_owner
 from clearance.classifiers.profile import UNVERIFIED, LeafProfile
 from clearance.classifiers.quasi_identifiers import with_role
 from clearance.classifiers.surroundings import ALONE, Surroundings
@@ -31,6 +31,9 @@ NUMERIC = frozenset(
 )
 #: Codes of letters and digits pass the one check digit of these now and then.
 CHECKED_CODES = frozenset({"MEDICAL_LICENSE", "VIN"})
+#: What a model takes for names and places in values without a sentence around them, such as car models and teams.
+GUESSED = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "STREET_ADDRESS"})
+_OF_THINGS = frozenset({"things with names", "products", "places", "companies"})
 #: Share of the values that read like text which makes a column text.
 TEXT_SHARE = 0.2
 #: Of the shapes that SHAPE_ROWS rows share, so many are shown.
@@ -75,7 +78,8 @@ def _verdict(column: Column) -> ColumnReport:
     if profile.traits["texty"] + profile.traits["long"] >= TEXT_SHARE * filled:
         found = _findings(_inside(raw), filled) + token_findings
         return _report(column, "text", None, found, evidence=("values read like text", *_told(unverified)))
-    found = _findings(_mixed(profile, raw, _doubted(chosen, column)), filled, shapes=True) + token_findings
+    mixed = _mixed(profile, raw, _doubted(chosen, column))
+    found = _findings(_without_guesses(mixed, column), filled, shapes=True) + token_findings
     if found:
         return _report(column, "mixed", None, found, evidence=("several things in one column", *_told(unverified)))
     return _report(column, "structured", None, ())
@@ -151,6 +155,22 @@ def _mixed(profile: LeafProfile, raw: Mapping[str, TypeCounts], doubted: str | N
         ):
             kept[kind] = counts
     return kept
+
+
+def _without_guesses(mixed: dict[str, TypeCounts], column: Column) -> dict[str, TypeCounts]:
+    """Without the few names and places that a model alone sees in short names of things: "ford galaxie 500 wagon"."""
+    if look_alike(column.name) not in _OF_THINGS and not names_no_owner(column.name):
+        return mixed
+    few = MIXED_SHARE * column.profile.filled
+    return {
+        kind: counts
+        for kind, counts in mixed.items()
+        if kind not in GUESSED or counts.rows >= few or not all(map(_is_a_model, counts.detectors))
+    }
+
+
+def _is_a_model(detector: str) -> bool:
+    return detector == "rampart" or detector.startswith(("spacy:", "presidio:"))
 
 
 def _all_numbers(profile: LeafProfile) -> bool:

@@ -42,6 +42,7 @@ class NameRule:
     unless_parent: frozenset[str]
     trait: str
     share: float
+    never_among_people: bool = False
 
     def coverage(self, words: Words, parents: frozenset[str] = frozenset()) -> float:
         """Share of a name's letters that the longest fitting phrase accounts for; 0 where the rule does not fit."""
@@ -71,6 +72,7 @@ class _Names:
     rules: tuple[NameRule, ...]
     aspects: frozenset[str]
     bare_names: frozenset[str]
+    name_parts: tuple[Words, ...]
     look_alikes: Mapping[str, tuple[Words, ...]]
     vocabulary: frozenset[str]
     whole: frozenset[str]
@@ -87,6 +89,7 @@ def _names() -> _Names:
         rules=rules,
         aspects=aspects,
         bare_names=_plain(content["bare_names"]),
+        name_parts=_phrases(content["name_parts"]),
         look_alikes={what: _phrases(phrases) for what, phrases in content["look_alikes"].items()},
         vocabulary=frozenset(word for word in parts if len(word) >= _LEAST_GLUED) | _plain(content["glue"]) | whole,
         whole=whole,
@@ -102,6 +105,7 @@ def _rule(rule: Mapping[str, Any]) -> NameRule:
         unless_parent=_plain(rule.get("unless_parent", ())),
         trait=rule["trait"],
         share=float(rule["share"]),
+        never_among_people=rule.get("never_among_people", False),
     )
 
 
@@ -180,6 +184,12 @@ def names_no_owner(path: str) -> bool:
         return False
     of_people = (rule for rule in _names().rules if rule.entity_type in ("PERSON", "USERNAME"))
     return not any(rule.coverage(words) for rule in of_people for words in segments[:-1])
+
+
+@lru_cache(maxsize=4096)
+def names_a_part(path: str) -> bool:
+    """Whether a column path names first names or family names, so that one beside it may hold the rest of the name."""
+    return bool(_coverage(last_words(path), _names().name_parts))
 
 
 def last_words(path: str) -> Words:
@@ -287,6 +297,7 @@ __all__ = [
     "name_evidence",
     "name_matches",
     "name_words",
+    "names_a_part",
     "names_an_aspect",
     "names_no_owner",
 ]

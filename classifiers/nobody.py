@@ -19,6 +19,8 @@ _MOST = 0.6
 _OF_THINGS = ("Countries", "OrganizationByForm", "OrganizationByKind", "OrganizationOfSomething")
 #: Columns beside it that are about goods, for a name to be that of goods.
 _AMONG_THINGS = 2
+#: Columns beside it that are of places (city, state, country, latitude), for a name to be that of a place.
+_AMONG_PLACES = 3
 
 
 def names_nobody(name: str, profile: LeafProfile, around: Surroundings, raw: Mapping[str, TypeCounts]) -> bool:
@@ -28,11 +30,23 @@ def names_nobody(name: str, profile: LeafProfile, around: Surroundings, raw: Map
         return False
     if traits["unknown_name"] < 0.3 * filled:
         return False
-    if traits["somebody"] >= 0.02 * filled:
-        # Goods are called after people now and then; among goods, words for things say that these are.
-        return around.things >= _AMONG_THINGS and 2 * traits["somebody"] < filled <= 5 * traits["thing_name"]
-    with_digits = filled - traits["wordish"]
     by_form = sum(counts.detectors[detector] for counts in raw.values() for detector in _OF_THINGS)
+    if traits["somebody"] >= 0.02 * filled:
+        # Goods and places are called after people now and then: words for things, or what stands beside, say that these
+        # are, the less of them has to be said the fewer are called so.
+        if around.things >= _AMONG_THINGS and 2 * traits["somebody"] < filled <= 5 * traits["thing_name"]:
+            return True
+        if by_form >= 0.2 * filled and by_form > traits["somebody"]:
+            return True  # more are firms by their form than are called after somebody
+        if 10 * traits["somebody"] >= filled:
+            return False
+        return (
+            traits["fullname"] < _MOST * filled
+            or filled <= 10 * traits["thing_name"]
+            or around.places >= _AMONG_PLACES
+            or around.things >= _AMONG_THINGS
+        )
+    with_digits = filled - traits["wordish"]
     return (
         traits["fullname"] < _MOST * filled
         or traits["thing_name"] >= 0.3 * filled

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("rows", "whole", "embedded", "texty", "scored", "score")
 #: 2: the sketch hashes with SipHash. Profiles of one run are merged, never those of two versions.
-#: 3: it knows the leaves inside its strings. 4: more traits, for the evidence of ``column_score.py``.
-_FORMAT = 4
+#: 3: it knows the leaves inside its strings. 4 and 5: more traits, for the evidence of ``column_score.py``.
+_FORMAT = 5
 
 
 def numbers_of(profile: LeafProfile, *, shared_by: int = 0) -> dict[str, Any]:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clearance.classifiers.names import look_alike, name_evidence
+from clearance.classifiers.names import look_alike, name_evidence, names_a_part
 
 #: Types whose columns are about a person; a table of goods has addresses, IP addresses and secrets too.
 _PERSONAL = frozenset(
     {"PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "DATE_OF_BIRTH", "AGE", "GENDER", "US_SSN", "NATIONAL_ID", "NRP"}
 )
-_GOODS = "products"
+_GOODS, _PLACES = "products", "places"
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The comment on a column, and how many columns beside it are, by name, about a person or about goods."""
+    """The comment on a column, and how many columns beside it are, by name, about a person, about goods, of places.
+
+    ``in_parts``: one beside it holds first names, or family names.
+    """
 
     comment: str = ""
     people: int = 0
     things: int = 0
+    places: int = 0
+    in_parts: bool = False
 
 
 ALONE = Surroundings()
@@ -30,10 +35,19 @@ def surroundings(paths: Sequence[str], comments: Mapping[str, str] | None = None
     """The surroundings of each of a dataset's leaves, by column path. ``comments`` are those of some of them."""
     people = {path: name_evidence(path) in _PERSONAL for path in paths}
     things = {path: look_alike(path) == _GOODS for path in paths}
-    all_people, all_things = sum(people.values()), sum(things.values())
+    places = {path: look_alike(path) == _PLACES for path in paths}
+    parts = {path: names_a_part(path) for path in paths}
+    all_people, all_things, all_places, all_parts = (sum(marks.values()) for marks in (people, things, places, parts))
     said = comments or {}
     return {
-        path: Surroundings(said.get(path, ""), all_people - people[path], all_things - things[path]) for path in paths
+        path: Surroundings(
+            said.get(path, ""),
+            people=all_people - people[path],
+            things=all_things - things[path],
+            places=all_places - places[path],
+            in_parts=all_parts > parts[path],
+        )
+        for path in paths
     }
 
 

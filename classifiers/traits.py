@@ -19,6 +19,8 @@ from clearance.classifiers.checks import luhn_fits, vin_check_digit_fits
 #: RE2 does not know.
 INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
 NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:[eE][+-]?\d+)?", re.ASCII)
+#: An age that was worked out from two dates: with decimals, as no count of years has them.
+AGE_FRACTION = re.compile(r"\+?(?:[0-9]{1,2}|1[01][0-9]|12[0-4])\.[0-9]+", re.ASCII)
 AGE_RANGE = re.compile(r"\d{1,3} ?(?:-|–|to) ?\d{1,3}|\d{1,3}\+|[<>]=? ?\d{1,3}", re.ASCII)
 DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
@@ -63,7 +65,7 @@ THING_NAME = re.compile(
     r"|royal|city|town|mount|lake|river|port|fort|cape|isle|hotel|cafe|casa|the|smart|ultra|super|premium|deluxe|classic"
     r"|organic|wireless|digital|electric|portable|wooden|leather|cotton|steel|stone|golden|silver|black|white|red|blue"
     r"|green|yellow|grey|gray|pink) .*|.* (?:gate|pier|hill|quarry|pond|weir|bridge|street|road|lane|avenue|square|park"
-    r"|valley|lake|river|island|beach|bay|harbou?r|port|station|airport|terminal|tower|house|castle|church|school|college"
+    r"|valley|lake|river|island|beach|bay|harbou?r|port|station|airport|airpark|airfield|municipal|regional|international|intl|county|terminal|tower|house|castle|church|school|college"
     r"|university|academy|hospital|clinic|hotel|inn|resort|restaurant|cafe|pub|club|gym|shop|store|market|mall|cent(?:er|re)"
     r"|plaza|gardens?|farm|forest|mill|mine|plant|factory|works|depot|warehouse|office|building|apartments|heights"
     r"|reserve|museum|library|theat(?:er|re)|cinema|stadium|arena|chair|table|desk|lamp|sofa|mattress|shelf|cabinet|phone"
@@ -71,6 +73,11 @@ THING_NAME = re.compile(
     r"|boots|jacket|dress|jeans|hat|bag|backpack|wallet|bottle|mug|knife|kit|cream|soap|shampoo|coffee|chocolate|cheese"
     r"|bread|juice|milk|sauce|salad|soup|pizza|burger|sandwich|beer|bike|truck|pump|valve|filter|motor|engine|drill"
     r"|software|app|service|plan|system|edition|series|plus|group|team|league|fund|bank|insurance))"
+)
+#: One word of a family name, and one to three initials before or behind it: L. Messi, J.-P. de la Cruz, AARONSON,L.H.
+_FAMILY = r"[A-Z](?:[^\W\d_]|['’]){2,}(?:[ \-][A-Z](?:[^\W\d_]|['’])+){0,2}"
+INITIALLED = re.compile(
+    rf"(?:[A-Z]\. ?-?){{1,3}}(?:[a-z]{{1,3}} ){{0,2}}{_FAMILY}|{_FAMILY}(?:, ?| )(?:[A-Z]\.[ \-]?){{1,3}}"
 )
 NAME_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.\-])*")
 _STREET_WORDS = (
@@ -176,7 +183,7 @@ def traits(value: str) -> list[str]:
         if digits <= 3 and int(bare) <= 125 and not text.startswith("-"):
             found.append("age")
     elif NUMBER.fullmatch(text):
-        return [*found, "fraction"]
+        return [*found, "fraction", *(["age_fraction"] if AGE_FRACTION.fullmatch(text) else [])]
     if AGE_RANGE.fullmatch(lower):
         found.append("age")
     if bare.isascii() and bare.isdigit():
@@ -229,6 +236,8 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
         found.append("personish")
         if len(words) == 1 and is_somebody(text):
             found.append("given_name")
+        if len(words) == 1 and is_surname(text):
+            found.append("surname")
         if (2 <= len(words) <= 4 and all(map(_begins_a_name, words))) or UNSPACED_NAME.fullmatch(text):
             found.append("fullname")
             if is_somebody(text):
@@ -237,6 +246,8 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
                 found.append("unknown_name")
                 if THING_NAME.fullmatch(text):
                     found.append("thing_name")
+    if not digits and len(text) <= 60 and INITIALLED.fullmatch(text):
+        found.append("initialled")
     if letters >= 2 and (digits or len(words) >= 2):
         found.append("addressish")
     street = has_street(text)
@@ -277,17 +288,38 @@ def has_street(text: str) -> bool:
 @lru_cache(maxsize=1)
 def given_names() -> frozenset[str]:
     """Usual given names, without accents and in lower case."""
-    text = resources.files("clearance.classifiers").joinpath("given_names.yaml").read_text(encoding="utf-8")
-    return frozenset(yaml.safe_load(text)["given_names"].split())
+    return _names_in("given_names")
+
+
+@lru_cache(maxsize=1)
+def surnames() -> frozenset[str]:
+    """Usual family names, without accents and in lower case."""
+    return _names_in("surnames")
+
+
+def _names_in(name: str) -> frozenset[str]:
+    text = resources.files("clearance.classifiers").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return frozenset(yaml.safe_load(text)[name].split())
 
 
 def is_somebody(text: str) -> bool:
     """Whether a name begins with a form of address, or begins or ends with a usual given name."""
-    lower = text.lower()
-    if not text.isascii():
-        lower = "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
+    lower = _folded(text)
     ends = {lower.split(" ", 1)[0].strip(","), lower.rsplit(" ", 1)[-1].strip(",")}
     return not ends.isdisjoint(given_names()) or TITLED.fullmatch(text) is not None
+
+
+def is_surname(text: str) -> bool:
+    """Whether one word is a usual family name."""
+    return _folded(text).strip(",") in surnames()
+
+
+def _folded(text: str) -> str:
+    """A name as the lists write it."""
+    lower = text.lower()
+    if text.isascii():
+        return lower
+    return "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
 
 
 def _begins_a_name(word: str) -> bool:

@@ -5,6 +5,7 @@ Nothing of the data leaves: figures and counts, and errors by the number of thei
 
 import csv
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -292,10 +293,19 @@ def _read_table(path: Path, rows: int) -> pa.Table:
         return dataset.dataset(path).head(rows)
     with path.open(encoding="utf-8", errors="replace", newline="") as handle:
         reader = csv.reader(handle)
-        header = next(reader)
+        header = _as_spark_names(next(reader))
         read = list(itertools.islice(reader, rows))
     columns = [[row[i] if i < len(row) and row[i] else None for row in read] for i in range(len(header))]
     return pa.table([pa.array(column, pa.string()) for column in columns], names=header)
+
+
+def _as_spark_names(header: list[str]) -> list[str]:
+    """Names of a CSV file's columns as a scan has them: one without a name, or with another's, gets its place."""
+    lower = Counter(name.lower() for name in header)
+    return [
+        f"_c{place}" if not name else f"{name}{place}" if lower[name.lower()] > 1 else name
+        for place, name in enumerate(header)
+    ]
 
 
 def _column(table: pa.Table, leaf: Leaf, around: Surroundings) -> Column:

@@ -77,6 +77,16 @@ def _turns(finding: Mapping[str, Any]) -> str:
     return f" ({', '.join(f'{role} {rows:,}' for role, rows in turns.items())})" if turns else ""
 
 
+def _role(column: Mapping[str, Any]) -> str:
+    """What a column tells of somebody together with others, or must not tell; that it names them its type says."""
+    called = {"quasi": "quasi-identifier", "sensitive": "sensitive"}.get(column["role"])
+    if called is None:
+        return ""
+    about = column.get("attribute")
+    told = called if about is None else f"{called}: {about.lower().replace('_', ' ')}"
+    return f"({told})" if column["findings"] else told
+
+
 def print_scan(scan: Mapping[str, Any]) -> None:
     """Columns with what was found in them, and the dataset's label."""
     click.echo(f"{click.style(scan['dataset'], bold=True)}  {scan['rows']:,} rows  {level(scan['label']['level'])}")
@@ -100,7 +110,7 @@ def print_scan(scan: Mapping[str, Any]) -> None:
                 f"{column['nulls'] / column['rows']:.0%}" if column["rows"] and looked_at else "-",
                 f"{column['distinct']:,}" if looked_at else "-",
                 level(label["level"]),
-                ", ".join(found) or "-",
+                " ".join(filter(None, [", ".join(found), _role(column)])) or "-",
                 ", ".join(label["regimes"]),
             ]
         )

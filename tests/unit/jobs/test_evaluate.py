@@ -212,3 +212,9 @@ def test_a_text_is_tried_without_being_shown(tmp_path, capsys):
     assert ("EMAIL_ADDRESS", 9, 31) in {(s["entity_type"], s["start"], s["end"]) for s in json.loads(out)["spans"]}
     assert "canary" not in out
     assert run(["detectors", "test"]) == 2
+
+
+def test_columns_of_one_name_or_none_are_told_apart(tmp_path):
+    """As Spark does it, so that a truth names them as a scan does."""
+    (tmp_path / "a.csv").write_text("id,,Mail,mail\n1,x,ana@example.com,ben@example.com\n")
+    assert [column.name for column in read_columns(tmp_path / "a.csv", 10)] == ["id", "_c1", "Mail2", "mail3"]

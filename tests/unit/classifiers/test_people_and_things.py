@@ -1,0 +1,105 @@
+"""Columns of tables as strangers make them: parts of names without a header, initials, and things named like people."""
+
+import pyarrow as pa
+import pytest
+
+from clearance.classifiers.columns import finish
+from clearance.classifiers.engine import Engine
+from clearance.classifiers.findings import ColumnReport
+from clearance.classifiers.profile import LeafProfile
+from clearance.classifiers.surroundings import surroundings
+
+
+def _report(engine: Engine, name: str, values: list[str], *beside: str) -> ColumnReport:
+    profile = LeafProfile(name, "string", salt=bytes(16))
+    profile.update(pa.array(values), engine)
+    return finish(profile, name=name, dtype="string", around=surroundings([name, *beside])[name])
+
+
+SURNAMES = ["Nowak", "Müller", "Garcia", "Okafor", "Quandtner", "Ferreira", "Ångstrand", "Kowalska", "Brindal", "Rossi"]
+AIRPORTS = ["Aiken Municipal", "Autauga County", "Bear Lake County", "Lowell Field", "Thigpen Strip", "Rolla National"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "entity_type"),
+    [
+        ("_c1", SURNAMES, "PERSON"),
+        ("name", SURNAMES, "PERSON"),
+        ("_c1", ["Ford", "Toyota", "Volvo", "Seat", "Lincoln", "Bentley", "Renault", "Austin", "Kia", "Opel"], None),
+        (
+            "_c1",
+            ["Springfield", "Houston", "Essen", "Lima", "Jackson", "Porto", "Lyon", "Reno", "Bergen", "Graz"],
+            None,
+        ),
+        ("_c1", ["Brown", "Black", "Green", "White", "Grey", "Rose", "Amber", "Navy", "Teal", "Olive"], None),
+        ("short", ["L. Messi", "J.-P. Martin", "K. De Bruyne", "V. van Dijk", "M. O'Neill"], "PERSON"),
+        ("row", ["AARONSON,L.H.", "ALEXANDER,J.M.", "Berdon, R.I.", "Bracken J.J.", "BURNS,E.B."], "PERSON"),
+        ("taxon", ["E. coli", "S. aureus", "B. subtilis", "H. pylori", "M. tuberculosis"], None),
+        ("country", ["U.S.", "U.K.", "U.A.E.", "D.R. Congo", "St. Lucia"], None),
+    ],
+)
+def test_parts_of_names_and_what_looks_like_them(
+    patterns: Engine, name: str, values: list[str], entity_type: str | None
+) -> None:
+    assert _report(patterns, name, values * 6).entity_type == entity_type
+
+
+def test_places_with_some_called_after_people_are_no_people(patterns: Engine) -> None:
+    called = [f"{place} {number}" for place in AIRPORTS for number in ("North", "South", "II")]
+    values = [*AIRPORTS * 10, *called, "Alexander Salamon", "Maria Mitchell", "Thomas Robinson"]
+    beside = ("iata", "city", "state", "country", "latitude", "longitude")
+    assert _report(patterns, "name", values, *beside).entity_type is None
+    assert _report(patterns, "name", values, *beside, "email").entity_type == "PERSON"
+
+
+def test_firms_some_called_after_people_are_no_people(patterns: Engine) -> None:
+    plain = ["Avery Dennison", "Baker Hughes", "Becton Dickinson", "Best Buy", "Goldman Sachs", "Lockheed Martin"]
+    called = ["Charles Schwab Corporation", "Robert Half International", "Henry Schein Inc", "Jack Daniels"]
+    by_form = ["Ball Corp", "Centene Corporation", "CME Group", "Loews Corporation", "Duke Energy Ltd"]
+    firms = [*plain * 4, *called, *by_form * 3]
+    assert _report(patterns, "Name", firms, "Symbol", "Sector").entity_type is None
+    buyers = [*(f"{given} {family}" for given in ("Anna", "Tomasz", "Maria") for family in SURNAMES), *by_form * 2]
+    assert _report(patterns, "Name", buyers, "Symbol", "Sector").entity_type == "PERSON"
+
+
+def test_a_family_name_beside_a_first_name_need_not_be_a_full_one(patterns: Engine) -> None:
+    values = ["KOUNA", "MBALLA", "NGOUPANDOU", "YAKITE", "DOUNIAM", "GANGA"] * 5
+    assert _report(patterns, "nom", values, "prenom", "commune").entity_type == "PERSON"
+    assert _report(patterns, "nom", values, "commune").entity_type is None
+
+
+def test_ages_with_decimals_are_a_persons_beside_a_person(patterns: Engine) -> None:
+    values = ["32.5826690346003", "41.211", "37.7", "57.75", "0.42"] * 5
+    assert _report(patterns, "age", values, "gender", "salary").entity_type == "AGE"
+    assert _report(patterns, "AGE", values, "CRIM", "INDUS", "TAX").entity_type is None
+
+
+def test_a_matricula_is_a_plate_among_cars_only(patterns: Engine) -> None:
+    assert _report(patterns, "matricula", ["1234BCD", "9876FGH"] * 9, "modelo").entity_type == "LICENSE_PLATE"
+    staff = ["VEN-1-1999", "REC-2-1987", "JUR-3-1996"] * 5
+    assert _report(patterns, "matricula", staff, "cargo", "email", "telefone").entity_type is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "entity_type"),
+    [
+        ("nameLast", ["Abbaticchio", "Zdeb", "Kuzava"], "PERSON"),
+        ("emergency_contact", ["9597054465", "9352029222", "9800673390"], "PHONE_NUMBER"),
+        ("emergency_contact", ["Ana Silva", "Ben Koch"], "PERSON"),
+        ("ssn_last4", ["3814", "6065", "0344"], "US_SSN"),
+    ],
+)
+def test_names_that_say_it_another_way(patterns: Engine, name: str, values: list[str], entity_type: str) -> None:
+    assert _report(patterns, name, values * 5).entity_type == entity_type
+
+
+CARS = ["ford galaxie 500", "amc gremlin", "buick skylark 320", "fiat 128", "dodge d200", "opel 1900", "saab 99le"]
+
+
+def test_a_few_guesses_of_the_model_among_names_of_things_are_none(engine: Engine) -> None:
+    values = [*CARS * 20, "amc ambassador brougham wagon", "audi fox estate two door"]
+    for name in ("model", "name", "product"):
+        assert _report(engine, name, values).findings == ()
+    noted = [*CARS * 20, "please call Maria Costa about the red one"]
+    assert [f.entity_type for f in _report(engine, "remark", noted).findings] == ["PERSON"]
+    assert "EMAIL_ADDRESS" in {f.entity_type for f in _report(engine, "model", [*values, "ana@example.org"]).findings}
