@@ -34,7 +34,7 @@ CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER = 4.0, 2.0, 0.5
 #: Of a small word behind a name with a capital: "Ms Tremblay flew". Particles ("de", "van") need no score.
 SMALL_AFTER_NAME = 0.05
 #: Changes with every change of this file's code that changes a span.
-RULES = 2
+RULES = 3
 
 _NAMES = ("PERSON", "LOCATION")
 #: Words of chats that a model of small letters takes for short names.
@@ -53,8 +53,10 @@ _FUNCTION_WORD = re.compile(
 _HANDLE = re.compile(r"(?<![\w.])@\w+")
 
 _NAME_GLUE = re.compile(
-    r"[ .'’\-]{0,2}"
-    r"|\.?[ \t]{1,2}(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
+    # A full stop ends a sentence, unless at most two letters stand before it: "Wm. Penn", and not "Ana. Bob".
+    r"(?:[ '’\-]{0,2}|[.'’\-]{1,2}|(?<![^\W\d_]{3})\. )"
+    r"|(?:(?<![^\W\d_]{3})\.)?[ \t]{1,2}"
+    r"(?:(?:[A-Z]\.?|de|del|della|di|da|dos|du|la|le|van|von|der|den|bin|al|el|y)[ \t]{1,2}){1,3}"
 )
 _AFTER_INITIAL = re.compile(r"[^\W\d_]{2,30}(?: [A-Z]\.?){1,2} ([^\W\d_a-z][^\W\d_][\w'’\-]{0,30})")
 #: "J. T. Fernsby": initials in front of what the model calls a name are a part of it.
@@ -63,7 +65,13 @@ _INITIALS_BEFORE = re.compile(
     r"(?:[^\W\d_a-z]\.[ \-]?){1,3}(?<=[. \-])$"
 )
 #: Forms of address, nobody's name, that the model takes into one.
-_ADDRESSED = re.compile(r"(?:HHJ|Shri|Smt\.?|Herr|Frau|Maître) (?=[^\W\d_a-z])")
+_ADDRESSED = re.compile(
+    r"(?:HHJ|Shri|Smt\.?|Herr|Frau|Maître|Adv\.?|Trooper|Constable|Sergeant|Detective|Corporal|Lieutenant|Officer)"
+    r" (?=[^\W\d_a-z])"
+)
+#: Offices in front of names: "LORD JUSTICE HALE LORD JUSTICE WEBB" are two people, "Mr Justice Hale" is one of them.
+_OFFICES = frozenset({"justice", "lord", "lady", "sir", "dame", "hhj", "coram"})
+_BEFORE_JUSTICE = re.compile(r"(?:M(?:r|s|rs|iss)\.?|Lord|Lady|Madam|Chief|Associate|by|Hon\S{0,8}) $", re.IGNORECASE)
 _PLACE_GLUE = re.compile(
     r"[\s.,;'’>\-#/]{0,4}"
     r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
@@ -76,9 +84,9 @@ def facts() -> list[Any]:
     numbers = [MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
     patterns = [
         *(_FUNCTION_WORD, _NO_NAME, _HANDLE, _NAME_GLUE),
-        *(_AFTER_INITIAL, _INITIALS_BEFORE, _ADDRESSED, _PLACE_GLUE),
+        *(_AFTER_INITIAL, _INITIALS_BEFORE, _ADDRESSED, _BEFORE_JUSTICE, _PLACE_GLUE),
     ]
-    return [RULES, numbers, [pattern.pattern for pattern in patterns]]
+    return [RULES, numbers, [pattern.pattern for pattern in patterns], sorted(_OFFICES)]
 
 
 def may_be_named(word: str) -> bool:
@@ -129,12 +137,25 @@ def _possible(text: str, words: Iterable[Word]) -> Iterator[Word]:
     handles = {match.start() + 1: match.end() for match in _HANDLE.finditer(text)} if "@" in text else {}
     end = 0
     for word in words:
-        if word.start < end or not may_be_named(text[word.start : word.end]):
+        said = text[word.start : word.end]
+        if word.start < end or not may_be_named(said):
+            continue
+        if said.lower() in _OFFICES and _is_office(text, word, said.lower()):
             continue
         if word.entity in _NAMES and (end := handles.get(word.start, 0)):
             yield Word(word.start, end, "USERNAME", word.score)
         elif word.entity not in _NAMES or not _NO_NAME.fullmatch(text, word.start, word.end) or _initial(text, word):
             yield word
+
+
+def _is_office(text: str, word: Word, said: str) -> bool:
+    """Whether a word is an office here: Justice, Lord and Lady are also what people are called."""
+    following = text[word.end : word.end + 9].lower()
+    if said in ("sir", "dame", "hhj", "coram"):
+        return following[:1] in (" ", ":") and text[word.start].isupper()
+    if said == "justice":
+        return _BEFORE_JUSTICE.search(text, max(0, word.start - 12), word.start) is not None
+    return following == " justice "
 
 
 def _initial(text: str, word: Word) -> bool:

@@ -32,6 +32,24 @@ def test_an_initial_is_followed_by_a_surname() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("LORD JUSTICE HALE LORD JUSTICE WEBB and SIR MARK DOE", ["HALE", "WEBB", "MARK DOE"]),
+        ("judgment of Mr Justice Hale", ["Hale"]),
+        ("her friend Justice Webb", ["Justice Webb"]),
+        ("Mr Jack Lord spoke", ["Jack Lord"]),
+        ("ask Marta. Jack knows", ["Marta", "Jack"]),
+        ("ask Wm. Webb", ["Wm. Webb"]),
+        ("then Trooper Hale and Officer Jack Webb", ["Hale", "Jack Webb"]),
+    ],
+)
+def test_an_office_and_a_full_stop_part_names(text: str, names: list[str]) -> None:
+    titles = ("LORD", "JUSTICE", "SIR", "Justice", "Lord", "Trooper", "Officer")
+    words = dict.fromkeys((*titles, "HALE", "WEBB", "MARK", "DOE", "Hale", "Webb", "Jack", "Marta", "Wm"), 0.95)
+    assert found(text, words) == [(name, "PERSON") for name in names]
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("by Dr. S. N. Rao, who", "S. N. Rao"),

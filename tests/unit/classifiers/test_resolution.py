@@ -221,6 +221,29 @@ def test_a_users_types_are_the_engines() -> None:
         ("a Kurdish teacher", "Kurdish", "PERSON", "rampart"),
         ("a Tibetan teacher", "Tibetan", "PERSON", "rampart"),
         ("against BARBADOS", "BARBADOS", "PERSON", "rampart"),
+        ("Hobart Eaton Ltd [2012]", "Hobart Eaton", "PERSON", "rampart"),
+        ("Gurtel Limited and others", "Gurtel", "PERSON", "rampart"),
+        ("Dorn v Road Accident Fund", "Road Accident", "PERSON", "PartyBehindVersus"),
+        ("of Victoria Legal Aid", "Victoria", "PERSON", "rampart"),
+        ("practising in Velenje.", "Velenje", "PERSON", "rampart"),
+        ("she applied for asylum", "asylum", "PERSON", "rampart"),
+        ("a blue Nissan Hardbody", "blue Nissan Hardbody", "PERSON", "rampart"),
+        ("Trooper Hale stopped", "Trooper Hale", "LOCATION", "rampart"),
+        ("tell Jira to stop", "Jira", "PERSON", "rampart"),
+        ("shop at Lidl", "Lidl", "LOCATION", "rampart"),
+        ("in at 23:40, 55 late", "late", "LOCATION", "rampart"),
+        ("[1932] AC 562", "AC 562", "STREET_ADDRESS", "rampart"),
+        ("(1868) LR 3 HL 330", "LR 3 HL 330", "STREET_ADDRESS", "rampart"),
+        ("Budlak, 2021 ONCA 163", "ONCA 163", "STREET_ADDRESS", "rampart"),
+        ("968 S.W.2d 319", "W.2d", "STREET_ADDRESS", "rampart"),
+        ("matte, 85 x 55 mm", "85 x 55", "STREET_ADDRESS", "rampart"),
+        ("is 128 GB", "128", "STREET_ADDRESS", "rampart"),
+        ("knocked down 187 pins", "187 pins", "STREET_ADDRESS", "rampart"),
+        ("seat 14C, boarding now", "seat 14C, boarding", "STREET_ADDRESS", "rampart"),
+        ("size 11, new, 150", "11, new, 150", "STREET_ADDRESS", "rampart"),
+        ("order no 5500005555555559", "5500005555555559", "CREDIT_CARD", "CreditCardRecognizer"),
+        ("lotto numbers 5 12 23 34 41 6", "5 12 23 34 41 6", "PHONE_NUMBER", "PhoneRecognizer"),
+        ("zoom 845 2231 9087", "845 2231 9087", "PHONE_NUMBER", "rampart"),
         ("the House of Lords held", "Lords", "PERSON", "rampart"),
         ("the IBAN is wrong", "IBAN", "PERSON", "rampart"),
         ("size 10-12, qty 3", "10-12, qty", "STREET_ADDRESS", "rampart"),
@@ -301,6 +324,21 @@ def test_what_is_said_around_a_hit_takes_it_away(text: str, place: str, kind: st
         ("GET /passport/925665416", "925665416", "PASSPORT", "rampart"),
         ("with Christian in town", "Christian", "PERSON", "rampart"),
         ("with Jordan in town", "Jordan", "PERSON", "rampart"),
+        ("spoke to John Hale, Acme Ltd", "John Hale", "PERSON", "rampart"),
+        ("he lives in Marta's house", "Marta", "PERSON", "rampart"),
+        ("paid by card 5500005555555559", "5500005555555559", "CREDIT_CARD", "CreditCardRecognizer"),
+        ("call 06 12 34 56 78", "06 12 34 56 78", "PHONE_NUMBER", "PhoneRecognizer"),
+        ("come to 12 elm streets", "12 elm", "STREET_ADDRESS", "rampart"),
+        ("she is at 187 pine street", "187 pine street", "STREET_ADDRESS", "rampart"),
+        ("with this is marcus", "marcus", "PERSON", "rampart"),
+        ("I pay the order 5500005555555559", "5500005555555559", "CREDIT_CARD", "CreditCardRecognizer"),
+        ("secretary of John Hale", "John Hale", "PERSON", "rampart"),
+        ("Name: John Hale Hospital No: 12", "John Hale", "PERSON", "rampart"),
+        ("contact John Hale Acme Ltd", "John Hale", "PERSON", "rampart"),
+        ("seen (2019) ELM STREET 5", "ELM STREET 5", "STREET_ADDRESS", "rampart"),
+        ("Officer Hale stopped", "Officer Hale", "LOCATION", "rampart"),
+        ("he lives at 14 oaklands", "14 oaklands", "STREET_ADDRESS", "rampart"),
+        ("Ms Zoom called", "Zoom", "PERSON", "rampart"),
     ],
 )
 def test_what_says_nothing_of_the_kind_leaves_it(text: str, place: str, kind: str, detector: str) -> None:
@@ -314,6 +352,12 @@ def test_a_time_zone_is_no_phone_and_a_piece_of_a_word_no_host() -> None:
     assert found('"/lib/site.py"', [hit('"/lib/site.py"', "site.py", "URL", 0.5, "UrlRecognizer")]) == []
     assert found("at com.acme.Foo", [hit("at com.acme.Foo", "com.acme.Foo", "URL", 0.5, "UrlRecognizer")]) == []
     assert found("see x.com/a", [hit("see x.com/a", "x.com/a", "URL", 0.5, "UrlRecognizer")]) == [("URL", "x.com/a")]
+
+
+def test_names_are_joined_over_a_full_stop_only_behind_an_initial_or_a_short_title() -> None:
+    text = "Ask Marta. Jan Kos knows, Wm. Penn too"
+    hits = [hit(text, name, "PERSON") for name in ("Marta", "Jan Kos", "Wm", "Penn")]
+    assert found(text, hits) == [("PERSON", "Marta"), ("PERSON", "Jan Kos"), ("PERSON", "Wm. Penn")]
 
 
 def test_nonsense_may_ask_a_check() -> None:
