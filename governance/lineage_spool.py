@@ -102,7 +102,7 @@ class LineageSpool:
             ) from error
 
     def events(self) -> Iterator[Event]:
-        """Every event, oldest first; nothing where there is no spool."""
+        """Every event, oldest first; nothing where there is no spool. Raises LineageError where it can't be read."""
         for _, event in self._read(0):
             if event is not None:
                 yield event
@@ -111,7 +111,14 @@ class LineageSpool:
         """Events from a byte offset, each with the offset behind it; None for half a line."""
         if not self.path.exists():
             return
-        with self.path.open("rb") as file:
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise LineageError(
+                f"Lineage can't be read from {self.path} ({type(error).__name__}).",
+                hint="Ask the owner of the home for the right to read it.",
+            ) from error
+        with file:
             file.seek(offset)
             for line in file:
                 if not line.endswith(b"\n"):

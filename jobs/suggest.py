@@ -1,6 +1,5 @@
 """``clearance check --suggest``: a plan that makes a version the solutions may have, and the policy it needs."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import yaml
 
 from clearance.errors import PublishError, UsageError
+from clearance.governance.anchors import write_new
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
@@ -168,11 +168,8 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            # Exclusive: what stands there may have been edited.
-            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-    except FileExistsError as error:
-        raise PublishError(f"{error.filename} is there already", hint="name a folder without it") from None
+            write_new(folder / name, text)  # what stands there may have been edited
+    except UsageError as error:
+        raise PublishError(error.message, hint="name another folder, or one without it") from None
     except OSError as error:
-        raise PublishError(f"{error.filename} can't be written: {error.strerror}", hint="name another folder") from None
+        raise PublishError(f"{folder} can't be written: {error.strerror}", hint="name another folder") from None

@@ -26,7 +26,7 @@ def command() -> None:
 @options.home
 def new(dataset: str, to: Path | None, policy: str | None, home: str | None) -> int:
     """Draft a manifest for a scanned DATASET: what was found in it, and what its owner is to complete."""
-    from clearance.errors import PublishError
+    from clearance.governance.anchors import write_new
     from clearance.governance.registry import Registry
     from clearance.jobs.manifests import new_manifest
 
@@ -34,13 +34,7 @@ def new(dataset: str, to: Path | None, policy: str | None, home: str | None) -> 
     if to is None:
         click.echo(text, nl=False)
         return 0
-    try:
-        with to.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise PublishError(f"{to} is there already", hint="name another file, or take this one away") from None
-    except OSError as error:
-        raise PublishError(f"{to} can't be written: {error.strerror}", hint="name another file") from None
+    write_new(to, text)
     click.echo(f"{to} (created)")
     return 0
 

@@ -144,6 +144,7 @@ def _record(policy: str | None, home: str | None) -> "tuple[Policy, Registry]":
 
 
 def _write(folder: Path, found: Any, systems: tuple[str, ...]) -> list[str]:
+    from clearance.governance.anchors import write_new
     from clearance.governance.grants import lake_formation, ranger, unity_catalog
 
     texts: dict[str, str] = {}
@@ -161,10 +162,10 @@ def _write(folder: Path, found: Any, systems: tuple[str, ...]) -> list[str]:
                 old.unlink()
         if texts:
             folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise DatasetError(f"{folder} can't be written ({error.strerror})", hint="name another folder") from None
+    for name, text in texts.items():
+        write_new(folder / name, text)  # half of it would grant something else
     return [str(folder / name) for name in texts]
 
 

@@ -296,6 +296,12 @@ def _run_many(folder, count):
         run.complete()
 
 
+def test_a_spool_that_can_not_be_read_is_told(spool):
+    spool.path.mkdir(parents=True)
+    with pytest.raises(LineageError, match="can't be read"):
+        list(spool.events())
+
+
 def test_writers_at_once_mix_no_lines(spool):
     spawn = multiprocessing.get_context("spawn")
     writers = [spawn.Process(target=_run_many, args=(str(spool.folder), 10)) for _ in range(4)]

@@ -1,5 +1,6 @@
 """The inventory of solutions: which models learned from what, what was read, and what may be, as files to review."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,16 @@ def test_where_nothing_can_be_granted_no_file_is_left(shop: Shop) -> None:
     ]
     shop("solution", "grants", "files/people.csv", "--to", "other")
     assert not (shop.folder / "other").exists()
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_the_grants(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    shop.labelled(TABLE, plan=None)
+    monkeypatch.setattr("clearance.governance.anchors.os.fsync", full)
+    shop("solution", "grants", "--to", "grants", code=2)
+    assert list((shop.folder / "grants").iterdir()) == []
 
 
 def test_grants_for_ranger_deny_what_they_do_not_allow(shop: Shop) -> None:

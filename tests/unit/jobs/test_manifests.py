@@ -1,5 +1,6 @@
 """Manifests at the gate: one for each dataset that is asked about, and none left out where the policy wants them."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -100,3 +101,13 @@ def test_manifests_beside_their_data_may_name_them_alike(told: Told) -> None:
         one = found.of(dataset_identity(f"{folder}/orders.csv").key)
         assert one is not None and one.source == f"{folder}/m.yaml"
     assert found.of(dataset_identity("orders.csv").key) is None
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_draft(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("clearance.governance.anchors.os.fsync", full)
+    assert "c.yaml can't be written" in told("manifest", "new", "a.csv", "--to", "c.yaml", code=2)
+    assert not Path("c.yaml").exists()
+    assert "is there already" in told("manifest", "new", "a.csv", "--to", "a.yaml", code=2)
