@@ -150,8 +150,8 @@ def _parse(raw: bytes, version: int) -> Iterator[dict[str, Any]]:
 
 
 def writes_data(action: Mapping[str, Any]) -> bool:
-    """Whether a commit's ``commitInfo`` says that it wrote data. Spark's option ``dataChange`` is the writer's claim that
-    what a write adds is what was there already; only OPTIMIZE and its like know that.
+    """Whether a commit's ``commitInfo`` says that it wrote data. Spark's option ``dataChange`` is a writer's claim that
+    what it adds was there already; only OPTIMIZE and its like know that.
     """
     info = action.get("commitInfo")
     return isinstance(info, dict) and str(info.get("operation")).upper() in _WRITES
