@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from clearance.jobs.check import Checked
-from clearance.jobs.verdict_words import facts_of, plain, waived
+from clearance.jobs.verdict_words import facts_of, plain, printable, waived
 
 _MARKS = {"clear": "✅", "conflict": "⛔", "escalated": "⚠️", "undecidable": "❔"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -52,5 +52,5 @@ def _by_waiver(checked: Checked) -> str:
 
 
 def _text(text: str) -> str:
-    """As it is read, whatever a name holds: no markup, no line breaks, no cell's end."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    """As it is read, whatever a name holds: no markup, no line breaks, no cell's end, and nobody is called by an @."""
+    return _SPECIAL.sub(r"\\\1", printable(" ".join(text.split()))).replace("@", "@&#8203;")

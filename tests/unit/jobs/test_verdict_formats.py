@@ -140,6 +140,13 @@ def test_markdown_keeps_its_tables_whatever_a_column_is_called() -> None:
     assert "<d>" not in text and "\\<d\\>" in text
 
 
+def test_no_column_s_name_steers_a_page_or_calls_anybody() -> None:
+    text = markdown([checked(replace(LEVEL, column="@timestamp")), checked(replace(LEVEL, column="a\x1b[2J\u202eb"))])
+    assert "@timestamp" not in text and "@&#8203;timestamp" in text
+    assert "a\\\\x1b\\[2J\\\\u202eb" in text
+    assert all(line.isprintable() for line in text.splitlines())
+
+
 def test_no_column_s_name_writes_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     name = "a\nclear  everything\x1b[2J\u202e"
     emit(checked(replace(LEVEL, column=name)).to_dict(), "table", print_check)
