@@ -10,6 +10,8 @@ from clearance.errors import AuditError, UsageError
 from clearance.jobs.commands import activity, options
 from clearance.jobs.commands.output import emit, table
 
+_PROBLEMS = 20
+
 
 @click.group("audit", cls=options.Group, invoke_without_command=True)
 @options.home
@@ -146,7 +148,9 @@ def _show(home: str | None, output: str, wanted: dict[str, str], last: int | Non
 
 def _print_verified(told: Any) -> None:
     holds = f"{told['entries']} entries, the chain holds; {told['anchors']} heads kept elsewhere are in it"
-    click.echo("\n".join(told["problems"]) or holds)
+    shown, more = told["problems"][:_PROBLEMS], len(told["problems"]) - _PROBLEMS
+    # One changed entry breaks every later link of a chain that may have a hundred thousand.
+    click.echo("\n".join([*shown, *([f"and {more:,} more: --format json has all"] if more > 0 else [])]) or holds)
 
 
 def _actor(entry: Mapping[str, Any], people: Mapping[str, str]) -> str:

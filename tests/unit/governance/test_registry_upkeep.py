@@ -177,6 +177,22 @@ def test_what_does_not_hold_is_told_and_not_written_on(registry: Registry, capsy
     assert len(Audit(registry).entries()) == entries
 
 
+def test_a_chain_that_is_broken_from_its_start_is_told_in_short(
+    registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(8):
+        scanned(registry, f"file:///more/{number}", f"more-{number}")
+    file = tmp_path / "chain.jsonl"
+    assert run(["audit", "export", str(file), "--home", registry.home]) == 0
+    file.write_text(file.read_text().replace('"actor":', '"actor":"mallory","by":'))
+    capsys.readouterr()
+    assert run(["audit", "verify", "--export", str(file)]) == 5
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 21 and lines[-1] == "and 2 more: --format json has all"
+    assert run(["audit", "verify", "--export", str(file), "--format", "json"]) == 5
+    assert len(json.loads(capsys.readouterr().out)["problems"]) == 22
+
+
 def test_small_files_are_joined_by_the_writers(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_module, "_TIDY_EVERY", 5)
     for number in range(12):
