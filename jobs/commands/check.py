@@ -154,6 +154,9 @@ def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:
     from clearance.jobs.on_record import names, nearest
 
     known = names(registry)
+    if not known:
+        click.echo(f"hint: {nearest('', known, registry.home)}", err=True)
+        return
     for key in [*strange][:_HINTS]:  # each is compared with all that is known
         if near := nearest(key, known, registry.home):
             click.echo(f"hint: {key} is not on record; {near}", err=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from clearance.errors import RegistryError, UsageError
 from clearance.jobs.commands import options
 
 _SOLUTIONS = """\
@@ -69,15 +70,25 @@ def command(key_file: str | None, keys: str | None, home: str | None, starter: b
     place = home or clearance_home()
     if "://" not in place:
         folder = Path(place)
-        folder.mkdir(parents=True, exist_ok=True)
         ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not ignore.exists():
+                ignore.write_text("*\n")
+        except OSError as error:
+            raise RegistryError(
+                f"the home {place} can't be created ({error.strerror})", hint="name a folder that you may write: --home"
+            ) from None
     click.echo(f"home           {place}")
     for name, content in (("solutions.yaml", _SOLUTIONS), ("policy.yaml", _POLICY)) if starter else ():
         if Path(name).exists():
             click.echo(f"{name:<14} (was there)")
         else:
-            Path(name).write_text(content)
+            try:
+                Path(name).write_text(content)
+            except OSError as error:
+                raise UsageError(
+                    f"{name} can't be written ({error.strerror})", hint="call it in a folder that you may write"
+                ) from None
             click.echo(f"{name:<14} (created)")
     return 0

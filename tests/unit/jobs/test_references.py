@@ -139,6 +139,7 @@ def test_one_dataset_that_can_t_be_scanned_does_not_keep_the_others_from_it(
         (["zzz"], "No such command 'zzz'.\nhint: clearance --help"),
         (["check", "a.csv", "--suggest"], "requires an argument.\nhint: clearance check --help"),
         (["lineage", "show", "a.csv"], "is the registry elsewhere (--home, CLEARANCE_HOME)?"),
+        (["init", "--home", "solutions.yaml"], "the home solutions.yaml can't be created (File exists)"),
         (["explain", "a.csv"], "is the registry elsewhere (--home, CLEARANCE_HOME)?"),
         (["check", "a.csv", "--solution", "bot"], "is the registry elsewhere (--home, CLEARANCE_HOME)?"),
     ],
@@ -148,6 +149,7 @@ def test_a_slip_on_the_command_line_is_told_with_what_helps(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CLEARANCE_HOME", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     solution = "{name: bot, owner: me, hosting: private, clearance: restricted, usage: [analytics]}"
     Path("solutions.yaml").write_text(f"solutions: [{solution}]\n")
     assert run(line) in (2, 5)
