@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from clearance.errors import PolicyError
 from clearance.governance.combinations import Source, together
 from clearance.governance.conflicts import Case, Conflict, Outcome, State, Verdict, outcome_of
 from clearance.governance.fact_rules import FACT_RULES
@@ -65,7 +66,11 @@ def decide(
     for a clearance that is not a level of the policy.
     """
     facts = facts if isinstance(facts, Facts) else read_facts(facts)
-    policy.levels.rank(solution.clearance)
+    if solution.clearance not in policy.levels:
+        raise PolicyError(
+            f"{solution.name} is cleared for {solution.clearance}, no level of {policy.name}",
+            hint=f"its levels: {', '.join(policy.levels.names)}",
+        )
     day = today or datetime.now(UTC).date()
     if label is None and state == "current":
         state = "unlabelled"

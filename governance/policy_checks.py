@@ -20,6 +20,21 @@ def check_policy(content: PolicyFile, marks: Marks) -> None:
     _check_methods(content, marks)
 
 
+def _check_hosting(content: PolicyFile, marks: Marks) -> None:
+    """What anyone hosts may not have more than what a supplier does, nor that more than your own: levels that are
+    written from the most sensitive on turn every rule about them round, and show here.
+    """
+    maximum = content.rules.hosting.model_dump()
+    for wider, closer in (("public", "vendor"), ("vendor", "private")):
+        if content.levels.index(maximum[wider]) > content.levels.index(maximum[closer]):
+            place, order = where(marks, ("rules", "hosting")), where(marks, ("levels",))
+            raise PolicyError(
+                f"{place}: rules.hosting: {wider} may have {maximum[wider]} and {closer} only {maximum[closer]}, "
+                f"which is less sensitive by the order of levels ({order})",
+                hint="levels go from the least sensitive to the most, hosting from public to private",
+            )
+
+
 def _check_names(content: PolicyFile, marks: Marks) -> None:
     """Every level, category, subject and regime that is used must be one that is known."""
 
@@ -65,6 +80,7 @@ def _check_names(content: PolicyFile, marks: Marks) -> None:
         known(typed, content.entity_types, "entity type", *place)
     for hosting, level in content.rules.hosting.model_dump().items():
         known([level], levels, "level", "rules", "hosting", hosting)
+    _check_hosting(content, marks)
     for name, combination in content.combinations.items():
         place = ("combinations", name)
         known([combination.raises_to], levels, "level", *place, "raises_to")

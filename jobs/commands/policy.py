@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clearance.errors import UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, level, table
 
@@ -98,13 +97,6 @@ def diff(before: str, after: str, solutions: str | None, no_milder: bool, output
 
     old, new = (load_policy(None if name == "default" else name) for name in (before, after))
     known = load_solutions(solutions).values() if solutions else ()
-    for policy in (old, new):
-        for solution in known:
-            if solution.clearance not in policy.levels:
-                raise UsageError(
-                    f"{solution.name} is cleared for {solution.clearance}, no level of {policy.name}",
-                    hint=f"its levels: {', '.join(policy.levels.names)}",
-                )
     found = differences(old, new, known)
     emit({"before": before, "after": after, "differences": [one.to_dict() for one in found]}, output, _print_diff)
     return 3 if no_milder and any(one.milder for one in found) else 0

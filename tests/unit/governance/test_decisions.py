@@ -482,7 +482,7 @@ def test_a_fact_that_is_not_one_is_refused(facts: dict[str, Any], message: str) 
 
 
 def test_a_clearance_that_is_no_level_is_refused() -> None:
-    with pytest.raises(PolicyError, match="unknown level 'top'"):
+    with pytest.raises(PolicyError, match="bot is cleared for top, no level of clearance-default"):
         judge((PUBLIC, {}, {**PUBLIC_BOT, "clearance": "top"}, DEFAULT))
 
 

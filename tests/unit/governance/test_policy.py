@@ -109,6 +109,17 @@ def test_the_rules_of_a_check_change_verdicts_and_no_label_or_proof(tmp_path: Pa
     assert after.whole_digest != before.whole_digest
 
 
+def test_levels_that_are_written_from_the_most_sensitive_on_are_refused(tmp_path: Path) -> None:
+    head = "version: 1\nname: ours\nextends: default\n"
+    names = load_policy().levels.names
+    assert load(tmp_path, f"{head}levels: [{', '.join(names)}]\n").levels.names == names
+    # Every rule about levels would say the contrary: what is restricted would be good for anyone.
+    with pytest.raises(PolicyError, match=r"vendor may have confidential and private only|public may have internal"):
+        load(tmp_path, f"{head}levels: [{', '.join(reversed(names))}]\n")
+    with pytest.raises(PolicyError, match=r"policy.yaml:5: rules.hosting: vendor may have confidential"):
+        load(tmp_path, f"{head}rules:\n  hosting: {{public: public, vendor: confidential, private: internal}}\n")
+
+
 def test_who_may_have_values_back_is_approved_and_changes_no_label_or_proof(tmp_path: Path) -> None:
     before = load(tmp_path, SMALL)
     grant = "{who: [ann], purposes: [case], datasets: [a], columns: [b], max_rows: 1, valid_until: 2030-01-01}"
