@@ -7,14 +7,16 @@ from clearance.governance.identity import dataset_identity
 from clearance.governance.observation import Observation, observe
 from clearance.jobs.observing import observe_version
 from clearance.jobs.references import Reference
-from clearance.jobs.staging import Target
+from clearance.jobs.staging import STAGING, Target
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
 def require_apart(source: Reference, target: Target) -> None:
-    """Raises ``PublishError`` when source and target are one, or one lies in the other."""
+    """Raises ``PublishError`` when source and target are one, one lies in the other, or the source among what is staged
+    beside the target: that is removed.
+    """
     what, where = source.local_path, target.local_path
     if source.key == target.key:
         told = "is the source itself"
@@ -22,6 +24,8 @@ def require_apart(source: Reference, target: Target) -> None:
         told = "lies inside the source"
     elif what is not None and where is not None and what.is_relative_to(where):
         told = "holds the source"
+    elif what is not None and where is not None and what.is_relative_to(where.parent / STAGING):
+        told = f"has the source in the {STAGING} beside it, which is cleared"
     else:
         return
     raise PublishError(f"{target.text} {told}", hint="the source is never written: name another place")

@@ -158,6 +158,16 @@ def test_what_a_run_of_another_machine_stages_is_left_until_it_ended_or_is_a_day
     assert is_swept()
 
 
+def test_what_a_killed_run_staged_is_no_source_of_what_would_clear_it(tmp_path: Path) -> None:
+    desk, target = open_desk(home=tmp_path / "home"), Target(str(tmp_path / "out" / "t"))
+    staged = tmp_path / "out" / STAGING / killed(tmp_path / "home", target.text)
+    with pytest.raises(PublishError, match="which is cleared"):
+        make_way(desk, target, Reference(str(staged / "part-0.parquet")))
+    assert (staged / "part-0.parquet").exists()
+    make_way(desk, target, Reference(str(tmp_path / "in")))
+    assert not staged.exists()
+
+
 def test_parquet_that_was_renamed_and_never_labelled_makes_way(tmp_path: Path) -> None:
     desk, target = open_desk(home=tmp_path / "home"), Target(str(tmp_path / "out" / "t"), "parquet")
     dead = killed(tmp_path / "home", target.text)
