@@ -34,7 +34,7 @@ CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER = 4.0, 2.0, 0.5
 #: Of a small word behind a name with a capital: "Ms Tremblay flew". Particles ("de", "van") need no score.
 SMALL_AFTER_NAME = 0.05
 #: Changes with every change of this file's code that changes a span.
-RULES = 3
+RULES = 4
 
 _NAMES = ("PERSON", "LOCATION")
 #: Words of chats that a model of small letters takes for short names.
@@ -71,6 +71,12 @@ _ADDRESSED = re.compile(
 )
 #: Offices in front of names: "LORD JUSTICE HALE LORD JUSTICE WEBB" are two people, "Mr Justice Hale" is one of them.
 _OFFICES = frozenset({"justice", "lord", "lady", "sir", "dame", "hhj", "coram"})
+#: Words between the names that a court sets one behind another.
+_ROLE = re.compile(
+    r"(?:appellant|applicant|claimant|defendant|petitioner|plaintiff|respondent)s?|recorder", re.IGNORECASE
+)
+#: ... and what stands behind a name: "KC Webb" is called so, "Jack Webb KC" is not.
+_BEHIND_A_NAME = re.compile(r"(?<!\w)[^\W\d_a-z][\w'’\-]+,? (?:[QK]C|[CMO]BE)$")
 _BEFORE_JUSTICE = re.compile(r"(?:M(?:r|s|rs|iss)\.?|Lord|Lady|Madam|Chief|Associate|by|Hon\S{0,8}) $", re.IGNORECASE)
 _PLACE_GLUE = re.compile(
     r"[\s.,;'’>\-#/]{0,4}"
@@ -84,7 +90,7 @@ def facts() -> list[Any]:
     numbers = [MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
     patterns = [
         *(_FUNCTION_WORD, _NO_NAME, _HANDLE, _NAME_GLUE),
-        *(_AFTER_INITIAL, _INITIALS_BEFORE, _ADDRESSED, _BEFORE_JUSTICE, _PLACE_GLUE),
+        *(_AFTER_INITIAL, _INITIALS_BEFORE, _ADDRESSED, _BEFORE_JUSTICE, _ROLE, _BEHIND_A_NAME, _PLACE_GLUE),
     ]
     return [RULES, numbers, [pattern.pattern for pattern in patterns], sorted(_OFFICES)]
 
@@ -140,7 +146,14 @@ def _possible(text: str, words: Iterable[Word]) -> Iterator[Word]:
         said = text[word.start : word.end]
         if word.start < end or not may_be_named(said):
             continue
-        if said.lower() in _OFFICES and _is_office(text, word, said.lower()):
+        small = said.lower()
+        if _ROLE.fullmatch(said) or (small in _OFFICES and _is_office(text, word, small)):
+            continue
+        if (
+            word.entity == "PERSON"
+            and said.isupper()
+            and _BEHIND_A_NAME.search(text[max(0, word.start - 24) : word.end])
+        ):
             continue
         if word.entity in _NAMES and (end := handles.get(word.start, 0)):
             yield Word(word.start, end, "USERNAME", word.score)

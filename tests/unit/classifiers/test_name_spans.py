@@ -25,6 +25,10 @@ def test_neighbours_are_one_name_and_a_list_is_several() -> None:
     assert found("then Ana, Bob and Eve came", names) == [("Ana", "PERSON"), ("Bob", "PERSON"), ("Eve", "PERSON")]
 
 
+def test_qc_is_quebec_in_an_address() -> None:
+    assert found("in Levis QC today", {"Levis": 0.9, "QC": 0.9}, "LOCATION") == [("Levis QC", "LOCATION")]
+
+
 def test_an_initial_is_followed_by_a_surname() -> None:
     assert found("then Stefanía K. Oddgeirsdóttir spoke", {"Stefanía": 0.9, "K": 0.9}) == [
         ("Stefanía K. Oddgeirsdóttir", "PERSON")
@@ -36,6 +40,8 @@ def test_an_initial_is_followed_by_a_surname() -> None:
     [
         ("LORD JUSTICE HALE LORD JUSTICE WEBB and SIR MARK DOE", ["HALE", "WEBB", "MARK DOE"]),
         ("judgment of Mr Justice Hale", ["Hale"]),
+        ("MARK DOE QC HALE APPELLANT WEBB", ["MARK DOE", "HALE", "WEBB"]),
+        ("then QC Webb came", ["QC Webb"]),
         ("her friend Justice Webb", ["Justice Webb"]),
         ("Mr Jack Lord spoke", ["Jack Lord"]),
         ("ask Marta. Jack knows", ["Marta", "Jack"]),
@@ -44,7 +50,7 @@ def test_an_initial_is_followed_by_a_surname() -> None:
     ],
 )
 def test_an_office_and_a_full_stop_part_names(text: str, names: list[str]) -> None:
-    titles = ("LORD", "JUSTICE", "SIR", "Justice", "Lord", "Trooper", "Officer")
+    titles = ("QC", "APPELLANT", "LORD", "JUSTICE", "SIR", "Justice", "Lord", "Trooper", "Officer")
     words = dict.fromkeys((*titles, "HALE", "WEBB", "MARK", "DOE", "Hale", "Webb", "Jack", "Marta", "Wm"), 0.95)
     assert found(text, words) == [(name, "PERSON") for name in names]
 

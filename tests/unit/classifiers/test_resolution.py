@@ -243,6 +243,9 @@ def test_a_users_types_are_the_engines() -> None:
         ("size 11, new, 150", "11, new, 150", "STREET_ADDRESS", "rampart"),
         ("order no 5500005555555559", "5500005555555559", "CREDIT_CARD", "CreditCardRecognizer"),
         ("lotto numbers 5 12 23 34 41 6", "5 12 23 34 41 6", "PHONE_NUMBER", "PhoneRecognizer"),
+        ("Slip Copy, 2005 WL 1642582", "1642582", "PHONE_NUMBER", "PhoneRecognizer"),
+        ("844 F. Supp. 1338", "F. Supp", "STREET_ADDRESS", "rampart"),
+        ("by Irwin Hale Solicitors", "Irwin Hale", "PERSON", "rampart"),
         ("zoom 845 2231 9087", "845 2231 9087", "PHONE_NUMBER", "rampart"),
         ("the House of Lords held", "Lords", "PERSON", "rampart"),
         ("the IBAN is wrong", "IBAN", "PERSON", "rampart"),
@@ -342,6 +345,7 @@ def test_what_is_said_around_a_hit_takes_it_away(text: str, place: str, kind: st
         ("seen (2019) ELM STREET 5", "ELM STREET 5", "STREET_ADDRESS", "rampart"),
         ("Officer Hale stopped", "Officer Hale", "LOCATION", "rampart"),
         ("he lives at 14 oaklands", "14 oaklands", "STREET_ADDRESS", "rampart"),
+        ("by Irwin Hale Solicitor", "Irwin Hale", "PERSON", "rampart"),
         ("Ms Zoom called", "Zoom", "PERSON", "rampart"),
     ],
 )
