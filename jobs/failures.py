@@ -19,6 +19,7 @@ _MENDABLE = {
     "Disk quota exceeded": "the disk's quota is used up",
     "java.lang.OutOfMemoryError": "the JVM ran out of memory",
     "java.nio.file.AccessDeniedException": "permission denied",
+    "COLUMN_ALREADY_EXISTS": "two columns have one name, or names that differ in case alone: rename one",
 }
 
 

@@ -30,6 +30,11 @@ def test_sparks_condition_is_kept():
     assert reason(FailedError("the value 'mara@mail.com'")) == "CAST_INVALID_INPUT"
 
 
+def test_names_that_differ_in_case_alone_are_told():
+    error = RuntimeError("[COLUMN_ALREADY_EXISTS] The column `mara@mail.com` already exists.")
+    assert reason(error).startswith("RuntimeError: two columns have one name") and "mara" not in reason(error)
+
+
 def test_our_own_failure_comes_back_from_a_worker():
     text = (
         "An exception was thrown from the Python worker.\nTraceback (most recent call last):\n  File x\n"
