@@ -95,7 +95,7 @@ def detokenize(
         subject = Subject.of(record.subject, subject_keys) if record.subject and subject_keys else None
         counts = counted(dataset, leaves, desk.readers(), subject)
         require_openable(counts)
-        opened = foreseen(counts, (OPEN,))
+        opened, erased = foreseen(counts, (OPEN,)), foreseen(counts, (ERASED,))
         leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
         partition = next((leaf.path for leaf in leaves if leaf.steps[0].name in dataset.partitions), None)
         if partition is not None:
@@ -108,14 +108,13 @@ def detokenize(
         expected = target.version(spark)
         with ask.deed("open", opened, target.key) as told:
             try:
-                frame = opened_frame(dataset, leaves, desk.readers(), record, subject=subject)
+                frame = opened_frame(dataset, leaves, desk.readers(), record, subject=subject, stays=erased)
                 staged.write(frame, dataset.partitions, dataset.reference.text)
                 require_whole(spark, staged, leaves, counts)
                 changed = Changed(dataset, target, opened, label, counts["", ROWS, ""], leaves)
                 version, new_label = publish_opened(spark, staged, changed, ask, expected, told)
             finally:
                 staged.remove(spark)
-        erased = foreseen(counts, (ERASED,))
         ask.run.facts = {"rows": counts["", ROWS, ""], "opened": opened, "erased": erased, "grant": ask.grant}
         outcome = told_of(ask, dataset, target, version, counts["", ROWS, ""], new_label)
         return Detokenized(**outcome, opened=opened, erased=erased)

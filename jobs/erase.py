@@ -116,9 +116,10 @@ def subject_of(dataset: str, desk: Desk) -> tuple[str, str]:
             f"there is no record of the protection of {dataset}",
             hint="say the type and domain of its subject column: --subject-type, --domain",
         )
-    if not desk.tokens().key.open().verify(SIGNED, canonical(told), row["signature"] or ""):
+    ring, signature = desk.tokens().key.open(), row["signature"] or ""
+    if not ring.verify(SIGNED, canonical(told), signature):
         raise ProtectionError(
-            f"the record of the protection of {dataset} is not signed by a key of this key file",
+            f"the record of the protection of {dataset} {ring.unverified(signature)}",
             hint="use the keys that it was protected with: --key-file or --keys",
         )
     subject = told.get("subject")

@@ -164,10 +164,12 @@ def opened_frame(
     *,
     again: bool = False,
     subject: Subject | None = None,
+    stays: Collection[str] = (),
 ) -> "DataFrame":
     """The dataset with its leaves opened, or with ``again`` under the key that writes now: lazy.
 
-    Types are as they were before protection; under another key they stay as they are.
+    Types are as they were before protection; under another key they stay as they are, and so does that of leaves in
+    ``stays``: what they hold is opened in part, and a token is no number.
 
     Values take the record columns away, which speak of protected records; other tokens keep them.
     """
@@ -185,7 +187,8 @@ def opened_frame(
     if again:
         return opened
     before = {leaf.path: record.leaves[leaf.path]["type_before"] for leaf in leaves if leaf.path in record.leaves}
-    types = {leaf.steps[0].name: before[leaf.path] for leaf in leaves if len(leaf.steps) == 1 and leaf.path in before}
+    whole = [leaf for leaf in leaves if len(leaf.steps) == 1 and leaf.path in before and leaf.path not in stays]
+    types = {leaf.steps[0].name: before[leaf.path] for leaf in whole}
     return opened.select(*(_as_before(F.col(sql_name(name)), types.get(name), name) for name in opened.columns))
 
 

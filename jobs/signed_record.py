@@ -36,8 +36,9 @@ def signed_record(desk: Desk, dataset: Dataset) -> SignedRecord:
     # What was read may be an older version, under another key: a newer record says nothing of it.
     row = next((row for row in reversed(rows) if _speaks(row) and _observed(row) == now), rows[-1])
     told, signature = row["statement"], row["signature"] or ""
-    if not desk.tokens().key.open().verify(SIGNED, canonical(told), signature):
-        return SignedRecord(problem="the record of its protection is not signed by a key of this key file")
+    ring = desk.tokens().key.open()
+    if not ring.verify(SIGNED, canonical(told), signature):
+        return SignedRecord(problem=f"the record of its protection {ring.unverified(signature)}")
     if not _is_of(_observed(row), dataset):
         return SignedRecord(problem="it changed since it was protected")
     keys = told.get("keys") or {}

@@ -237,6 +237,16 @@ class KeyRing:
             return False
         return hmac.compare_digest(self.__mac(purpose, match["kid"], payload), match["mac"])
 
+    def unverified(self, signature: str) -> str:
+        """What is to be said of a signature that did not verify, as the rest of a sentence."""
+        match = _SIGNATURE.fullmatch(signature)
+        kid = match["kid"] if match else ""
+        if kid in self.resting:
+            return f"is signed with the key {kid}, which is disabled (clearance keys enable {kid})"
+        if kid in self.destroyed:
+            return f"is signed with the key {kid}, which is destroyed"
+        return "is not signed by a key of this key file"
+
     def __mac(self, purpose: str, kid: str, payload: bytes) -> str:
         key = self.derive(f"sign/{purpose}", "", "", kid)
         return b32encode(hmac.digest(key, payload, hashlib.sha256)).decode().rstrip("=").lower()

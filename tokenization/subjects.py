@@ -178,7 +178,8 @@ class SubjectTokenizer:
         missing = len(set(owners) - keys.keys())
         if missing:
             raise KeyUnavailableError(
-                f"{missing:,} subjects have no key", hint="make them first: SubjectKeys.ensure, from one place"
+                f"{missing:,} subjects have no key",
+                hint="were they erased meanwhile? take them out of the source, or SubjectKeys.ensure makes keys",
             )
         domain = self._tokenizer.domain
         sealed = [keys[owner].seal(text, domain, entity_type) for owner, text in zip(owners, texts, strict=True)]

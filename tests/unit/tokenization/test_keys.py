@@ -5,11 +5,13 @@ import os
 import pickle
 import stat
 import traceback
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from clearance.errors import ExitCode, KeyUnavailableError
+from clearance.tokenization import lifecycle
 from clearance.tokenization.keys import FileKeyProvider, KeyReference, KeyRing, default_key_path
 from clearance.tokenization.tokens import Tokenizer
 
@@ -193,6 +195,21 @@ def test_an_older_key_still_verifies(ring: KeyRing) -> None:
     old = ring.writing_with("older0").sign("record", b"payload")
     assert old.startswith("sg1_older0_")
     assert ring.verify("record", b"payload", old)
+
+
+def test_a_signature_of_a_key_that_rests_or_is_gone_is_told_as_that(path: Path) -> None:
+    keys, now = FileKeyProvider(path), datetime(2026, 1, 1, tzinfo=UTC)
+    old = keys.create()
+    signature, kid = old.sign("record", b"payload"), old.primary
+    keys.change(lifecycle.rotate)
+    keys.change(lambda keyset, _: lifecycle.disable(keyset, kid))
+    assert not keys.load().verify("record", b"payload", signature)
+    assert keys.load().unverified(signature).startswith(f"is signed with the key {kid}, which is disabled")
+    keys.change(lambda keyset, _: lifecycle.destroy(keyset, kid, now=now, after=timedelta(days=1)))
+    keys.change(lambda keyset, _: lifecycle.destroy(keyset, kid, now=now + timedelta(days=2), after=timedelta(days=1)))
+    assert keys.load().unverified(signature).endswith("which is destroyed")
+    for other in (signature.replace(kid, "zzzzzz"), "", "ü"):
+        assert keys.load().unverified(other) == "is not signed by a key of this key file"
 
 
 def _token_in_another_process(reference: KeyReference) -> str:
