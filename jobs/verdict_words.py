@@ -50,6 +50,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def json_text(told: Any, indent: int | None = None) -> str:
+    """JSON in which what a terminal obeys is spelled out, as JSON may: one byte in it may be an escape."""
+    text = json.dumps(told, ensure_ascii=False, indent=indent)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def facts_of(conflict: "Conflict") -> str:
     """The facts of a conflict in one line."""
     return "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in conflict.facts.items())

@@ -1,7 +1,6 @@
 """``clearance check``."""
 
 import glob
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 from clearance.errors import UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, print_check
+from clearance.jobs.verdict_words import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -191,7 +191,7 @@ def _print(results: "Sequence[Checked]", output: str, code: int, baseline: dict[
     if output == "sarif":
         from clearance.jobs.verdict_sarif import sarif
 
-        click.echo(json.dumps(sarif(results, code, baseline), ensure_ascii=False, indent=2))
+        click.echo(json_text(sarif(results, code, baseline), indent=2))
     elif output == "junit":
         from clearance.jobs.verdict_junit import junit
 

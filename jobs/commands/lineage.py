@@ -1,6 +1,5 @@
 """``clearance lineage``."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import click
 from clearance.errors import DatasetError, LineageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import level, table
+from clearance.jobs.verdict_words import json_text, printable
 
 if TYPE_CHECKING:
     from clearance.governance.registry import Registry
@@ -47,7 +47,7 @@ def import_(file: Path, output: str, policy: str | None, home: str | None) -> in
     labels = derive(rules, registry)
     told = {**done.to_dict(), "datasets": {key: found.label.to_dict() for key, found in sorted(labels.items())}}
     if output == "json":
-        click.echo(json.dumps(told, ensure_ascii=False))
+        click.echo(json_text(told))
         return 0
     click.echo(f"{done.events:,} events read, {done.new:,} of {done.hops:,} steps new")
     rows = [[key, level(found.label.level), ", ".join(sorted(found.label.regimes))] for key, found in labels.items()]
@@ -76,7 +76,7 @@ def show(dataset: str | None, home: str | None, output: str) -> int:
         events = [e for e in events if wanted in {(d["namespace"], d["name"]) for d in e["inputs"] + e["outputs"]}]
         imported = [hop for hop in imported if key in (hop["output"], *hop["inputs"])]
     if output == "json":
-        click.echo(json.dumps({"path": str(spool.path), "events": events, "imported": imported}, ensure_ascii=False))
+        click.echo(json_text({"path": str(spool.path), "events": events, "imported": imported}))
     elif output == "mermaid":
         found = _lineage(None, home)
         steps = [step for step in found.graph.all() if key is None or key in (step.source, step.dataset)]
@@ -139,7 +139,7 @@ def export(to: Path | None, policy: str | None, home: str | None, output: str) -
         from clearance.jobs.lineage_views import openlineage
 
         labels = derive(load_policy(policy_path(policy)), Registry(home), record=False)
-        text = "\n".join(json.dumps(event, ensure_ascii=False) for event in openlineage(view, labels))
+        text = "\n".join(json_text(event) for event in openlineage(view, labels))
     else:
         text = _text(view, output)
     if to is None:
@@ -203,7 +203,7 @@ def _emit(view: dict[str, Any], output: str) -> None:
 
 def _text(view: dict[str, Any], output: str) -> str:
     if output == "json":
-        return json.dumps(view, ensure_ascii=False)
+        return json_text(view)
     if output == "mermaid":
         from clearance.jobs.lineage_views import mermaid
 
@@ -228,7 +228,7 @@ def _text(view: dict[str, Any], output: str) -> str:
 
 def _print_events(path: str, events: list[Any], imported: list[Any], key: str | None) -> None:
     if not events and not imported:
-        click.echo(f"no events of {key} at {path}" if key else f"no events at {path}")
+        click.echo(printable(f"no events of {key} at {path}") if key else f"no events at {path}")
         return
     rows = []
     for event in events:

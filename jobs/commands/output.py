@@ -1,13 +1,12 @@
 """Results for people and for machines. Nothing but the result goes to standard output."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from unicodedata import combining, east_asian_width
 
 import click
 
-from clearance.jobs.verdict_words import plain, printable
+from clearance.jobs.verdict_words import json_text, plain, printable
 
 _COLOURS = {"public": "green", "internal": "cyan", "confidential": "yellow", "restricted": "red"}
 _VERDICTS = {"clear": "green", "conflict": "red", "escalated": "yellow", "undecidable": "yellow"}
@@ -16,7 +15,7 @@ _VERDICTS = {"clear": "green", "conflict": "red", "escalated": "yellow", "undeci
 def emit(result: Mapping[str, Any], output: str, printer: Callable[[Mapping[str, Any]], None]) -> None:
     """The result as one line of JSON, or as ``printer`` shows it, whatever a column in it is called."""
     if output == "json":
-        click.echo(json.dumps(result, ensure_ascii=False))
+        click.echo(json_text(result))
     else:
         printer(_shown(result))
 

@@ -153,3 +153,10 @@ def test_no_column_s_name_writes_a_line_of_its_own(capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert "at a\\nclear  everything\\x1b[2J\\u202e" in told
     assert not any(line.startswith("clear") for line in told.splitlines())
+
+
+def test_no_column_s_name_steers_a_terminal_by_json(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x9b2J\u202e\x07数\U000e0041"
+    emit({"column": name}, "json", print_check)
+    told = capsys.readouterr().out
+    assert told.rstrip("\n").isprintable() and "数" in told and json.loads(told) == {"column": name}
