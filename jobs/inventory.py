@@ -43,7 +43,11 @@ def verdicts(solution: Solution, policy: Policy, registry: Registry) -> dict[str
             found[row["dataset"]] = {**row, "void": other}
     counted = Audit(registry).counted_each("labels") if found else {}
     for key, row in found.items():
-        row["void"] += [not_vouched(why) for part in key.split(" + ") if (why := counted.get(part, ([], ""))[1])]
+        row["void"] += [
+            not_vouched(why)
+            for part in dict.fromkeys([key, *key.split(" + ")])
+            if (why := counted.get(part, ([], ""))[1])
+        ]
         row["void"] = "; ".join(row["void"]) or None
     return dict(sorted(found.items()))
 
@@ -122,8 +126,8 @@ def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[di
     found = []
     latest = verdicts(solution, policy, registry)
     for key in sorted({*models, *seen, *latest} - {""}):
-        if " + " in key:
-            continue  # a verdict on several datasets together
+        if " + " in key and key not in models and key not in seen:
+            continue  # a verdict on several datasets together; a path may hold the same sign
         verdict = latest.get(key)
         verdict = None if verdict is None or verdict["void"] else verdict
         shared = sorted(m for m in models if m != key and origins[m] & {key, *graph.ancestors(key)})

@@ -164,6 +164,12 @@ def test_correlate_tells_where_inputs_and_inventory_disagree(shop: Shop) -> None
     assert shop("solution", "correlate", "bot", "--format", "json")["solutions"][0]["datasets"] == []
 
 
+def test_a_dataset_with_a_plus_in_its_path_is_compared_as_any_other(shop: Shop) -> None:
+    shop.imports(("churn.train", ["table:lake.crm.features", "file:///lake/R + D/x.csv"], None))
+    told = shop("solution", "correlate", "churn", "--format", "json", code=3)["solutions"][0]["datasets"]
+    assert [row["findings"] for row in told if " + " in row["dataset"]] == [["undeclared", "not clear"]]
+
+
 def test_a_verdict_of_another_policy_does_not_make_what_was_read_clear(shop: Shop) -> None:
     shop.imports(("churn.train", ["table:lake.crm.features"], None))
     row = {
