@@ -105,8 +105,9 @@ _Recorded = tuple[list[Hop], dict[str, Known], dict[str, Proof], Policy, frozens
 def _recorded(policy: Policy, registry: Registry) -> _Recorded:
     recorded = recorded_hops(registry)
     require_whole(recorded, registry)
-    hops = [hop for hop in recorded if hop.output != NOWHERE]
     rows = Audit(registry).counting_each("labels")
+    hops = [hop for hop in recorded if hop.output != NOWHERE]
+    hops += _within(hops, rows)
     protections = registry.latest_each("protections")
     names = {name for hop in hops for name in (hop.output, *hop.inputs)} - {NOWHERE}
     names |= set(protections) | {row["source"] for row in protections.values()}
@@ -114,6 +115,18 @@ def _recorded(policy: Policy, registry: Registry) -> _Recorded:
     settled = frozenset(name for name in known if _settled(rows[name], rows, known))
     proofs = _proofs(protections, policy, registry)
     return [*hops, *map(_protection, protections.values())], known, proofs, policy, settled
+
+
+def _within(hops: Sequence[Hop], rows: Mapping[str, Row]) -> list[Hop]:
+    """A job may name the file or the partition that it wrote: what is in a labelled dataset flows into that one."""
+    found = []
+    for output in sorted({hop.output for hop in hops}):
+        holder = output.rpartition("/")[0]
+        while "/" in holder:
+            if holder in rows:
+                found.append(Hop(holder, frozenset({output}), job="clearance.within"))
+            holder = holder.rpartition("/")[0]
+    return found
 
 
 def _settled(row: Row, rows: Mapping[str, Row], known: Mapping[str, Known]) -> bool:

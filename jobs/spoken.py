@@ -78,6 +78,11 @@ def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
     return replace(spoken, reason=reason, columns=columns, label=label, roles=roles)
 
 
+def _has_inside(key: str, registry: Registry) -> bool:
+    """Whether lineage knows of files or partitions of a dataset."""
+    return any(each["dataset"].startswith(f"{key}/") for each in registry.rows("derived", ["dataset"]))
+
+
 def current_lineage(
     key: str, row: Mapping[str, Any], policy: Policy, registry: Registry, record: bool
 ) -> Inherited | None:
@@ -85,6 +90,8 @@ def current_lineage(
     found = inherited(registry, key, policy)
     # What we wrote ourselves since lineage was read last is not on record yet.
     made = found is None and row.get("kind", "source") != "source" and registry.open("lineage") is not None
+    # Nor is what was written into it before it had a label.
+    made = made or (found is None and bool(row) and _has_inside(key, registry))
     if not made and (found is None or not found.stale):
         return found
     from clearance.jobs.lineage_task import derive

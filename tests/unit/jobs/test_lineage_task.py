@@ -189,6 +189,31 @@ def test_a_foreign_output_is_refused_by_what_it_was_made_from(project: Project) 
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("written", ["many/part-1.csv", "many/day=1", "many/day=1/part-1.csv", "many/*.csv"])
+def test_what_is_written_into_a_dataset_flows_into_it(project: Project, written: str) -> None:
+    (project.folder / "many").mkdir()
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.data("many/part-0.csv", code=None)
+    project.scanned("many", code=None)
+    project.scanned("raw.csv", email="EMAIL_ADDRESS")
+    # A job that reads the whole and writes a part of it, as a compaction does, makes it nothing else.
+    project.imports(project.event(["many"], "many/part-0.csv"))
+    assert project.check("many", "bot", 0)["label"]["level"] == NOTHING
+    project.imports(project.event(["raw.csv"], written))
+    told = project.check("many", "bot", 3)
+    assert told["label"]["level"] == "confidential"
+    assert project.check("raw.csv", "own", 0)["label"]["level"] == "confidential"
+
+
+def test_what_was_written_into_a_dataset_before_its_scan_flows_into_it_too(project: Project) -> None:
+    (project.folder / "many").mkdir()
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.imports(project.event(["raw.csv"], "many/part-0.csv"))
+    (project.folder / "many" / "part-0.csv").write_text("a\n1\n")
+    project.scanned("many", code=None)
+    assert project.check("many", "bot", 3)["label"]["level"] == "confidential"
+
+
 def test_a_policy_may_clear_by_lineage_alone_but_never_by_doubtful_one(
     project: Project, accepting: Callable[[str], None]
 ) -> None:
