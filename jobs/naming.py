@@ -29,11 +29,15 @@ def looks_like_a_value(name: str) -> bool:
 
 
 def safe_names(frame: "DataFrame") -> tuple["DataFrame", int]:
-    """The frame with every value-like name at any depth aliased, and how many there were."""
+    """The frame with every value-like name at any depth aliased, and how many there were.
+
+    What has no type at all (Parquet's null, which pandas writes where every value is missing) becomes a string: Delta
+    has no place for it inside arrays and maps, and shows it to no reader elsewhere.
+    """
     from pyspark.sql import functions as F
 
     schema, count = safe_schema(frame.schema)
-    if not count:
+    if schema == frame.schema:
         return frame, 0
     # By position: two value-like names may become equal to nothing else, but the old ones may hold dots.
     columns = [
@@ -46,7 +50,7 @@ def safe_names(frame: "DataFrame") -> tuple["DataFrame", int]:
 
 
 def safe_schema(kind: "StructType") -> tuple["StructType", int]:
-    """The schema with every value-like name at any depth aliased, and how many there were."""
+    """The schema with every value-like name at any depth aliased and void as string, and how many names there were."""
     from pyspark.sql.types import StructField, StructType
 
     fields, count = [], 0
@@ -66,15 +70,15 @@ def safe_schema(kind: "StructType") -> tuple["StructType", int]:
 
 
 def _safe_type(kind: "DataType") -> tuple["DataType", int]:
-    from pyspark.sql.types import ArrayType, MapType, StructType
+    from pyspark.sql.types import ArrayType, MapType, NullType, StringType, StructType
 
     if isinstance(kind, StructType):
         return safe_schema(kind)
     if isinstance(kind, ArrayType):
         below, count = _safe_type(kind.elementType)
-        return (ArrayType(below, kind.containsNull), count) if count else (kind, 0)
+        return ArrayType(below, kind.containsNull), count
     if isinstance(kind, MapType):
         key, in_key = _safe_type(kind.keyType)
         value, in_value = _safe_type(kind.valueType)
-        return (MapType(key, value, kind.valueContainsNull), in_key + in_value) if in_key + in_value else (kind, 0)
-    return kind, 0
+        return MapType(key, value, kind.valueContainsNull), in_key + in_value
+    return (StringType() if isinstance(kind, NullType) else kind), 0

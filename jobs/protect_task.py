@@ -31,7 +31,7 @@ from clearance.jobs.reviewed import with_confirmed
 from clearance.jobs.scan_task import Scanned, require_unchanged, scan
 from clearance.jobs.settings import Tokens
 from clearance.jobs.signed import enrol, published_content
-from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, publish
+from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, needs_mapping, publish
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.jobs.tags import column_properties, table_properties
 from clearance.paths import sql_name
@@ -57,12 +57,15 @@ class Protected:
     run_id: str
     envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
     prepared: tuple[dict[str, Any], ...] = ()
+    mapped: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``prepared`` only where there were steps, ``subject`` only where tokens are bound to persons."""
+        """JSON-ready; ``prepared``, ``subject`` (of bound tokens) and ``column_mapping`` only where there is such."""
         extra: dict[str, Any] = {"prepared": list(self.prepared)} if self.prepared else {}
         if self.plan.subject is not None:
             extra["subject"] = self.plan.subject.to_dict()
+        if self.mapped:
+            extra["column_mapping"] = True
         return {
             "source": self.source,
             "dataset": self.target,
@@ -266,9 +269,10 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
     prepared = work.dataset.prepared
     if prepared:
         run.facts["prepared"] = list(prepared)
-    return Protected(
-        source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id, envelope, prepared
-    )
+    told = (source.key, target.key, target.text, version, proof.rows, label, plan, proof, run.run_id, envelope)
+    names = (step.name for leaf in plan.leaves if leaf.drops != "column" for step in leaf.steps)
+    mapped = target.format == "delta" and needs_mapping(names)
+    return Protected(*told, prepared, mapped)
 
 
 def _not_null(work: _Work) -> dict[str, str]:

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -286,12 +286,17 @@ def _publish_parquet(staged: Staged, target: Target, sidecar: Mapping[str, Any])
 def _with_layout(writer: Any, frame: "DataFrame", partitions: tuple[str, ...]) -> Any:
     from pyspark.sql import functions as F
 
-    if any(set(name) & _NEEDS_MAPPING for name in _names(frame.schema)):
+    if needs_mapping(_names(frame.schema)):
         # Odd names need column mapping; no other reader feature, which other readers would refuse.
         writer = writer.tableProperty("delta.columnMapping.mode", "name")
     if partitions:
         writer = writer.partitionedBy(*(F.col(sql_name(name)) for name in partitions))
     return writer
+
+
+def needs_mapping(names: Iterable[str]) -> bool:
+    """Whether Delta can hold columns or fields of these names only with column mapping, which few readers know."""
+    return any(set(name) & _NEEDS_MAPPING for name in names)
 
 
 def _names(kind: Any) -> list[str]:
@@ -323,4 +328,4 @@ def _with_metadata(frame: "DataFrame", column_metadata: Mapping[str, Mapping[str
     )
 
 
-__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "object_store", "publish"]
+__all__ = ["RUN_PROPERTY", "SIDECAR", "STAGING", "Staged", "Target", "needs_mapping", "object_store", "publish"]

@@ -195,11 +195,22 @@ def print_protected(done: Mapping[str, Any]) -> None:
     told = [number for number in range(len(headers)) if number < 4 or any(row[number] for row in rows)]
     table([headers[number] for number in told], [[row[number] for number in told] for row in rows], indent="  ")
     click.echo(f"  proved: {proof['checked_cells']:,} cells and {proof['checked_texts']:,} texts, rows and nulls equal")
+    print_mapped(done, done["dataset"])
     if bound := done.get("subject"):
         click.echo(
             f"  bound to the persons in {bound['column']}: clearance erase --subject-type {bound['entity_type']}"
         )
     print_unmatched(done)
+
+
+def print_mapped(done: Mapping[str, Any], name: str) -> None:
+    """A warning where not every reader of Delta reads the copy: one gives nulls for all that is in it."""
+    if done.get("column_mapping"):
+        told = (
+            f"column names of {name} need Delta's column mapping: Spark reads it, Polars does not, and deltalake's "
+            "to_pandas and to_pyarrow_table give nulls; publish as Parquet for them, or rename columns with spaces"
+        )
+        click.echo(f"{click.style('warning', fg='yellow')}: {told}")
 
 
 def with_unmatched(result: dict[str, Any], nowhere: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -262,5 +273,6 @@ def print_run(result: Mapping[str, Any]) -> None:
         if done["prepared"]:
             click.echo(click.style(done["name"], bold=True))
             print_prepared(done["prepared"])
+        print_mapped(done["protected"] or {}, done["name"])
     print_unmatched(result)
     click.echo(f"verdict file: {result['verdict_file']}")

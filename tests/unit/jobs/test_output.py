@@ -26,6 +26,8 @@ def test_of_a_protected_copy_only_what_says_something_is_told(capsys: pytest.Cap
     assert "column  entity type  method  level     type\n" in capsys.readouterr().out
     print_protected({**done, "columns": [column, {**column, "note": "kept"}]})
     assert "column  entity type  method  level     note\n" in capsys.readouterr().out
+    print_protected({**done, "columns": [column], "column_mapping": True})
+    assert "warning: column names of d need Delta's column mapping" in capsys.readouterr().out
 
 
 def test_a_scan_says_which_columns_point_at_somebody(capsys: pytest.CaptureFixture[str]) -> None:
