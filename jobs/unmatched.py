@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
+from clearance.paths import Step, format_path
 
 
 def columns_nowhere(policy: Policy, registry: Registry, there: Collection[str]) -> list[dict[str, str]]:
@@ -25,6 +26,9 @@ def columns_nowhere(policy: Policy, registry: Registry, there: Collection[str]) 
 
 
 def _near(path: str, there: Sequence[str]) -> str:
+    # `e.mail` without its quotes is a field `mail` of a column `e`: the column is nearer than any spelling.
+    if (quoted := format_path([Step("name", path)])) in there:
+        return quoted
     return next(iter(difflib.get_close_matches(path, there, n=1, cutoff=0.75)), "")
 
 
