@@ -150,7 +150,10 @@ def _uri(ref: str) -> DatasetIdentity:
     authority, _, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
     if scheme == "file":
         if authority not in {"", "localhost"}:
-            raise UsageError("A file URI can't name another machine.", hint="Write file:///path, or mount the folder.")
+            raise UsageError(
+                f"A file URI can't name another machine ({authority.rpartition('@')[2]}).",
+                hint="Where its folder is mounted here, name that path: file:///path, in an event the namespace file.",
+            )
         return _path(f"/{path.lstrip('/')}", None)
     # Neither may be written into a registry, a log or this message.
     if ":" in authority.rpartition("@")[0] or _SIGNED_QUERY.search(ref):

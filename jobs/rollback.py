@@ -196,9 +196,9 @@ def _plan(matter: Matter, desk: Desk, folder: Path, version: int | None) -> _Pla
         older = [each for each in found if each.version == each.first and int(each.first) < int(current.first)]
         wanted = sorted(older, key=lambda each: int(each.first))
     if not wanted:
-        what = "that version" if version is not None else "anything before what is there now"
+        what = f"no version {version}" if version is not None else "nothing before what is there now"
         told = ", ".join(dict.fromkeys(each.version for each in found)) or "none"
-        raise RefusedError(f"{what} was not published at {folder}", hint=f"on record as published: {told}")
+        raise RefusedError(f"{what} was published at {folder}", hint=f"on record as published: {told}")
     return _Plan(wanted[-1], there)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from clearance.errors import UsageError
-from clearance.governance.identity import dataset_identity
+from clearance.governance.identity import dataset_identity, event_identity
 
 
 def test_every_spelling_of_a_local_path_is_one_name(tmp_path, monkeypatch):
@@ -130,6 +130,12 @@ def test_a_credential_is_refused_and_not_repeated(ref):
         dataset_identity(ref)
     assert "hunter2secret" not in str(raised.value)
     assert raised.value.hint
+
+
+def test_a_file_of_another_machine_is_told_by_it_and_not_by_its_password() -> None:
+    with pytest.raises(UsageError, match=r"another machine \(worker1\)") as caught:
+        event_identity("file://ann:secret@worker1", "/data/x.csv")
+    assert "secret" not in str(caught.value) and "namespace file" in caught.value.hint
 
 
 @pytest.mark.parametrize("ref", ["", "  ", "a\nb", "file://otherhost/x"])

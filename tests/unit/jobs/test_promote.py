@@ -462,7 +462,7 @@ def test_rollback_goes_further_back_each_time_or_to_a_version(project: Project) 
     assert (deed("rollback", version=2).restores, project.rows()) == ("2", ["first", "second", "third"])
     again = deed("rollback", version=2)
     assert (again.version, again.done) == ("5", False)
-    no("rollback", ExitCode.CONFLICT, "that version was not published", version=9)
+    no("rollback", ExitCode.CONFLICT, "no version 9 was published", version=9)
     no("rollback", ExitCode.CONFLICT, "bob is the approver", key="bob.pem", version=0)
     write_deltalake(str(project.prod), pa.table({"id": [9], "note": ["foreign"]}), mode="append")
     project.check(5)
@@ -505,7 +505,7 @@ def test_what_is_not_approved_any_more_does_not_come_back(project: Project) -> N
     (project.prod / path).unlink()
     no("rollback", ExitCode.UNDECIDABLE, "are gone")
     project("identity", "revoke", "bob", "--identity-key", "root.pem")
-    no("rollback", ExitCode.CONFLICT, "anything")
+    no("rollback", ExitCode.CONFLICT, "nothing before what is there now was published")
     project.check(4)  # nor does anything that the approver let pass stand any more
     assert project.entries("rollback", "outcome")[-1]["result"] == "refused"
 
