@@ -35,6 +35,7 @@ from clearance.classifiers.traits import (
     MAC,
     NAME_WORD,
     NUMBER,
+    PARTICLES,
     PHONE_GROUPS,
     PLUS,
     STREET,
@@ -57,7 +58,8 @@ _THREE_WORDS_WITH_LETTERS = rf"(?s)[A-Za-z].*{_B}.*[A-Za-z].*{_B}.*[A-Za-z]"
 _UP_TO_125 = r"^\+?(?:[0-9]{1,2}|0[0-9]{2}|1[01][0-9]|12[0-5])$"
 _NAME = rf",*{NAME_WORD.pattern},*"
 _NAMES = rf"^{_NAME}(?:{_B}+{_NAME}){{0,4}}$"
-_FULL_NAME = rf"^[A-Z]{_W}*(?:{_B}+[A-Z]{_W}*){{1,3}}$"
+_CAPITAL, _PARTICLE = rf"{_B}+[A-Z]{_W}*", rf"{_B}+(?:{'|'.join(sorted(PARTICLES))})"
+_FULL_NAME = rf"^[A-Z]{_W}*(?:(?:{_CAPITAL}){{1,3}}|(?:{_CAPITAL})?(?:{_PARTICLE}){{1,2}}(?:{_CAPITAL}){{1,2}})$"
 _S = r"[ \-.()/+]*"
 _IBAN = rf"^{_S}[A-Za-z]{_S}[A-Za-z]{_S}[0-9]{_S}[0-9]"
 
@@ -135,6 +137,8 @@ class _ShortTexts:
         """Which of the full names that ``where`` points to :func:`traits.is_somebody` says are somebody's."""
         named = self.are_given_names(where)
         named |= self._among(where & ~named, lambda some: _is_given(some, last=True))
+        family = self._among(where & ~named, _is_family)
+        named |= family & ~self.match(THING_NAME, family)
         return named | self.match(TITLED, where & ~named)
 
     def test(self, holds: Callable[[str], object], where: Mask) -> Mask:
@@ -291,6 +295,16 @@ def _is_given(names: pa.Array, *, last: bool) -> pa.Array:
     # The offsets tell where the parts of each name begin among all parts.
     places = parts.offsets[1:].to_numpy() - 1 if last else parts.offsets[:-1].to_numpy()
     return pc.is_in(pc.ascii_trim(parts.values.take(pa.array(places)), characters=","), value_set=_given_names())
+
+
+def _is_family(names: pa.Array) -> pa.Array:
+    """Whether the last words of names of several are usual family names."""
+    parts = pc.split_pattern(pc.ascii_lower(names), pattern=" ", max_splits=1, reverse=True)
+    ends = parts.offsets.to_numpy()
+    first, last = (
+        pc.ascii_trim(parts.values.take(pa.array(places)), characters=",") for places in (ends[:-1], ends[1:] - 1)
+    )
+    return pc.and_(pc.is_in(last, value_set=_surnames()), pc.not_equal(first, last))
 
 
 @functools.cache

@@ -211,8 +211,12 @@ def name_coverage(path: str, phrases: tuple[Words, ...]) -> float:
     return _coverage(last_words(path), phrases)
 
 
+#: Letters with a stroke, or without their dot, have no accent that could be removed.
+_STROKES = str.maketrans("đĐłŁøØı", "dDlLoOi")
+
+
 def _marked_words(name: str) -> Words:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)).translate(_STROKES)
     return tuple(_singular(word.lower()) for part in _WORD.findall(plain) for word in _CAMEL.split(part))
 
 

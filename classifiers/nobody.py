@@ -36,8 +36,8 @@ def names_nobody(name: str, profile: LeafProfile, around: Surroundings, raw: Map
         # are, the less of them has to be said the fewer are called so.
         if around.things >= _AMONG_THINGS and 2 * traits["somebody"] < filled <= 5 * traits["thing_name"]:
             return True
-        if by_form >= 0.2 * filled and by_form > traits["somebody"]:
-            return True  # more are firms by their form than are called after somebody
+        if max(by_form, traits["thing_name"]) >= max(0.2 * filled, traits["somebody"]):
+            return True  # more are firms or things by their form than are called after somebody
         if 10 * traits["somebody"] >= filled:
             return False
         return (

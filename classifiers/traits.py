@@ -33,7 +33,7 @@ CARD_GROUPS = re.compile(
     r"\d{4} (?:\d{4} \d{4} \d{1,7}|\d{6} \d{4,5})|\d{4}-(?:\d{4}-\d{4}-\d{1,7}|\d{6}-\d{4,5})", re.ASCII
 )
 # A street with its house number, behind it as in most of Europe or before it; only where the column's name says street.
-HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
+HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?\.?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
 MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}", re.ASCII)
 #: Digits in the groups that somebody's numbering plan has: behind a plus, a zero or a bracket whatever they are, else
 #: as in North America, Brazil, Mexico, India, China, Russia, and in pairs and threes as in much of Europe.
@@ -62,7 +62,8 @@ TITLED = re.compile(
 #: A full name that begins or ends with a word for a place or a thing, as no person's does, or few.
 THING_NAME = re.compile(
     r"(?i:(?:old|new|upper|lower|north|south|east|west|northern|southern|eastern|western|central|great|little|big|grand"
-    r"|royal|city|town|mount|lake|river|port|fort|cape|isle|hotel|cafe|casa|the|smart|ultra|super|premium|deluxe|classic"
+    r"|royal|city|town|mount|lake|river|port|fort|cape|isle|hotel|cafe|casa|villa|hurricane|typhoon|cyclone|tropical|storm"
+    r"|operation|the|smart|ultra|super|premium|deluxe|classic"
     r"|organic|wireless|digital|electric|portable|wooden|leather|cotton|steel|stone|golden|silver|black|white|red|blue"
     r"|green|yellow|grey|gray|pink) .*|.* (?:gate|pier|hill|quarry|pond|weir|bridge|street|road|lane|avenue|square|park"
     r"|valley|lake|river|island|beach|bay|harbou?r|port|station|airport|airpark|airfield|municipal|regional|international|intl|county|terminal|tower|house|castle|church|school|college"
@@ -98,6 +99,12 @@ _HAN_FAMILIES = (
 _HANGUL_FAMILIES = (
     "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허남심노하곽성차주우구민유나진지엄채원천방공현함변염여추"
 )
+#: Words written small inside full names: Hannah van den Berg, Maria da Silva, Antonio del Valle.
+PARTICLES = frozenset(
+    ["van", "de", "der", "den", "von", "zu", "vom", "ten", "ter", "da", "do", "dos", "das", "di", "del", "della"]
+) | frozenset(["dalla", "la", "le", "las", "los", "du", "des", "bin", "bint", "ibn", "al", "el", "y", "e", "af", "av"])
+#: What the words of a full name are, one letter each: capital, particle.
+_FULL_NAME = re.compile(r"C{2,4}|CC?p{1,2}C{1,2}")
 UNSPACED_NAME = re.compile(rf"[{_HAN_FAMILIES}][\u4e00-\u9fff]{{1,2}}|[{_HANGUL_FAMILIES}][\uac00-\ud7a3]{{2}}")
 FLAGS = frozenset(["0", "1", "y", "n", "yes", "no", "true", "false", "t", "f"])
 _GENDER_WORDS = (
@@ -238,7 +245,7 @@ def _code_traits(text: str, bare: str, letters: int, digits: int) -> list[str]:
             found.append("given_name")
         if len(words) == 1 and is_surname(text):
             found.append("surname")
-        if (2 <= len(words) <= 4 and all(map(_begins_a_name, words))) or UNSPACED_NAME.fullmatch(text):
+        if _is_full_name(words) or UNSPACED_NAME.fullmatch(text):
             found.append("fullname")
             if is_somebody(text):
                 found.append("somebody")
@@ -303,10 +310,16 @@ def _names_in(name: str) -> frozenset[str]:
 
 
 def is_somebody(text: str) -> bool:
-    """Whether a name begins with a form of address, or begins or ends with a usual given name."""
+    """Whether a name begins with a form of address, begins or ends with a usual given name, or ends with a usual family
+    name behind another word."""
     lower = _folded(text)
-    ends = {lower.split(" ", 1)[0].strip(","), lower.rsplit(" ", 1)[-1].strip(",")}
-    return not ends.isdisjoint(given_names()) or TITLED.fullmatch(text) is not None
+    first, last = lower.split(" ", 1)[0].strip(","), lower.rsplit(" ", 1)[-1].strip(",")
+    return (
+        first in given_names()
+        or last in given_names()
+        or (first != last and last in surnames() and THING_NAME.fullmatch(text) is None)
+        or TITLED.fullmatch(text) is not None
+    )
 
 
 def is_surname(text: str) -> bool:
@@ -327,6 +340,13 @@ def _begins_a_name(word: str) -> bool:
     first = word[0]
     without_case = first.isalpha() and first.lower() == first.upper()
     return first.isupper() or (without_case and not "\uac00" <= first <= "\ud7a3")
+
+
+def _is_full_name(words: list[str]) -> bool:
+    if not 2 <= len(words) <= 5:
+        return False
+    kinds = ("C" if _begins_a_name(word) else "p" if word in PARTICLES else "x" for word in words)
+    return _FULL_NAME.fullmatch("".join(kinds)) is not None
 
 
 def _is_name(words: list[str]) -> bool:

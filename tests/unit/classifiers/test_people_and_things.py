@@ -103,3 +103,43 @@ def test_a_few_guesses_of_the_model_among_names_of_things_are_none(engine: Engin
     noted = [*CARS * 20, "please call Maria Costa about the red one"]
     assert [f.entity_type for f in _report(engine, "remark", noted).findings] == ["PERSON"]
     assert "EMAIL_ADDRESS" in {f.entity_type for f in _report(engine, "model", [*values, "ana@example.org"]).findings}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("c7", ["Hannah van den Berg", "Maria da Silva", "Antonio del Valle Saavedra", "Juan Carlos de la Cruz"]),
+        ("Medewerker", ["Wiebe van Bovenen", "Sjoukje de Heer", "Tjeerd ten Brink"]),
+        ("c7", ["Gerlinde Schmidt", "Toño Fernández", "Sylwia Kowalska", "Coriolano Rossi"]),
+    ],
+)
+def test_full_names_with_particles_or_usual_family_names(patterns: Engine, name: str, values: list[str]) -> None:
+    assert _report(patterns, name, values * 8).entity_type == "PERSON"
+
+
+def test_storms_called_after_people_are_no_people(patterns: Engine) -> None:
+    storms = ["Tropical Storm Thomas", "Hurricane Garcia", "Cyclone Morgan", "Typhoon Ketsana", "Hurricane Lewis"]
+    assert _report(patterns, "storm_name", storms * 8).entity_type is None
+
+
+def test_streets_in_a_column_called_name_are_no_people(patterns: Engine) -> None:
+    streets = ["Victoria Road", "Martin Luther King Blvd", "Oak Avenue", "Elm Street", "Church Lane", "King Street"]
+    assert _report(patterns, "name", streets * 8, "length_m", "surface").entity_type is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "entity_type"),
+    [
+        ("Soyadı", ["Yorulmaz", "Tevetoğlu"], "PERSON"),
+        ("Příjmení", ["Kašparová", "Staňková"], "PERSON"),
+        ("Vezetéknév", ["Kelemen", "Illés"], "PERSON"),
+        ("Data nașterii", ["1975-09-21", "1990-01-02"], "DATE_OF_BIRTH"),
+        ("geb_am", ["19.07.1997", "01.02.1980"], "DATE_OF_BIRTH"),
+        ("Nr telefonu", ["781 723 230", "739 640 707"], "PHONE_NUMBER"),
+        ("Tlf", ["6577 1322", "4384 4108"], "PHONE_NUMBER"),
+        ("Lakcím", ["Székvárai utca 44.", "Arany János út 3."], "STREET_ADDRESS"),
+        ("Địa chỉ", ["5/13 đường số 91", "41 Khóm 4"], "STREET_ADDRESS"),
+    ],
+)
+def test_names_in_further_languages(patterns: Engine, name: str, values: list[str], entity_type: str) -> None:
+    assert _report(patterns, f"`{name}`", values * 10).entity_type == entity_type
