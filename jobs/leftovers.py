@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from clearance.jobs.desk import Desk
+
+_DATA_FILE = re.compile(r"\.?part-\d{5}-[\w.-]+\.parquet(\.crc)?")
+"""As Spark names them."""
 
 
 def sweep(desk: "Desk", target: Target, spark: "SparkSession | None" = None) -> None:
@@ -56,12 +60,16 @@ def make_way(desk: "Desk", target: Target, source: Reference | None, spark: "Spa
 
 
 def _take_back(desk: "Desk", target: Target) -> None:
-    """Removes Parquet whose run was killed, or failed, between its rename and its label.
+    """Removes Parquet whose run was killed, or failed, between its rename and its label, and files without a commit.
 
-    No record speaks of it, and nothing could be written over it.
+    No record speaks of them, and nothing could be written over them.
     """
     local = target.local_path
-    if local is None or target.format != "parquet":
+    if local is None:
+        return
+    if target.format != "parquet":
+        if run_id := _uncommitted(desk, target, local):
+            _remove(target, local, run_id)
         return
     try:
         run_id = str(json.loads((local / SIDECAR).read_bytes())[RUN_PROPERTY])
@@ -70,6 +78,28 @@ def _take_back(desk: "Desk", target: Target) -> None:
     ended = [row["status"] for row in desk.registry.rows("runs", ["status"], run_id=run_id)]
     if ended[-1:] != ["failed"] or desk.registry.rows("labels", ["run_id"], run_id=run_id):
         return
+    _remove(target, local, run_id)
+
+
+def _uncommitted(desk: "Desk", target: Target, local: Path) -> str | None:
+    """The killed run whose data files are all there is at the target: its first publication never got to its commit."""
+    if not local.is_dir() or any((local / "_delta_log").glob("*")):
+        return None
+    files = [path for path in local.rglob("*") if path.is_file()]
+    if not files or not all(_DATA_FILE.fullmatch(path.name) for path in files):
+        return None
+    about = desk.audit.entries(dataset=target.key)
+    # Whoever publishes there now has announced it: the newest entry is that run's then.
+    if not about or about[-1].get("result") != "failed" or "mended" not in (about[-1].get("facts") or {}):
+        return None
+    intent = next((entry for entry in about if entry["kind"] == "intent" and entry["id"] == about[-1]["id"]), None)
+    if intent is None:
+        return None
+    since = datetime.fromisoformat(intent["at"]).timestamp() - 1  # a file system may count whole seconds
+    return str(intent["run_id"]) if all(path.stat().st_mtime >= since for path in files) else None
+
+
+def _remove(target: Target, local: Path, run_id: str) -> None:
     staged = target.staged(run_id)
     if staged.path is not None:
         with suppress(OSError):  # who may not take it away is told that it is there

@@ -261,3 +261,39 @@ def test_a_store_that_can_not_be_published_to_is_named_before_spark_starts(
     with pytest.raises(PublishError, match="can't be looked into") as caught:
         make_way(desk, Target("abfss://c@acc.dfs.core.windows.net/out/people"), None, object())  # type: ignore[arg-type]
     assert "credentials of abfss" in (caught.value.hint or "") and "SECRET" not in str(caught.value)
+
+
+KILLED_BEFORE_ITS_COMMIT = """
+import os, sys
+from pathlib import Path
+from clearance.jobs.desk import open_desk
+from clearance.jobs.staging import Target
+desk, target = open_desk(home=sys.argv[1]), Target(sys.argv[2])
+with desk.run("detokenize", "file:///k") as run:
+    desk.audit.intent("open", run_id=run.run_id, dataset=target.key, facts={})
+    target.local_path.mkdir(parents=True)
+    (target.local_path / "part-00000-0a1b-c000.snappy.parquet").write_text("ann@example.com")
+    os._exit(9)
+"""
+
+
+def test_files_of_a_publication_that_was_killed_before_its_commit_make_way(tmp_path: Path) -> None:
+    desk, target = open_desk(home=tmp_path / "home"), Target(str(tmp_path / "out" / "t"))
+    folder = tmp_path / "out" / "t"
+    command = [sys.executable, "-c", KILLED_BEFORE_ITS_COMMIT, str(tmp_path / "home"), target.text]
+    assert subprocess.run(command, check=False).returncode == 9
+    (folder / "notes.txt").write_text("somebody's own")
+    with pytest.raises(PublishError, match="is no Delta table"):
+        make_way(desk, target, None)
+    (folder / "notes.txt").unlink()
+    with desk.run("protect", target.key) as run:  # another is about to publish there: these may be its files
+        intent = desk.audit.intent("publish", run_id=run.run_id, dataset=target.key, facts={})
+        with pytest.raises(PublishError, match="is no Delta table"):
+            make_way(desk, target, None)
+        desk.audit.outcome(intent, "failed")
+    assert list(folder.iterdir())
+    (folder / "part-00000-0a1b-c000.snappy.parquet").unlink()
+    folder.rmdir()
+    assert subprocess.run(command, check=False).returncode == 9
+    make_way(desk, target, None)
+    assert not folder.exists() and not (tmp_path / "out" / STAGING).exists()
