@@ -247,6 +247,8 @@ def test_a_users_types_are_the_engines() -> None:
         ("train 9024 coach b3 seat 61", "coach b3 seat 61", "STREET_ADDRESS", "rampart"),
         ("my meter reads 48213 now", "48213", "LOCATION", "rampart"),
         ("won 4 lost 2 drew 1", "drew 1", "STREET_ADDRESS", "rampart"),
+        ("charged with manslaughter", "manslaughter", "PERSON", "rampart"),
+        ("Cullen Group Ltd v Revenue", "Cullen", "PERSON", "rampart"),
         ("Slip Copy, 2005 WL 1642582", "1642582", "PHONE_NUMBER", "PhoneRecognizer"),
         ("844 F. Supp. 1338", "F. Supp", "STREET_ADDRESS", "rampart"),
         ("by Irwin Hale Solicitors", "Irwin Hale", "PERSON", "rampart"),
