@@ -123,6 +123,10 @@ def items(spark: "SparkSession", plan: PlanFile) -> list[Item]:
             # What is not there fails in its own chain, and the others go on.
             references = [Reference(entry.dataset, entry.format)]
         base = folder_of(entry.dataset)
+        # Copies that an earlier run left in the folder are no sources of this one.
+        references = [each for each in references if not _is_copy(each, base, plan.output)] or [
+            Reference(entry.dataset, entry.format)
+        ]
         for each in references:
             reference = Reference(each.text, entry.format, entry.version, entry.timestamp, entry.options)
             one = len(references) == 1
@@ -137,6 +141,14 @@ def items(spark: "SparkSession", plan: PlanFile) -> list[Item]:
                 hint="list them apart in a plan, each with a `name` or `to` of its own",
             )
     return found
+
+
+def _is_copy(reference: Reference, base: Path | None, output: str) -> bool:
+    """Whether what was found in the folder ``base`` lies where a plan puts its copies, in a folder of it."""
+    local, copies = reference.local_path, Reference(output).local_path
+    if local is None or copies is None or base is None or copies == base or not copies.is_relative_to(base):
+        return False
+    return local.is_relative_to(copies)
 
 
 def _name(reference: Reference, base: Path | None) -> str:

@@ -101,6 +101,16 @@ def test_datasets_of_one_name_in_a_folder_have_places_of_their_own(
     assert [name for name, _ in _named("lake/sales/people.csv", "lake/orders.csv")] == ["people", "orders"]
 
 
+def test_copies_in_the_folder_that_is_run_are_no_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("people.csv", "hr/people.csv", "protected/people.csv", "protected/hr/people.csv"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("a\n1\n")
+    assert [name for name, _ in _named(".")] == ["hr/people", "people"]
+    # Who names them means them.
+    assert [name for name, _ in _named("protected")] == ["hr/people", "people"]
+
+
 def test_two_datasets_for_one_place_are_both_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("people.csv").write_text("a\n1\n")
