@@ -83,7 +83,8 @@ def _take_back(desk: "Desk", target: Target) -> None:
 
 def _uncommitted(desk: "Desk", target: Target, local: Path) -> str | None:
     """The killed run whose data files are all there is at the target: its first publication never got to its commit."""
-    if not local.is_dir() or any((local / "_delta_log").glob("*")):
+    # Delta makes folders in its log before it commits.
+    if not local.is_dir() or any(path.is_file() for path in (local / "_delta_log").rglob("*")):
         return None
     files = [path for path in local.rglob("*") if path.is_file()]
     if not files or not all(_DATA_FILE.fullmatch(path.name) for path in files):

@@ -295,5 +295,6 @@ def test_files_of_a_publication_that_was_killed_before_its_commit_make_way(tmp_p
     (folder / "part-00000-0a1b-c000.snappy.parquet").unlink()
     folder.rmdir()
     assert subprocess.run(command, check=False).returncode == 9
+    (folder / "_delta_log" / "_staged_commits").mkdir(parents=True)
     make_way(desk, target, None)
     assert not folder.exists() and not (tmp_path / "out" / STAGING).exists()
