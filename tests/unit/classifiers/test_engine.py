@@ -27,7 +27,7 @@ def _types(engine: Engine, text: str) -> set[str]:
         ("card 2223003122003222 was stolen", "CREDIT_CARD"),
         ("IBAN GB33BUKB20201555555555 is mine", "IBAN_CODE"),
         ("ssn 521-44-9382", "US_SSN"),
-        ("My name is Ana Diaz and I need help", "PERSON"),
+        ("Please call Ana Diaz, who needs help", "PERSON"),
         ("please send it to 12 Elm Street, Apt 4", "STREET_ADDRESS"),
         ("we moved here from Estonia last year", "LOCATION"),
         ("login with password 'Loan24Access#' worked", "PASSWORD"),
@@ -49,13 +49,13 @@ def test_plain_texts_are_plain(engine: Engine, text: str) -> None:
 
 
 def test_a_name_is_one_span_with_all_its_parts(engine: Engine) -> None:
-    text = "My name is Stefanía K. Oddgeirsdóttir and I need help"
+    text = "Please call Stefanía K. Oddgeirsdóttir, who needs help"
     names = [text[s.start : s.end] for s in engine.spans([text])[0] if s.entity_type == "PERSON"]
     assert names == ["Stefanía K. Oddgeirsdóttir"]
 
 
 def test_ner_only_where_asked_for(engine: Engine) -> None:
-    text = "My name is Ana Diaz and I need help"
+    text = "Please call Ana Diaz, who needs help"
     with_ner, without = engine.spans([text, text], ner=[True, False])
     assert {s.entity_type for s in with_ner} == {"PERSON"}
     assert without == []
@@ -93,7 +93,7 @@ def test_long_text_is_looked_at_to_its_end(engine: Engine) -> None:
     rng = random.Random(5)
     words = ["the", "order", "came", "late", "and", "nobody", "at", "the", "office", "could", "say", "why"]
     filler = " ".join(rng.choice(words) for _ in range(20_000))
-    needle = " My name is Ana Diaz, mail ana.diaz@example.org, card 4111 1111 1111 1111. "
+    needle = " Please call Ana Diaz, mail ana.diaz@example.org, card 4111 1111 1111 1111. "
     text = filler[:4_060] + needle + filler[:8_200] + needle + filler[:3_333] + needle
     hits = engine.spans([text])[0]
     for entity_type, value in (("EMAIL_ADDRESS", "ana.diaz@example.org"), ("CREDIT_CARD", "4111 1111 1111 1111")):
