@@ -176,7 +176,9 @@ class Staged:
 
     def write(self, frame: "DataFrame", partitions: tuple[str, ...], description: str) -> None:
         """Writes the frame. Raises ``DatasetError`` or what a worker raised, value-free."""
-        with value_free(f"protecting {description}", hint="the target is untouched; run again after mending the cause"):
+        with value_free(
+            f"writing what comes of {description}", hint="the target is untouched; run again after mending the cause"
+        ):
             if self.format == "parquet":
                 frame.write.mode("overwrite").partitionBy(*partitions).parquet(str(self.path))
                 return
