@@ -166,6 +166,20 @@ def _probe(folder: Path) -> None:
             return
 
 
+def _hold(path: Path) -> None:
+    """Makes the folder of a staged dataset, so that the one around it is not empty and no run beside takes that away.
+
+    Hadoop makes a folder and then sets its mode: one that was gone in between failed the job.
+    """
+    for attempt in range(_PROBES):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        except FileNotFoundError:
+            if attempt == _PROBES - 1:
+                raise
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """A staged dataset: how Spark names it, and its local path where it has one."""
@@ -182,6 +196,8 @@ class Staged:
             if self.format == "parquet":
                 frame.write.mode("overwrite").partitionBy(*partitions).parquet(str(self.path))
                 return
+            if self.path is not None:
+                _hold(self.path)
             writer = frame.writeTo(self.identifier).using("delta")
             _with_layout(writer, frame, partitions).createOrReplace()
 

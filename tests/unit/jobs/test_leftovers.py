@@ -18,7 +18,7 @@ from clearance.governance.runs import new_run_id
 from clearance.jobs.desk import Desk, open_desk
 from clearance.jobs.leftovers import make_way, sweep
 from clearance.jobs.references import Reference
-from clearance.jobs.staging import RUN_PROPERTY, SIDECAR, STAGING, Target
+from clearance.jobs.staging import RUN_PROPERTY, SIDECAR, STAGING, Staged, Target
 
 KILLED = """
 import os, sys
@@ -298,3 +298,28 @@ def test_files_of_a_publication_that_was_killed_before_its_commit_make_way(tmp_p
     (folder / "_delta_log" / "_staged_commits").mkdir(parents=True)
     make_way(desk, target, None)
     assert not folder.exists() and not (tmp_path / "out" / STAGING).exists()
+
+
+def test_no_run_beside_takes_the_folder_away_in_which_one_begins_to_write(tmp_path: Path) -> None:
+    staged = Staged("delta.`x`", tmp_path / ".clearance-staging" / "run", "delta")
+    assert staged.path is not None
+
+    class Frame:
+        """What Spark is asked for, with a run beside it that has just ended."""
+
+        schema = None
+
+        def writeTo(self, identifier: str) -> "Frame":
+            with pytest.raises(OSError, match=r"(?i)not empty"):
+                (tmp_path / ".clearance-staging").rmdir()
+            return self
+
+        def using(self, provider: str) -> "Frame":
+            return self
+
+        def createOrReplace(self) -> None:
+            pass
+
+    staged.write(Frame(), (), "people")  # type: ignore[arg-type]
+    Staged("delta.`y`", tmp_path / ".clearance-staging" / "other", "delta").remove(None)
+    assert staged.path.is_dir()
