@@ -9,9 +9,10 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,14 +151,7 @@ def _probe(folder: Path) -> None:
     """Tries to write there, and leaves nothing: what comes next may still refuse. Raises ``OSError``."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     probe = folder / f".probe-{uuid.uuid4().hex}"
-    for attempt in range(_PROBES):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.touch()
-            break
-        except FileNotFoundError:  # a run beside this one took its empty folder away in between
-            if attempt == _PROBES - 1:
-                raise
+    _make_in(folder, probe.touch)
     probe.unlink()
     for path in made:
         try:
@@ -166,14 +160,12 @@ def _probe(folder: Path) -> None:
             return
 
 
-def _hold(path: Path) -> None:
-    """Makes the folder of a staged dataset, so that the one around it is not empty and no run beside takes that away.
-
-    Hadoop makes a folder and then sets its mode: one that was gone in between failed the job.
-    """
+def _make_in(folder: Path, make: Callable[[], None]) -> None:
+    """Makes the folder and something in it, although runs beside this one take it away while it is empty."""
     for attempt in range(_PROBES):
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            make()
             return
         except FileNotFoundError:
             if attempt == _PROBES - 1:
@@ -197,7 +189,8 @@ class Staged:
                 frame.write.mode("overwrite").partitionBy(*partitions).parquet(str(self.path))
                 return
             if self.path is not None:
-                _hold(self.path)
+                # Hadoop makes a folder and then sets its mode: one that is taken away in between fails the job.
+                _make_in(self.path.parent, partial(self.path.mkdir, exist_ok=True))
             writer = frame.writeTo(self.identifier).using("delta")
             _with_layout(writer, frame, partitions).createOrReplace()
 
