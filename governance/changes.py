@@ -4,9 +4,7 @@ Only additions can be looked at by themselves: what was scanned before still sta
 rest. A commit that removed or rewrote data ends that, and so does everything that can't be told.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
 from clearance.errors import DatasetError
@@ -78,31 +76,19 @@ def _between(log: delta_log.Log, first: int, last: int, fingerprint: str | None)
         steps = delta_log.actions(log, version)
         if steps is None:
             return Additions(None, f"commit {version} is no longer in the log")
-        writes = adds = False
+        if delta_log.claims_nothing_new(steps):
+            return Additions(None, f"commit {version} added files, and says that they hold nothing new")
         for action in steps:
-            writes, adds = writes or delta_log.writes_data(action), adds or _claimed(action.get("add"))
-            if writes and adds:
-                return Additions(None, f"commit {version} wrote data, and says that it changed none")
             meta = action.get("metaData")
             if isinstance(meta, dict) and schema_fingerprint(str(meta.get("schemaString"))) != fingerprint:
                 return Additions(None, f"commit {version} changed the schema")
-            if _counts(action.get("remove")):
+            if delta_log.counts(action.get("remove")):
                 return Additions(None, f"commit {version} removed or rewrote data")
             file = action.get("add")
-            if not isinstance(file, dict) or not _counts(file):
+            if not isinstance(file, dict) or not delta_log.counts(file):
                 continue
             path = file.get("path")
             if not isinstance(path, str) or "://" in path or path.startswith("/") or file.get("deletionVector"):
                 return Additions(None, f"commit {version} added data that lies elsewhere or is partly deleted")
             found.append(unquote(path))
     return Additions(tuple(found))
-
-
-def _claimed(file: Any) -> bool:
-    """Whether a file was added of which the writer says that it holds nothing new."""
-    return isinstance(file, Mapping) and not _counts(file)
-
-
-def _counts(file: Any) -> bool:
-    """Whether an action changed data; a writer that leaves the field out gets no benefit of the doubt."""
-    return isinstance(file, Mapping) and file.get("dataChange", True) is not False

@@ -7,23 +7,23 @@ whose reader features ``deltalake`` refuses. Local logs are listed; remote ones 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from clearance.errors import DatasetError
 
-_WRITES = frozenset(
+# What only moves rows, by Delta's DeltaOperations (delta-spark 4.3) and delta-rs: its files hold nothing new.
+_MOVES = frozenset(
     {
-        "WRITE",
-        "STREAMING UPDATE",
-        "MERGE",
-        "UPDATE",
-        "COPY INTO",
-        "CREATE TABLE AS SELECT",
-        "REPLACE TABLE AS SELECT",
-        "CREATE OR REPLACE TABLE AS SELECT",
+        "OPTIMIZE",
+        "REORG",
+        "REORG TABLE UPGRADE UNIFORM",
+        "REMOVE COLUMN MAPPING",
+        "ROW TRACKING BACKFILL",
+        "ROW TRACKING UNBACKFILL",
+        "COMPUTE STATS",
     }
 )
 _COMMIT = re.compile(r"(\d{20})\.json")
@@ -126,10 +126,10 @@ class RemoteLog:
         return False
 
 
-def actions(log: Log, version: int) -> Iterator[dict[str, Any]] | None:
+def actions(log: Log, version: int) -> list[dict[str, Any]] | None:
     """The actions of one commit, or None where it is gone. Raises DatasetError when it is damaged."""
     raw = log.read(version)
-    return None if raw is None else _parse(raw, version)
+    return None if raw is None else list(_parse(raw, version))
 
 
 def _parse(raw: bytes, version: int) -> Iterator[dict[str, Any]]:
@@ -149,12 +149,22 @@ def _parse(raw: bytes, version: int) -> Iterator[dict[str, Any]]:
         yield action
 
 
-def writes_data(action: Mapping[str, Any]) -> bool:
-    """Whether a commit's ``commitInfo`` says that it wrote data. Spark's option ``dataChange`` is a writer's claim that
-    what it adds was there already; only OPTIMIZE and its like know that.
+def counts(file: object) -> bool:
+    """Whether an ``add`` or ``remove`` changed data; a writer that does not say gets no benefit of the doubt."""
+    return isinstance(file, Mapping) and file.get("dataChange", True) is not False
+
+
+def claims_nothing_new(steps: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a commit added files of which it says that they hold nothing new, and is none that only moves rows.
+
+    Spark's option ``dataChange`` makes that claim of whatever is written.
     """
-    info = action.get("commitInfo")
-    return isinstance(info, dict) and str(info.get("operation")).upper() in _WRITES
+    claims, moves = False, False
+    for action in steps:
+        if isinstance(info := action.get("commitInfo"), Mapping):
+            moves = str(info.get("operation")).upper() in _MOVES
+        claims = claims or (isinstance(file := action.get("add"), Mapping) and not counts(file))
+    return claims and not moves
 
 
 def snapshot(log: Log, location: str, version: int | None = None) -> Snapshot:

@@ -129,10 +129,10 @@ def _compare_delta(recorded: Observation, location: str) -> Change:
         steps = delta_log.actions(log, version)
         if steps is None:
             return Change("unreadable", f"commit {version} is no longer in the log")
-        writes = adds = False
+        if delta_log.claims_nothing_new(steps):
+            return Change("changed", f"commit {version} added files, and says that they hold nothing new")
         for action in steps:
-            writes, adds = writes or delta_log.writes_data(action), adds or "add" in action
-            if _changes_data(action) or (writes and adds):
+            if delta_log.counts(action.get("add")) or delta_log.counts(action.get("remove")):
                 return Change("changed", f"commit {version} changed data")
             if isinstance(meta := action.get("metaData"), dict):
                 fingerprint = schema_fingerprint(str(meta.get("schemaString")))
@@ -147,14 +147,6 @@ def _same_table(recorded: Observation, log: delta_log.Log, location: str, latest
         return committed == recorded.committed
     # The recorded commit was cleaned away, or does not say when it was made.
     return delta_log.snapshot(log, location, latest).table_id == recorded.table_id
-
-
-def _changes_data(action: Mapping[str, Any]) -> bool:
-    for kind in ("add", "remove"):
-        # The field is required; a writer that leaves it out gets no benefit of the doubt.
-        if isinstance(file := action.get(kind), dict) and file.get("dataChange", True) is not False:
-            return True
-    return False
 
 
 _BINDING = "delta.columnMapping.physicalName"

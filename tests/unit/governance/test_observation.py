@@ -102,20 +102,21 @@ def test_tags_change_nothing(table):
 @pytest.mark.parametrize("kind", ["add", "remove"])
 def test_data_change_false_is_housekeeping_and_a_missing_flag_is_not(table, kind):
     seen = observe(table)
-    commit(table, {kind: {**ADD, "dataChange": False}})
+    commit(table, {"commitInfo": {"operation": "OPTIMIZE"}}, {kind: {**ADD, "dataChange": False}})
     assert changed(seen, table) is False
-    commit(table, {kind: ADD})
+    commit(table, {"commitInfo": {"operation": "OPTIMIZE"}}, {kind: ADD})
     assert changed(seen, table) is True
 
 
+@pytest.mark.parametrize("info", [{"operation": "WRITE"}, {"operation": "Manual Update"}, {"operation": "MERGE"}, {}])
 @pytest.mark.parametrize("first", ["commitInfo", "add"])
-def test_a_write_that_claims_to_change_nothing_changes(table, first):
+def test_what_claims_to_change_nothing_changes_unless_it_only_moves_rows(table, first, info):
     seen = observe(table)
     actions = [{"commitInfo": {"operation": "OPTIMIZE"}}, {"add": {**ADD, "dataChange": False}}]
     commit(table, *actions)
     assert changed(seen, table) is False
-    # As df.write.option("dataChange", "false") does, whatever is in it.
-    actions[0]["commitInfo"]["operation"] = "WRITE"
+    # As df.write.option("dataChange", "false") does, whatever is in it, and as any other writer can.
+    actions[0]["commitInfo"] = info
     commit(table, *(actions if first == "commitInfo" else reversed(actions)))
     assert changed(seen, table) is True
 
@@ -156,7 +157,7 @@ def test_a_table_made_anew_at_the_same_place_changes(table):
 def test_a_recorded_commit_that_was_cleaned_away_is_told_by_the_table_id(table):
     seen = observe(table)
     DeltaTable(table).create_checkpoint()
-    commit(table, {"commitInfo": {"timestamp": 5}}, {"add": {**ADD, "dataChange": False}})
+    commit(table, {"commitInfo": {"timestamp": 5, "operation": "OPTIMIZE"}}, {"add": {**ADD, "dataChange": False}})
     for version in range(3):
         os.remove(f"{table}/_delta_log/{version:020d}.json")
     assert changed(seen, table) is False
@@ -222,7 +223,7 @@ def test_readers_features_that_deltalake_refuses_are_no_obstacle(tmp_path):
     (path / "_delta_log" / f"{0:020d}.json").write_text(lines)
     seen = observe(str(path))
     assert (seen.table_id, seen.committed) == ("i", 7)
-    commit(str(path), {"commitInfo": {"timestamp": 8}}, {"add": {**ADD, "dataChange": False}})
+    commit(str(path), {"commitInfo": {"timestamp": 8, "operation": "OPTIMIZE"}}, {"add": {**ADD, "dataChange": False}})
     assert changed(seen, str(path)) is False
 
 
