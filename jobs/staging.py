@@ -7,6 +7,7 @@ not exist.
 
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -97,6 +98,11 @@ class Target:
         local = self.local_path
         if local is None:
             return
+        if link := _dangling(self.text):
+            raise PublishError(
+                f"{link} is a link to a place that is not there",
+                hint="name the place itself, or make the folder that the link points to",
+            )
         if self.format == "parquet" and local.exists():
             raise PublishError(
                 f"{self.text} exists, and Parquet can't be replaced in one step",
@@ -147,6 +153,12 @@ class Target:
         return None if newest is None or newest[0] is None else int(newest[0])
 
 
+def _dangling(text: str) -> Path | None:
+    """The link on the way to a local place, or at it, that points to nothing: nobody looked at where it leads."""
+    place = Path(re.sub(r"^file:(//(localhost)?(?=/))?", "", text, flags=re.IGNORECASE)).absolute()
+    return next((path for path in (*reversed(place.parents), place) if path.is_symlink() and not path.exists()), None)
+
+
 def _probe(folder: Path) -> None:
     """Tries to write there, and leaves nothing: what comes next may still refuse. Raises ``OSError``."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -185,12 +197,13 @@ class Staged:
         with value_free(
             f"writing what comes of {description}", hint="the target is untouched; run again after mending the cause"
         ):
-            if self.format == "parquet":
-                frame.write.mode("overwrite").partitionBy(*partitions).parquet(str(self.path))
-                return
             if self.path is not None:
                 # Hadoop makes a folder and then sets its mode: one that is taken away in between fails the job.
                 _make_in(self.path.parent, partial(self.path.mkdir, exist_ok=True))
+            if self.format == "parquet":
+                # The folder is new and empty; ``overwrite`` would take it away first.
+                frame.write.mode("append").partitionBy(*partitions).parquet(str(self.path))
+                return
             writer = frame.writeTo(self.identifier).using("delta")
             _with_layout(writer, frame, partitions).createOrReplace()
 

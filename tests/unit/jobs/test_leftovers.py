@@ -300,26 +300,50 @@ def test_files_of_a_publication_that_was_killed_before_its_commit_make_way(tmp_p
     assert not folder.exists() and not (tmp_path / "out" / STAGING).exists()
 
 
-def test_no_run_beside_takes_the_folder_away_in_which_one_begins_to_write(tmp_path: Path) -> None:
-    staged = Staged("delta.`x`", tmp_path / ".clearance-staging" / "run", "delta")
-    assert staged.path is not None
+@pytest.mark.parametrize("kind", ["delta", "parquet"])
+def test_no_run_beside_takes_the_folder_away_in_which_one_begins_to_write(tmp_path: Path, kind: str) -> None:
+    staging = tmp_path / STAGING
+    staged = Staged(f"{kind}.`x`", staging / "run", kind)
+    written = []
 
     class Frame:
         """What Spark is asked for, with a run beside it that has just ended."""
 
         schema = None
 
-        def writeTo(self, identifier: str) -> "Frame":
+        def writeTo(self, *told: str) -> "Frame":
+            return self
+
+        using = partitionBy = writeTo
+
+        @property
+        def write(self) -> "Frame":
+            return self
+
+        def mode(self, mode: str) -> "Frame":
+            if mode == "overwrite":  # as Spark does before it writes files
+                (staging / "run").rmdir()
+            return self
+
+        def createOrReplace(self, path: str = "") -> None:
             with pytest.raises(OSError, match=r"(?i)not empty"):
-                (tmp_path / ".clearance-staging").rmdir()
-            return self
+                staging.rmdir()
+            written.append(path)
 
-        def using(self, provider: str) -> "Frame":
-            return self
-
-        def createOrReplace(self) -> None:
-            pass
+        parquet = createOrReplace
 
     staged.write(Frame(), (), "people")  # type: ignore[arg-type]
-    Staged("delta.`y`", tmp_path / ".clearance-staging" / "other", "delta").remove(None)
-    assert staged.path.is_dir()
+    Staged("delta.`y`", staging / "other", "delta").remove(None)
+    assert written and (staging / "run").is_dir()
+
+
+@pytest.mark.parametrize("text", ["link", "link/people", "{}/link", "file://{}/link/people", "file:{}/link"])
+def test_a_link_to_nothing_is_no_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """It would be written wherever the link points, which nobody named."""
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PublishError, match="link is a link to a place that is not there"):
+        Target(text.format(tmp_path)).check_writable()
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+    (tmp_path / "elsewhere").mkdir()
+    Target(text.format(tmp_path)).check_writable()
