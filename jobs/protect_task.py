@@ -1,6 +1,6 @@
 """Protection as a job: scan, plan, stage, prove, announce, publish in one step, and leave the record."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import EllipsisType
@@ -34,6 +34,7 @@ from clearance.jobs.signed import enrol, published_content
 from clearance.jobs.staging import RUN_PROPERTY, Staged, Target, needs_mapping, publish
 from clearance.jobs.subject_keys import SubjectKeys
 from clearance.jobs.tags import column_properties, table_properties
+from clearance.jobs.unmatched import require_meant
 from clearance.paths import sql_name
 from clearance.tokenization.signing_key import SigningKey
 from clearance.version import __version__
@@ -137,14 +138,16 @@ def protect(
     only_label: bool = False,
     subject: tuple[str, SubjectKeys] | None = None,
     over: int | EllipsisType | None = ...,
+    elsewhere: Callable[[], Collection[str]] = tuple,
 ) -> Protected:
     """Protects a dataset by the desk's policy into ``target``; with ``only_label`` it only labels its records.
 
     Scans first unless the caller just did, and more than a sample. Staged, proved, announced in the audit,
     published in one step with its labels. ``subject``: the column that says whose a row is, and the table of the keys
     that reversible tokens are bound to (docs/how-to/erase.md). ``over``: the one version of the target that may be
-    replaced, None where there may be none; without it what is there when this begins. Raises what made it impossible;
-    the target is as it was then.
+    replaced, None where there may be none; without it what is there when this begins. ``elsewhere``: columns of
+    datasets that the policy serves too and no scan saw yet. Raises what made it impossible; the target is as it was
+    then.
     """
     make_way(desk, target, what.source, spark)
     tokens, signer = desk.tokens_to_write(), desk.signing_key()
@@ -154,6 +157,9 @@ def protect(
     if scanned is None or not scanned.scan.coverage.complete:
         # What a sample did not show would be copied as it is.
         scanned = scan(spark, dataset, desk, facts=scanned.facts if scanned else None)
+    if not only_label:
+        there = {leaf.path for leaf in scanned.scan.leaves} | {report.path for report in scanned.scan.columns}
+        require_meant(desk.policy, desk.registry, there, elsewhere)
     partitions = () if unpartitioned else dataset.partitions
     known = proved(scanned.scan, desk)
     reports = with_confirmed(

@@ -6,10 +6,12 @@ happens to the exit code on its way through a cluster.
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +30,7 @@ from clearance.jobs.plan_file import DatasetPlan, DetectionPlan, PlanFile
 from clearance.jobs.preparation import for_purposes
 from clearance.jobs.prepare import prepare
 from clearance.jobs.references import folder_of
+from clearance.jobs.schema import leaves_of
 from clearance.jobs.settings import Detection, read_detection
 from clearance.jobs.staging import Target
 from clearance.jobs.subject_keys import SubjectKeys, named_table
@@ -98,10 +101,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Beside:
-    """What people say of the datasets of a run: waivers, and manifests of what is read or written."""
+    """What people say of the datasets of a run: waivers, and manifests of what is read or written.
+
+    ``columns``: those of all its datasets, wherever no scan came yet.
+    """
 
     waivers: Sequence[Given] = ()
     manifests: Manifests | None = None
+    columns: Callable[[], Collection[str]] = tuple
 
 
 def worst(codes: Sequence[ExitCode]) -> ExitCode:
@@ -187,6 +194,7 @@ def run(
     for item in todo:
         _subject(item, plan, desk)  # a place that keys can't be kept at is told before anything is read
     outcomes: list[Outcome] = []
+    told = replace(told, columns=cache(partial(_columns_of, spark, todo)))
     with desk.run("run", None, spark=spark) as parent:
         below = desk.under(parent)
         work: Callable[[Item], Outcome] = lambda item: _one(spark, item, plan, below, solutions, says, told)  # noqa: E731
@@ -271,6 +279,7 @@ def _chain(
         scanned=outcome.scanned,
         unpartitioned=item.plan.unpartitioned,
         subject=_subject(item, plan, desk),
+        elsewhere=beside.columns,
     )
     says.say("published", dataset=item.name, to=item.target.text, level=outcome.protected.label.level)
     target = dataset_identity(item.target.text)
@@ -278,6 +287,15 @@ def _chain(
         checked = _checked(target, solution, desk, beside)
         outcome.after.append(checked)
         says.say(str(checked.verdict.verdict), dataset=f"{item.name} (protected)", solution=solution.name)
+
+
+def _columns_of(spark: "SparkSession", todo: Sequence[Item]) -> frozenset[str]:
+    """The columns of all datasets of a run, by their schemas; of one that can't be opened none is known."""
+    found: set[str] = set()
+    for item in todo:
+        with suppress(ClearanceError):
+            found |= {leaf.path for leaf in leaves_of(open_dataset(spark, item.reference).frame.schema)}
+    return frozenset(found)
 
 
 def _subject(item: Item, plan: PlanFile, desk: Desk) -> tuple[str, SubjectKeys] | None:

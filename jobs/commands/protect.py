@@ -82,12 +82,15 @@ def command(
         opened = prepare(spark, opened, steps, desk)
     progress.say("scanning", dataset=dataset)
     scanned = scan(spark, opened, desk, facts=facts)
+    columns = {leaf.path for leaf in scanned.scan.leaves} | {report.path for report in scanned.scan.columns}
+    nowhere = columns_nowhere(desk.policy, desk.registry, columns)
+    for each in nowhere:
+        progress.say("warning: no dataset on record has a column that the policy names", column=each["column"])
     progress.say("protecting", dataset=dataset, rows=scanned.scan.rows)
     bound = (subject, keys) if subject and keys else None
     done = protect(spark, opened, target, desk, scanned=scanned, unpartitioned=unpartitioned, subject=bound)
     progress.say("published", dataset=to, version=done.version)
     if statement:
         write_statement(Path(statement), done.envelope)
-    nowhere = columns_nowhere(desk.policy, desk.registry, [leaf.path for leaf in done.plan.leaves])
     emit(with_unmatched(done.to_dict(), nowhere), output, print_protected)
     return 0

@@ -314,7 +314,7 @@ def test_no_run_beside_takes_the_folder_away_in_which_one_begins_to_write(tmp_pa
         def writeTo(self, *told: str) -> "Frame":
             return self
 
-        using = partitionBy = writeTo
+        using = writeTo
 
         @property
         def write(self) -> "Frame":
@@ -332,6 +332,7 @@ def test_no_run_beside_takes_the_folder_away_in_which_one_begins_to_write(tmp_pa
 
         parquet = createOrReplace
 
+    Frame.partitionBy = Frame.writeTo  # type: ignore[attr-defined]
     staged.write(Frame(), (), "people")  # type: ignore[arg-type]
     Staged("delta.`y`", staging / "other", "delta").remove(None)
     assert written and (staging / "run").is_dir()

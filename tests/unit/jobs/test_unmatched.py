@@ -1,8 +1,11 @@
 """Columns that a policy names and nobody has."""
 
+import pytest
+
+from clearance.errors import PolicyError
 from clearance.governance.policy import load_policy
 from clearance.governance.registry import Registry
-from clearance.jobs.unmatched import columns_nowhere
+from clearance.jobs.unmatched import columns_nowhere, require_meant
 
 POLICY = """\
 version: 1
@@ -22,8 +25,8 @@ def test_only_columns_that_no_scan_saw_are_told_and_what_was_meant(tmp_path):
     policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
     row = {"dataset": "other", "version": "0", "column": "elsewhere", "report": {}}
     registry.append("findings", [row], run_id="r")
-    assert columns_nowhere(policy, registry, ["id", "email", "users[].mail"]) == [
-        {"column": "emial", "perhaps": "email"},
+    assert columns_nowhere(policy, registry, ["id", "E-Mial", "email", "users[].mail"]) == [
+        {"column": "emial", "perhaps": "E-Mial"},
         {"column": "users[].mial", "perhaps": "users[].mail"},
         {"column": "zzz", "perhaps": ""},
     ]
@@ -34,3 +37,42 @@ def test_a_column_with_a_dot_that_lacks_its_quotes_is_the_one_that_was_meant(tmp
     (tmp_path / "p.yaml").write_text("version: 1\nname: p\nextends: default\ncolumns: {e.mail: {method: redact}}\n")
     policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
     assert columns_nowhere(policy, registry, ["email", "`e.mail`"]) == [{"column": "e.mail", "perhaps": "`e.mail`"}]
+
+
+@pytest.mark.parametrize(
+    ("named", "there", "meant"),
+    [
+        ("SSN", "ssn", "ssn"),
+        ("tax_id", "tax id", "tax id"),
+        ("emial", "email", "email"),
+        ("user.adress.zip", "user.address.zip", "user.address.zip"),
+        ("payload{json}.mial", "payload{json}.mail", "payload{json}.mail"),
+        ("payload{json}.user.ssn", "payload{json}.user.sex", ""),
+        ("users[].mail", "mail", ""),
+        ("salary", "city", ""),
+    ],
+)
+def test_a_column_nearly_named_is_not_published_as_the_policy_leaves_it(tmp_path, named, there, meant):
+    (tmp_path / "p.yaml").write_text(
+        f"version: 1\nname: p\nextends: default\ncolumns:\n  '{named}': {{method: redact}}\n"
+    )
+    policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
+    assert columns_nowhere(policy, registry, [there]) == [{"column": named, "perhaps": meant}]
+    if not meant:
+        return require_meant(policy, registry, [there])
+    with pytest.raises(
+        PolicyError, match=rf"p\.yaml:5: no dataset on record has the column {named}; here is {meant}, "
+    ):
+        require_meant(policy, registry, [there])
+    # Another dataset of the same run has it, or one that was scanned.
+    require_meant(policy, registry, [there], lambda: [named.partition("{")[0]])
+    registry.append("findings", [{"dataset": "x", "version": "0", "column": named, "report": {}}], run_id="r")
+    return require_meant(policy, registry, [there])
+
+
+def test_a_column_that_the_policy_names_too_was_not_meant(tmp_path):
+    (tmp_path / "p.yaml").write_text(POLICY)
+    policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
+    require_meant(policy, registry, ["email"])
+    with pytest.raises(PolicyError, match=r"p\.yaml:9: .* users\[\]\.mial"):
+        require_meant(policy, registry, ["email", "users[].mail"])
