@@ -33,6 +33,9 @@ _DATA_SUFFIXES = frozenset(
 )
 _SIGNED_QUERY = re.compile(r"[?&](sig|signature|token|x-amz-[a-z-]+|awsaccesskeyid)=", re.IGNORECASE)
 
+#: Where lineage keeps files of other machines: the host follows.
+OTHER_MACHINES = "lineage:/file/"
+
 _DEFAULT_CATALOG = "spark_catalog"
 _DEFAULT_SCHEMA = "default"
 
@@ -105,7 +108,8 @@ def event_identity(namespace: str, name: str) -> DatasetIdentity:
     """The identity behind a namespace and name of an OpenLineage event, whoever wrote it.
 
     The same dataset gets the same key as by :func:`dataset_identity`, so that what others did to it is found. A
-    namespace that is no URI (``food_delivery``) is put under ``lineage:/``. Raises UsageError as it does.
+    namespace that is no URI (``food_delivery``) is put under ``lineage:/``, and so is the file of another machine
+    (``file://host``): lineage goes through it, and no path here is it. Raises UsageError as it does.
     """
     if not namespace.strip() or not name.strip():
         raise UsageError("An event names a dataset without a namespace or a name.", hint="Correct its producer.")
@@ -119,6 +123,12 @@ def event_identity(namespace: str, name: str) -> DatasetIdentity:
     if namespace.rstrip("/") in {"file", "file:"}:
         return _path("/" + name.removeprefix("file:").lstrip("/"), None)
     place = namespace.rstrip("/")
+    scheme, _, rest = place.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2].lower()
+    if scheme.lower() == "file" and host not in {"", "localhost"}:
+        path = f"{rest.partition('/')[2]}/{name.removeprefix('file:').lstrip('/')}".lstrip("/")
+        here = host == os.uname().nodename.lower()
+        return _path(f"/{path}", None) if here else _uri(f"{OTHER_MACHINES}{host}/{path}")
     if not _SCHEME.match(place + "/"):
         place += ":" if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", place) else ""
         place = place if place.endswith(":") else f"lineage:/{place}"
@@ -152,7 +162,7 @@ def _uri(ref: str) -> DatasetIdentity:
         if authority not in {"", "localhost"}:
             raise UsageError(
                 f"A file URI can't name another machine ({authority.rpartition('@')[2]}).",
-                hint="Where its folder is mounted here, name that path: file:///path, in an event the namespace file.",
+                hint="Where its folder is mounted here, name that path: file:///path.",
             )
         return _path(f"/{path.lstrip('/')}", None)
     # Neither may be written into a registry, a log or this message.

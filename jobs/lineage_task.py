@@ -9,12 +9,13 @@ from clearance.governance.audit import MANY, Audit
 from clearance.governance.chain import is_as_written
 from clearance.governance.combinations import raised
 from clearance.governance.envelopes import Statement, unseal
-from clearance.governance.identity import dataset_identity
+from clearance.governance.identity import OTHER_MACHINES, dataset_identity
 from clearance.governance.inherited import DERIVE, Inherited, mark, marks, read, stands
 from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin, hops_of, read_events
 from clearance.governance.lineage_labels import Derivation, Known, Proof, ProvedLeaf
+from clearance.governance.lineage_places import placed
 from clearance.governance.lineage_roles import flowing_roles
 from clearance.governance.lineage_spool import LineageSpool
 from clearance.governance.observation import Observation, compare
@@ -32,15 +33,18 @@ IMPORT = "import-lineage"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many events were read, and how many of what they say was not on record yet."""
+    """How many events were read, and how many of what they say was not on record yet. ``machines``: whose files they
+    name that are none of this machine's paths.
+    """
 
     events: int
     hops: int
     new: int
+    machines: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"events": self.events, "hops": self.hops, "new": self.new}
+        return {"events": self.events, "hops": self.hops, "new": self.new, "machines": list(self.machines)}
 
 
 def import_events(text: str, registry: Registry) -> Imported:
@@ -64,7 +68,9 @@ def import_events(text: str, registry: Registry) -> Imported:
     if rows:
         of = [row["digest"] for row in rows]
         _file(registry, "lineage", rows, IMPORT, {"events": events, "new": len(rows), "of": of})
-    return Imported(events, len(found), len(rows))
+    names = {name for hop in found.values() for name in (hop.output, *hop.inputs) if name.startswith(OTHER_MACHINES)}
+    machines = sorted({name.removeprefix(OTHER_MACHINES).partition("/")[0] for name in names})
+    return Imported(events, len(found), len(rows), tuple(machines))
 
 
 def recorded_hops(registry: Registry) -> list[Hop]:
@@ -106,27 +112,15 @@ def _recorded(policy: Policy, registry: Registry) -> _Recorded:
     recorded = recorded_hops(registry)
     require_whole(recorded, registry)
     rows = Audit(registry).counting_each("labels")
-    hops = [hop for hop in recorded if hop.output != NOWHERE]
-    hops += _within(hops, rows)
     protections = registry.latest_each("protections")
+    hops = [hop for hop in recorded if hop.output != NOWHERE]
+    hops += map(_protection, protections.values())
+    proofs = _proofs(protections, policy, registry)
+    hops += placed(hops, rows.keys(), proofs.keys())
     names = {name for hop in hops for name in (hop.output, *hop.inputs)} - {NOWHERE}
-    names |= set(protections) | {row["source"] for row in protections.values()}
     known = {name: known_of(rows[name], policy, registry) for name in sorted(names) if name in rows}
     settled = frozenset(name for name in known if _settled(rows[name], rows, known))
-    proofs = _proofs(protections, policy, registry)
-    return [*hops, *map(_protection, protections.values())], known, proofs, policy, settled
-
-
-def _within(hops: Sequence[Hop], rows: Mapping[str, Row]) -> list[Hop]:
-    """A job may name the file or the partition that it wrote: what is in a labelled dataset flows into that one."""
-    found = []
-    for output in sorted({hop.output for hop in hops}):
-        holder = output.rpartition("/")[0]
-        while "/" in holder:
-            if holder in rows:
-                found.append(Hop(holder, frozenset({output}), job="clearance.within"))
-            holder = holder.rpartition("/")[0]
-    return found
+    return hops, known, proofs, policy, settled
 
 
 def _settled(row: Row, rows: Mapping[str, Row], known: Mapping[str, Known]) -> bool:

@@ -9,6 +9,7 @@ from clearance.governance.decisions import State
 from clearance.governance.inherited import Inherited, inherited, lost
 from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
+from clearance.governance.lineage_places import overlaps
 from clearance.governance.policy import Policy
 from clearance.governance.registry import Registry
 from clearance.governance.reviews import Reviewed
@@ -78,11 +79,6 @@ def with_lineage(spoken: Spoken, flowed: Inherited, policy: Policy) -> Spoken:
     return replace(spoken, reason=reason, columns=columns, label=label, roles=roles)
 
 
-def _has_inside(key: str, registry: Registry) -> bool:
-    """Whether lineage knows of files or partitions of a dataset."""
-    return any(each["dataset"].startswith(f"{key}/") for each in registry.rows("derived", ["dataset"]))
-
-
 def current_lineage(
     key: str, row: Mapping[str, Any], policy: Policy, registry: Registry, record: bool
 ) -> Inherited | None:
@@ -90,8 +86,12 @@ def current_lineage(
     found = inherited(registry, key, policy)
     # What we wrote ourselves since lineage was read last is not on record yet.
     made = found is None and row.get("kind", "source") != "source" and registry.open("lineage") is not None
-    # Nor is what was written into it before it had a label.
-    made = made or (found is None and bool(row) and _has_inside(key, registry))
+    # Nor is what was written into it, around it or under another spelling before it had a label.
+    made = made or (
+        found is None
+        and bool(row)
+        and overlaps(key, {each["dataset"] for each in registry.rows("derived", ["dataset"])})
+    )
     if not made and (found is None or not found.stale):
         return found
     from clearance.jobs.lineage_task import derive

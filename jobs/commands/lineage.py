@@ -50,6 +50,11 @@ def import_(file: Path, output: str, policy: str | None, home: str | None) -> in
         click.echo(json_text(told))
         return 0
     click.echo(f"{done.events:,} events read, {done.new:,} of {done.hops:,} steps new")
+    if done.machines:
+        click.echo(
+            f"files of other machines are no paths here: {', '.join(map(printable, done.machines))}\n"
+            "  where their folders are mounted here, the events should name the path, in the namespace file"
+        )
     rows = [[key, level(found.label.level), ", ".join(sorted(found.label.regimes))] for key, found in labels.items()]
     table(["dataset", "level by lineage", "regimes"], rows)
     return 0

@@ -1,5 +1,7 @@
 """One dataset, one name, however it is typed; and no name for what carries a secret."""
 
+import platform
+
 import pytest
 
 from clearance.errors import UsageError
@@ -134,8 +136,19 @@ def test_a_credential_is_refused_and_not_repeated(ref):
 
 def test_a_file_of_another_machine_is_told_by_it_and_not_by_its_password() -> None:
     with pytest.raises(UsageError, match=r"another machine \(worker1\)") as caught:
-        event_identity("file://ann:secret@worker1", "/data/x.csv")
-    assert "secret" not in str(caught.value) and "namespace file" in caught.value.hint
+        dataset_identity("file://ann:secret@worker1/data/x.csv")
+    assert "secret" not in str(caught.value)
+
+
+def test_in_an_event_it_has_a_name_of_its_own_that_can_be_typed_back() -> None:
+    key = event_identity("file://ann:secret@Worker1", "/data/../data/x.csv").key
+    assert key == "lineage:/file/worker1/data/x.csv" == dataset_identity(key).key
+    assert event_identity("file://worker1/share", "x.csv").key == "lineage:/file/worker1/share/x.csv"
+
+
+@pytest.mark.parametrize("namespace", ["file", "file:", "file://", "file://localhost", f"FILE://{platform.node()}"])
+def test_a_file_of_this_machine_is_the_path(namespace: str) -> None:
+    assert event_identity(namespace, "/nowhere/x.csv").key == dataset_identity("/nowhere/x.csv").key
 
 
 @pytest.mark.parametrize("ref", ["", "  ", "a\nb", "file://otherhost/x"])

@@ -205,6 +205,66 @@ def test_what_is_written_into_a_dataset_flows_into_it(project: Project, written:
     assert project.check("raw.csv", "own", 0)["label"]["level"] == "confidential"
 
 
+@pytest.mark.parametrize("scanned_first", [True, False])
+@pytest.mark.parametrize(
+    ("dataset", "written"),
+    [
+        ("lake/users.csv", "lake"),
+        ("lake/users.csv", "."),
+        ("lake/new users.csv", "lake/new%20users.csv"),
+        ("lake/new%20users.csv", "lake/new users.csv"),
+        ("lake/new users/a.csv", "lake/new%20users"),
+    ],
+)
+def test_what_is_written_around_a_dataset_or_in_another_spelling_flows_into_it(
+    project: Project, dataset: str, written: str, scanned_first: bool
+) -> None:
+    path = project.folder / dataset
+    path.parent.mkdir(parents=True)
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    path.write_text("a\n1\n")
+    event = project.event(["raw.csv"], written, {"contact": [("raw.csv", "email")]})
+    if scanned_first:
+        project.scanned(dataset, code=None)
+        assert project.check(dataset, "bot", 0)["label"]["level"] == NOTHING
+        project.imports(event)
+    else:
+        project.imports(event)
+        project.scanned(dataset, code=None)
+    assert project.check(dataset, "bot", 3)["label"]["level"] == "confidential"
+
+
+def test_what_lies_beside_a_dataset_flows_only_into_what_holds_both(project: Project) -> None:
+    (project.folder / "lake").mkdir()
+    for name in ("raw.csv", "lake/a.csv", "lake/b.csv"):
+        project.data(name, **({"email": "EMAIL_ADDRESS"} if name == "raw.csv" else {"code": None}))
+    project.scanned("lake", code=None)
+    project.imports(project.event(["raw.csv"], "lake/a.csv"), project.event(["lake/b.csv"], "lake"))
+    levels = {name: project.check(name, "own", 0)["label"]["level"] for name in ("lake", "lake/a.csv", "lake/b.csv")}
+    assert levels == {"lake": "confidential", "lake/a.csv": "confidential", "lake/b.csv": NOTHING}
+
+
+def test_what_is_written_over_a_folder_of_a_proved_copy_is_not_in_it(project: Project) -> None:
+    (project.folder / "safe").mkdir()
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.protected("safe/raw.csv", "raw.csv", {"email": ("cells", "EMAIL_ADDRESS")})
+    project.imports(project.event(["raw.csv"], "safe"))
+    assert project.check("safe/raw.csv", "own", 0)["label"]["level"] == "internal"
+
+
+def test_files_of_other_machines_are_told_and_lineage_goes_through_them(project: Project) -> None:
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    away = {"namespace": "file://worker1", "name": "/out/x.csv"}
+    out, back = project.event(["raw.csv"], "unused.csv"), project.event([], "mart.csv")
+    out["outputs"], back["inputs"] = [away], [away]
+    told = project.imports(out, back)
+    assert told["machines"] == ["worker1"]
+    assert told["datasets"][dataset_identity("mart.csv").key]["level"] == "confidential"
+    assert "worker1" in project("lineage", "import", "events.jsonl")
+    project("lineage", "export", "--format", "openlineage")
+    project("lineage", "trace", "lineage:/file/worker1/out/x.csv")
+
+
 def test_what_was_written_into_a_dataset_before_its_scan_flows_into_it_too(project: Project) -> None:
     (project.folder / "many").mkdir()
     project.data("raw.csv", email="EMAIL_ADDRESS")
