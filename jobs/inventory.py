@@ -33,14 +33,18 @@ def profile(solution: Solution) -> dict[str, Any]:
 def verdicts(solution: Solution, policy: Policy, registry: Registry) -> dict[str, Row]:
     """The latest verdict on each dataset that was asked for, by its key, with why it says nothing now (``void``; None:
     it does). One of another policy, a milder one for a try, or on another profile of the solution says nothing of what
-    these would let through; neither does one on a label that the audit does not stand for.
+    these would let through; neither does one on a label that the audit does not stand for. ``cleared``: the versions of
+    which the latest verdict that says something is clear.
     """
     found: dict[str, Row] = {}
+    each: dict[str, dict[str, str]] = {}
     for row in registry.rows("verdicts", solution=solution.name):
         other = [] if row["policy_digest"] == policy.judging_digest else ["by another policy"]
         other += [] if row["solution_digest"] == solution.digest else ["on another profile of the solution"]
         if not other or (found.get(row["dataset"]) or {"void": other})["void"]:
             found[row["dataset"]] = {**row, "void": other}
+        if not other:
+            each.setdefault(row["dataset"], {})[row["version"]] = row["verdict"]
     counted = Audit(registry).counted_each("labels") if found else {}
     for key, row in found.items():
         row["void"] += [
@@ -49,6 +53,7 @@ def verdicts(solution: Solution, policy: Policy, registry: Registry) -> dict[str
             if (why := counted.get(part, ([], ""))[1])
         ]
         row["void"] = "; ".join(row["void"]) or None
+        row["cleared"] = sorted(version for version, told in each.get(key, {}).items() if told == "clear")
     return dict(sorted(found.items()))
 
 
@@ -112,9 +117,12 @@ def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[di
     ``finding``: ``undeclared`` (read or asked for, and by the inventory nothing learned from it), ``not seen``
     (declared, and no job of it read it), ``shares origins`` (no training data, and made from the same sources),
     ``not clear`` (used without a clear verdict as its latest under this policy and on the profile as it is), ``other
-    version`` (checked in another version than the model learned from); empty where all agrees.
+    version`` (a model learned from a version that is not the one checked last, and that none was clear of); empty where
+    all agrees.
     """
-    models = {key: version for _, _, key, version in learned(solution)}
+    models: dict[str, set[str]] = {}
+    for _, _, key, version in learned(solution):
+        models.setdefault(key, set()).update([version] if version is not None else [])
     graph = derivation(policy, registry)
     jobs = sorted(solution.jobs)
     seen: dict[str, set[str]] = {}
@@ -139,13 +147,14 @@ def correlate(solution: Solution, policy: Policy, registry: Registry) -> list[di
             findings.append("not seen")
         if (key in models or key in seen) and (verdict is None or verdict["verdict"] != "clear"):
             findings.append("not clear")
-        if verdict is not None and models.get(key) not in (None, verdict["version"]):
+        versions = sorted(models.get(key, ()))
+        if verdict is not None and any(each not in {verdict["version"], *verdict["cleared"]} for each in versions):
             findings.append("other version")
         found.append(
             {
                 "dataset": key,
                 "learned": key in models,
-                "version": models.get(key),
+                "versions": versions,
                 "read_by": sorted(seen.get(key, ())),
                 "verdict": verdict["verdict"] if verdict else None,
                 "checked_version": verdict["version"] if verdict else None,

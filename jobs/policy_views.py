@@ -24,7 +24,7 @@ from clearance.governance.registry import Registry
 from clearance.governance.solutions import Solution
 from clearance.governance.standing import vouched_label
 from clearance.governance.taxonomy import covers
-from clearance.jobs.reviewed import scan_run
+from clearance.jobs.reviewed import confirmed_report, decisions_on, scan_run, with_decisions
 from clearance.jobs.states import unrested
 
 
@@ -93,10 +93,11 @@ def of_type(entity_type: str, policy: Policy) -> dict[str, Any]:
 
 
 def of_dataset(dataset: str, policy: Policy, registry: Registry) -> dict[str, Any]:
-    """What the policy makes of a dataset's findings on record: labels, methods, and the labels after them.
+    """What the policy makes of a dataset's findings on record and of what people decided on them: labels, methods, and
+    the labels after them. ``reviewed``: the columns of which they decided something that makes a difference.
 
     Raises ``DatasetError`` for one whose findings are not on record, ``AuditError`` where the audit does not stand for
-    its label or for them.
+    its label, for them, or for the decisions.
     """
     key = dataset_identity(dataset).key
     row = vouched_label(registry, key)
@@ -105,18 +106,26 @@ def of_dataset(dataset: str, policy: Policy, registry: Registry) -> dict[str, An
         raise DatasetError(f"{key} has no findings on record", hint=f"scan it: clearance scan {dataset}")
     if why := unrested(row, registry, scan_run(row)):
         raise AuditError(f"{key}: {why}", hint="clearance audit verify; then scan it again")
-    reports = {entry["column"]: {**entry["report"], "path": entry["column"]} for entry in found}
+    decided, problem = decisions_on(key, policy, registry)
+    if problem:
+        raise AuditError(f"{key}: what people decided can't be relied on: {problem}", hint="clearance audit verify")
+    scanned = [{**entry["report"], "path": entry["column"]} for entry in found]
+    made, touched, _ = with_decisions(scanned, decided, policy)
+    reports = {str(report["path"]): report for report in made}
+    # What was set aside is protected all the same.
+    replaced = {str(report["path"]): confirmed_report(report, decided, policy) for report in scanned}
     labels = {path: label_column(report, policy) for path, report in reports.items()}
-    after = {path: protected_column(report, policy, verified=True) for path, report in reports.items()}
-    types = role_types(reports.values(), policy)
-    methods = {path: one for path in types if (one := whole_cell_method(reports[path], policy)) is not None}
-    roles, left = role_labels(types, policy), role_labels(roles_left(types, methods, policy), policy)
+    after = {path: protected_column(report, policy, verified=True) for path, report in replaced.items()}
+    types, held_by = role_types(reports.values(), policy), role_types(replaced.values(), policy)
+    methods = {path: one for path in held_by if (one := whole_cell_method(replaced[path], policy)) is not None}
+    roles, left = role_labels(types, policy), role_labels(roles_left(held_by, methods, policy), policy)
     label = raised(label_dataset(labels.values(), policy), labels, policy, roles)
     return {
         "dataset": key,
         "label": label.to_dict(),
         "protected": raised(label_dataset(after.values(), policy), after, policy, left).to_dict(),
         "combinations": [one.to_dict() for one in held(label, labels, policy, roles)],
+        "reviewed": touched,
         "columns": [_column(path, reports[path], labels[path], after[path], policy) for path in reports],
     }
 

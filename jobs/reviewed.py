@@ -125,16 +125,22 @@ def with_confirmed(
         raise DatasetError(f"what people decided on its findings can't be relied on: {problem}", hint=_VERIFY)
     made = []
     for report in reports:
-        there = {finding.entity_type for finding in report.findings}
-        more = sorted(h.entity_type for h in decided.of(report.path) if not h.lowers and h.entity_type not in there)
-        if more and report.kind != "unknown":
-            worst = max(more, key=lambda name: policy.levels.rank(policy.label_of(name).level))
-            own = report.entity_type or worst
-            told = report.to_dict()
-            found = [*told["findings"], *(CONFIRMED | {"entity_type": name} for name in more)]
-            report = ColumnReport.from_dict({**told, "kind": "structured", "entity_type": own, "findings": found})
-        made.append(report)
+        told = report.to_dict()
+        confirmed = confirmed_report(told, decided, policy)
+        made.append(report if confirmed is told else ColumnReport.from_dict(dict(confirmed)))
     return tuple(made)
+
+
+def confirmed_report(report: Report, decided: Reviewed, policy: Policy) -> Report:
+    """One of them; the same object where nothing was confirmed that the scan did not find."""
+    there = {finding["entity_type"] for finding in report["findings"]}
+    held = decided.of(str(report["path"]))
+    more = sorted(one.entity_type for one in held if not one.lowers and one.entity_type not in there)
+    if not more or report.get("kind") == "unknown":
+        return report
+    worst = max(more, key=lambda name: policy.levels.rank(policy.label_of(name).level))
+    found = [*report["findings"], *(CONFIRMED | {"entity_type": name} for name in more)]
+    return {**report, "kind": "structured", "entity_type": report["entity_type"] or worst, "findings": found}
 
 
 def labels_under(policy: Policy, row: Mapping[str, Any], registry: Registry) -> Labelled | None:
@@ -162,6 +168,7 @@ def scan_run(row: Mapping[str, Any]) -> str:
 
 __all__ = [
     "Labelled",
+    "confirmed_report",
     "decisions_on",
     "is_reviewed",
     "labelled_again",

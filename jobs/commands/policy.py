@@ -163,6 +163,8 @@ def _print_dataset(told: Any) -> None:
     click.echo(f"{click.style(told['dataset'], bold=True)} is {level(told['label']['level'])}, protected {after}")
     for one in told["combinations"]:
         click.echo(f"  {one['combination']} ({', '.join(one['columns'])}): {one['text']}")
+    if told["reviewed"]:
+        click.echo(f"  decided on by people: {', '.join(told['reviewed'])}")
     rows = [
         [each["path"], ", ".join(each["entity_types"]) or "-", level(each["label"]["level"]),
          ", ".join(each["methods"]) or "-", level(each["protected"]["level"]), ", ".join(each["where"])]

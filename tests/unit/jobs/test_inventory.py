@@ -189,6 +189,31 @@ def test_a_verdict_of_another_policy_does_not_make_what_was_read_clear(shop: Sho
     assert "not clear" not in findings()
 
 
+def test_each_version_that_a_model_learned_from_is_compared(shop: Shop) -> None:
+    older = '{name: churn, version: "2", learned_from: [{dataset: "table:lake.crm.features", version: "6"}]}'
+    (shop.folder / "solutions.yaml").write_text(SOLUTIONS.replace("  models:", f"  models:\n      - {older}"))
+    shop.imports(("churn.train", ["table:lake.crm.features"], None))
+    row = {
+        "dataset": "table:lake.crm.features", "solution": "churn", "verdict": "clear", "conflicts": [],
+        "policy_digest": shop.policy.judging_digest, "label": NOTHING.to_dict(), "state": "current", "facts": {},
+        "solution_digest": load_solutions("solutions.yaml")["churn"].digest,
+    }  # fmt: skip
+
+    def findings() -> list[str]:
+        (told,) = shop("solution", "correlate", "churn", "--format", "json", code=3)["solutions"]
+        (one,) = (each for each in told["datasets"] if each["dataset"] == "table:lake.crm.features")
+        assert one["versions"] == ["6", "7"]
+        return list(one["findings"])
+
+    shop.registry.append("verdicts", [{**row, "version": "7"}], run_id="a")
+    assert findings() == ["other version"]
+    shop.registry.append("verdicts", [{**row, "version": "6", "verdict": "conflict"}], run_id="b")
+    shop.registry.append("verdicts", [{**row, "version": "7"}], run_id="c")
+    assert findings() == ["other version"]
+    shop.registry.append("verdicts", [{**row, "version": "6"}], run_id="d")
+    assert findings() == []
+
+
 def test_grants_give_what_the_rules_give_column_by_column(shop: Shop) -> None:
     shop.labelled(TABLE, mail="EMAIL_ADDRESS", **{"plan": None, "address.`zip code`": "US_SSN", "address.city": None})
     shop.labelled("table:lake.crm.safe", plan=None)

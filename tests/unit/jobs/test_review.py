@@ -193,6 +193,25 @@ def test_the_audit_tells_the_person_behind_the_account(desk: Desk) -> None:
     assert " ann (" in desk("audit", "show", "--action", "review")
 
 
+def test_the_policy_is_explained_with_what_people_decided(desk: Desk) -> None:
+    def told() -> tuple[str, list[str]]:
+        found = json.loads(desk("policy", "explain", "--dataset", "t", "--format", "json"))
+        return found["label"]["level"], found["reviewed"]
+
+    assert told() == ("restricted", [])
+    desk.decide("ann", "refs:US_SSN=false-positive")
+    assert told() == ("restricted", [])
+    desk.decide("bob", "refs:US_SSN=false-positive")
+    assert told() == ("confidential", ["refs"])
+    desk.decide("ann", "note:US_SSN=confirmed")
+    assert told() == ("restricted", ["refs", "note"])
+    desk("policy", "explain", "--dataset", "t")
+    row = desk.registry.latest("decisions", dataset=desk.key) or {}
+    copy = {k: v for k, v in row.items() if k not in ("run_id", "at", "seq")}
+    desk.registry.append("decisions", [copy | {"decision": "false-positive"}], run_id="x")
+    desk("policy", "explain", "--dataset", "t", code=5)
+
+
 def test_who_may_not_decide(desk: Desk) -> None:
     for name in ("ann", "bob"):
         desk.decide(name, f"{SSN}=false-positive")
