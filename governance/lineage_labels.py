@@ -18,6 +18,7 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_cycles import without_origin
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin
 from clearance.governance.lineage_flows import flows, merged, plain, related
+from clearance.governance.lineage_places import PLACED
 from clearance.governance.policy import Policy
 
 #: At most so many sources are named for one column; the label is of all of them.
@@ -138,7 +139,8 @@ class Derivation:
         for hop in merged(hops):
             if hop.output not in proofs:
                 self._hops.setdefault(hop.output, []).append(hop)
-        self._circular = without_origin(self._hops, known.keys())
+        told = {output: [hop for hop in group if hop.job not in PLACED] for output, group in self._hops.items()}
+        self._circular = without_origin({output: group for output, group in told.items() if group}, known.keys())
         self._unknown = policy.unknown_leaf.label()
         self._nothing = Label(policy.levels.bottom)
         self._states: dict[str, _State] = {}

@@ -1,10 +1,10 @@
-"""What jobs wrote, by the names that they gave it, and the labelled datasets that are, hold, or lie in those places.
+"""What jobs wrote, by the names that they gave it, and the datasets that are, hold, or lie in those places.
 
 A job may name a file or a partition inside a dataset, the folder around it, or spell a path as a URI does
 (``day=a%20b``). Which of them it meant nobody tells, so what it was made from flows into each: labels only rise by it.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from clearance.errors import UsageError
@@ -13,6 +13,7 @@ from clearance.governance.lineage_events import NOWHERE, Hop
 
 #: How the steps are called that no job took, but that follow from where datasets lie.
 WITHIN, AROUND, SPELLED = "clearance.within", "clearance.around", "clearance.spelled"
+PLACED = frozenset({WITHIN, AROUND, SPELLED})
 
 
 def folders_of(key: str) -> Iterator[str]:
@@ -46,38 +47,60 @@ def decoded(key: str) -> str:
 
 
 def placed(hops: Iterable[Hop], labelled: Collection[str], proved: Collection[str] = ()) -> list[Hop]:
-    """The steps by which what jobs wrote gets into ``labelled`` datasets (keys) that they did not name.
+    """The steps by which what jobs wrote gets into datasets (keys) that they did not name: those that are ``labelled``,
+    and those that other jobs wrote.
 
-    Into a dataset from what lies in it, and from another spelling of it. Into one below a folder that was written flows
-    what that was made from, but not the folder itself: what lies beside it there is none of its business. What was
-    written to a folder that is ``proved`` is not in it.
+    Into a dataset from what lies in it, and from another spelling of it; a scan of the whole saw what was labelled in
+    it. Into one below a folder that was written flows what that was made from, but not the folder itself: what lies
+    beside it there is none of its business. What was written to a folder that is ``proved`` is not in it.
+
+    None of these steps is an origin: what was only made of itself stays so.
     """
-    known = frozenset(labelled)
-    written: dict[str, set[str]] = {}
-    for hop in hops:
-        if hop.output != NOWHERE:
-            written.setdefault(hop.output, set()).update(hop.inputs or {NOWHERE})
+    hops = [hop for hop in hops if hop.output != NOWHERE]
+    written = _written(hops)
+    known = {*labelled, *(hop.output for hop in hops)}
+    plain = {key: decoded(key) for key in known}
     spelled: dict[str, set[str]] = {}
-    for key in known:
-        if "%" in key:
-            spelled.setdefault(decoded(key), set()).add(key)
-    found: list[Hop] = []
+    for key, name in plain.items():
+        spelled.setdefault(name, set()).add(key)
     places: dict[str, set[str]] = {}
-    for output, inputs in sorted(written.items()):
-        plain = decoded(output)
-        same = ({plain} & known | spelled.get(plain, set())) - {output}
-        found += [Hop(key, frozenset({output}), job=SPELLED) for key in sorted(same)]
-        holders = {key for one in {output, plain} for key in folders_of(one)}
-        holders |= {key for folder in holders for key in spelled.get(folder, ())}
-        found += [Hop(key, frozenset({output}), job=WITHIN) for key in sorted(holders & known - {output})]
+    for output, inputs in written.items():
         if output not in proved:
-            for place in {output, plain}:
+            for place in {output, plain[output]}:
                 places.setdefault(place, set()).update(inputs)
+    found: list[Hop] = []
     for key in sorted(known):
-        around = {folder for one in {key, decoded(key)} for folder in folders_of(one)} & places.keys()
-        if around:
+        folders = {folder for one in {key, plain[key]} for folder in folders_of(one)}
+        holders = {each for folder in folders for each in {folder, *spelled.get(folder, ())}} & known
+        for holder in sorted(holders - {key}):
+            if key in written or holder not in labelled:
+                found.append(Hop(holder, frozenset({key}), job=WITHIN))
+        if key in written:
+            found += [Hop(each, frozenset({key}), job=SPELLED) for each in sorted(spelled[plain[key]] - {key})]
+        if around := folders & places.keys():
             found.append(Hop(key, frozenset().union(*(places[one] for one in around)), job=AROUND))
     return found
 
 
-__all__ = ["decoded", "folders_of", "overlaps", "placed"]
+def _written(hops: Sequence[Hop]) -> dict[str, set[str]]:
+    """What each place was written from. Another name of a place counts where it is one that was written: a job that
+    only read it may have said so.
+    """
+    found: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
+    for hop in hops:
+        if hop.copy:
+            for name in hop.inputs:
+                names.setdefault(name, set()).add(hop.output)
+        else:
+            found.setdefault(hop.output, set()).update(hop.inputs or {NOWHERE})
+    waiting = [*found]
+    while waiting:
+        for other in names.pop(name := waiting.pop(), ()):
+            if other not in found:
+                waiting.append(other)
+            found.setdefault(other, set()).add(name)
+    return found
+
+
+__all__ = ["PLACED", "decoded", "folders_of", "overlaps", "placed"]

@@ -234,6 +234,55 @@ def test_what_is_written_around_a_dataset_or_in_another_spelling_flows_into_it(
     assert project.check(dataset, "bot", 3)["label"]["level"] == "confidential"
 
 
+@pytest.mark.parametrize("written", ["lake", "lake/users/day=1", "lake/user%73", "lake/%75sers/day=1"])
+def test_what_is_cleared_by_lineage_alone_has_what_was_written_near_it(
+    project: Project, accepting: Callable[[str], None], written: str
+) -> None:
+    accepting("{derived_labels: true}")
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.data("plain.csv", code=None)
+    project.imports(project.event(["plain.csv"], "lake/users"))
+    assert project.check("lake/users", "bot", 0)["label"]["level"] == NOTHING
+    project.imports(project.event(["raw.csv"], written))
+    assert project.check("lake/users", "bot", 3)["label"]["level"] == "confidential"
+
+
+def test_a_folder_that_a_job_wrote_holds_what_was_scanned_in_it(
+    project: Project, accepting: Callable[[str], None]
+) -> None:
+    accepting("{derived_labels: true}")
+    (project.folder / "lake").mkdir()
+    project.data("plain.csv", code=None)
+    project.data("lake/users.csv", email="EMAIL_ADDRESS")
+    project.imports(project.event(["plain.csv"], "lake"), project.event(["lake"], "mart.csv"))
+    assert project.check("mart.csv", "bot", 3)["label"]["level"] == "confidential"
+
+
+def test_another_name_of_a_place_counts_where_a_job_wrote_it(project: Project) -> None:
+    (project.folder / "lake").mkdir()
+    project.data("raw.csv", email="EMAIL_ADDRESS")
+    project.data("lake/users.csv", code=None)
+    project.scanned("lake", code=None)
+    inside = {"identifiers": [{"namespace": "file", "name": str(project.folder / "lake/day=1"), "type": "LOCATION"}]}
+    read, wrote = project.event([], "mart.csv"), project.event(["raw.csv"], "unused.csv")
+    read["inputs"] = [{"namespace": "metastore", "name": "t", "facets": {"symlinks": inside}}]
+    project.imports(read)
+    assert project.check("lake", "bot", 0)["label"]["level"] == NOTHING
+    wrote["outputs"] = read["inputs"]
+    project.imports(wrote)
+    assert project.check("lake", "bot", 3)["label"]["level"] == "confidential"
+
+
+@pytest.mark.parametrize("near", ["lake/part.csv", "l%61ke", "."])
+def test_what_lies_near_is_no_origin_of_what_was_only_made_of_itself(
+    project: Project, accepting: Callable[[str], None], near: str
+) -> None:
+    accepting("{derived_labels: true}")
+    project.data("plain.csv", code=None)
+    project.imports(project.event(["lake"], "lake"), project.event(["plain.csv"], near))
+    assert project.check("lake", "bot", 3)["label"]["level"] == "restricted"
+
+
 def test_what_lies_beside_a_dataset_flows_only_into_what_holds_both(project: Project) -> None:
     (project.folder / "lake").mkdir()
     for name in ("raw.csv", "lake/a.csv", "lake/b.csv"):
