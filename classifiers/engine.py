@@ -23,7 +23,7 @@ from clearance.classifiers.context import Words
 from clearance.classifiers.detectors import detectors_digest, load_detectors
 from clearance.classifiers.findings import Span
 from clearance.classifiers.hit_columns import HitColumns
-from clearance.classifiers.known_types import require_known_types
+from clearance.classifiers.known_types import require_known_names
 from clearance.classifiers.ner import NerModel, load_ner
 from clearance.classifiers.nlp import WordsOnlyNlpEngine
 from clearance.classifiers.recognition import Lowered, Recognition, quiet_presidio
@@ -71,7 +71,7 @@ class Engine:
         self._ner: NerModel | None = load_ner(ner, language) if ner is not None else None
         self.has_ner = self._ner is not None
         if files:
-            require_known_types(files, self.entity_types)
+            require_known_names(files, self.entity_types)
         self.digest = self._digest(regions)
 
     def _digest(self, regions: tuple[str, ...] | None) -> str:

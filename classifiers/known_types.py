@@ -1,37 +1,55 @@
-"""Entity types that rules of a user may name: a rule for a type that nobody finds would silently do nothing."""
+"""Entity types and detectors that rules of a user may name: a rule for any other would silently do nothing."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from clearance.classifiers.detectors import packaged_files
+from clearance.classifiers.detectors import countries, packaged_files
 from clearance.classifiers.recognizers import build_recognizer, recognizer_entries
+from clearance.classifiers.resolution import DENY_DETECTOR, MODEL
 from clearance.classifiers.yaml_files import RulesFile, content_of, line_of
 from clearance.errors import UsageError
 
+#: How the names of models begin that are loaded by their name: which ones there are, nobody knows before.
+_PLUGGED_IN = ("spacy:", "presidio:")
 
-def require_known_types(files: Sequence[RulesFile], found: Iterable[str] = ()) -> None:
-    """Raises UsageError, with file, line and key, for a rule whose type nobody finds in any language or region.
+
+def require_known_names(files: Sequence[RulesFile], found: Iterable[str] = ()) -> None:
+    """Raises UsageError, with file, line and key, for a rule whose type nobody finds in any language or region, or
+    whose detector nobody is.
 
     ``files`` were read as valid rules before; types that their own detectors and ``deny`` lists declare are known,
-    and so are those ``found``, by the engine that the rules are for: no recognizer is built to know them.
+    and so are those ``found``, by the engine that the rules are for: no recognizer is built to know them. Any name of a
+    spaCy model or a plugged-in recognizer is known, too.
     """
     at_hand = {*found, *declared_types(files), *_types_at_hand()}
+    detectors = {*_detectors_at_hand(), *_declared_detectors(files)}
     for file in files:
-        for kind, place in _named(content_of(*file).get("resolution") or {}):
-            if kind in at_hand or kind in _types_of_presidio():
-                continue
-            close = difflib.get_close_matches(kind, sorted(at_hand | _types_of_presidio()), n=1, cutoff=0.5)
-            guess = f"did you mean {close[0]}? " if close else ""
-            key = ".".join(map(str, ("resolution", *place)))
-            raise UsageError(
-                f"{file.name}{line_of(file.text, ('resolution', *place))}: {key}: nothing finds the type {kind}",
-                hint=f"{guess}a type of your own needs a detector or a deny list that is given with this file; "
-                "clearance detectors list names the others",
-            )
+        for kind, detector, place in _named(content_of(*file).get("resolution") or {}):
+            if kind != "*" and kind not in at_hand and kind not in _types_of_presidio():
+                hint = "a type of your own needs a detector or a deny list that is given with this file"
+                raise _unknown(
+                    file, place, f"nothing finds the type {kind}", kind, at_hand | _types_of_presidio(), hint
+                )
+            if detector and detector not in detectors and not detector.startswith(_PLUGGED_IN):
+                hint = "a detector of your own has to be given with this file"
+                raise _unknown(file, place, f"no detector is called {detector}", detector, detectors, hint)
+
+
+def _unknown(
+    file: RulesFile, place: tuple[object, ...], problem: str, name: str, known: Collection[str], hint: str
+) -> UsageError:
+    by_small = {each.lower(): each for each in sorted(known)}
+    close = difflib.get_close_matches(name.lower(), sorted(by_small), n=1, cutoff=0.5)
+    guess = f"did you mean {by_small[close[0]]}? " if close else ""
+    key = ".".join(map(str, ("resolution", *place)))
+    return UsageError(
+        f"{file.name}{line_of(file.text, ('resolution', *place))}: {key}: {problem}",
+        hint=f"{guess}{hint}; clearance detectors list names the others",
+    )
 
 
 def declared_types(files: Iterable[RulesFile]) -> frozenset[str]:
@@ -45,8 +63,12 @@ def _declared(content: dict[str, Any]) -> Iterator[str]:
     yield from (entry["entity_type"] for entry in resolution.get("deny", ()))
 
 
-def _named(resolution: dict[str, Any]) -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Each type that a rule is for, and where it stands."""
+def _declared_detectors(files: Iterable[RulesFile]) -> Iterator[str]:
+    return (entry["name"] for file in files for entry in content_of(*file).get("detectors", ()))
+
+
+def _named(resolution: dict[str, Any]) -> Iterator[tuple[str, str, tuple[object, ...]]]:
+    """Each type that a rule is for, the detector ("" for any), and where it stands."""
     for key, rules in resolution.items():
         entries = rules.items() if isinstance(rules, dict) else enumerate(rules)
         for name, rule in entries:
@@ -58,9 +80,8 @@ def _named(resolution: dict[str, Any]) -> Iterator[tuple[str, tuple[object, ...]
                 if key == "merge" and rule["into"] != "first":
                     selectors.append((rule["into"], (key, name, "into")))
             for selector, place in selectors:
-                kind = str(selector).partition("/")[0]
-                if kind != "*":
-                    yield kind, place
+                kind, _, detector = str(selector).partition("/")
+                yield kind, detector, place
 
 
 @lru_cache(maxsize=1)
@@ -70,6 +91,13 @@ def _types_at_hand() -> frozenset[str]:
     from clearance.classifiers.spacy_ner import ENTITY_OF_LABEL
 
     return frozenset({*declared_types(packaged_files()), *ENTITY_TYPES, *ENTITY_OF_LABEL.values()})
+
+
+@lru_cache(maxsize=1)
+def _detectors_at_hand() -> frozenset[str]:
+    """Names of our patterns, of Presidio's recognizers for any language, and of what stands for models and lists."""
+    ours = {*_declared_detectors(packaged_files()), countries("en").name, "rampart", MODEL, DENY_DETECTOR}
+    return frozenset({*ours, *(entry.name for entry in recognizer_entries()[0] if entry.use != "never")})
 
 
 @lru_cache(maxsize=1)
@@ -83,4 +111,4 @@ def _types_of_presidio() -> frozenset[str]:
     )
 
 
-__all__ = ["declared_types", "require_known_types"]
+__all__ = ["declared_types", "require_known_names"]

@@ -27,7 +27,8 @@ from clearance.errors import UsageError
 #: What wins where nothing is said: a type of its own, told by a pattern.
 DEFAULT_PRECEDENCE = 100
 DENY_DETECTOR = "DenyList"
-_MODEL = "model"
+#: What a selector calls any NER model.
+MODEL = "model"
 #: Hot words may lift whatever has any score at all.
 _LEAST_SCORE = 0.01
 _HINT = "docs/how-to/tune-detection.md says what each key means"
@@ -213,7 +214,7 @@ def _selectors(entity_type: str, detector: str) -> tuple[str, ...]:
     """Selectors that fit a hit, the most telling first."""
     name = detector.partition(" (")[0]  # in a view it is the same detector
     model = name == "rampart" or name.startswith(("spacy:", "presidio:"))
-    detectors = (name, _MODEL) if model else (name,)
+    detectors = (name, MODEL) if model else (name,)
     return (
         *(f"{entity_type}/{each}" for each in detectors),
         entity_type,
@@ -244,4 +245,12 @@ def _near(rule: Words, *, by: float, to: float | None = None, drops: bool = Fals
     return NearWords(words_pattern(rule.words), before, behind, by, to, drops)
 
 
-__all__ = ["DEFAULT_PRECEDENCE", "DENY_DETECTOR", "PairRules", "Resolution", "load_resolution", "resolution_digest"]
+__all__ = [
+    "DEFAULT_PRECEDENCE",
+    "DENY_DETECTOR",
+    "MODEL",
+    "PairRules",
+    "Resolution",
+    "load_resolution",
+    "resolution_digest",
+]

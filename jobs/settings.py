@@ -71,7 +71,7 @@ def read_detection(
     if not detectors:
         return chosen
     from clearance.classifiers.detectors import load_detectors
-    from clearance.classifiers.known_types import require_known_types
+    from clearance.classifiers.known_types import require_known_names
     from clearance.classifiers.resolution import load_resolution
     from clearance.classifiers.yaml_files import read_files
 
@@ -79,7 +79,7 @@ def read_detection(
     load_detectors(language, files)
     load_resolution(files)
     if not (chosen.ner or "").startswith("presidio:"):  # such a model's types are known once it is loaded
-        require_known_types(files)
+        require_known_names(files)
     return replace(chosen, detectors=files)
 
 

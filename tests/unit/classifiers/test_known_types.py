@@ -1,10 +1,12 @@
-"""A rule for a type that nobody finds is an error, told with its place and the type that was meant."""
+"""A rule for a type or detector that there is not is an error, told with its place and the name that was meant."""
+
+from importlib import resources
 
 import pytest
 
 from clearance.classifiers import load_engine
 from clearance.classifiers.detectors import load_detectors
-from clearance.classifiers.known_types import require_known_types
+from clearance.classifiers.known_types import require_known_names
 from clearance.classifiers.yaml_files import RulesFile
 from clearance.errors import UsageError
 
@@ -36,13 +38,28 @@ DETECTOR = """detectors:
         ("  nonsense: {A: {of: [PHONE_NUMBR], value: canary}}", "line 2: resolution.nonsense.A.of.0", "PHONE_NUMBER"),
         ("  hot_words: [{of: [LOCATON], words: [a], raise_by: 0.1}]", "resolution.hot_words.0.of.0", "LOCATION"),
         ("  merge: {A: {of: [PERSON], into: PERSONS, between: ' '}}", "resolution.merge.A.into", "PERSON"),
+        (
+            "  thresholds:\n    PERSON/model: 0.5\n    PERSON/modell: 0.9\n",
+            "line 4: resolution.thresholds.PERSON/modell: no detector is called modell",
+            "model",
+        ),
+        (
+            "  precedence: {'*/phonerecogniser': 90}",
+            "line 2: resolution.precedence.*/phonerecogniser",
+            "PhoneRecognizer",
+        ),
+        (
+            "  exclusion_words: [{of: [US_SSN/UsSnRecognizer], words: [a]}]",
+            "resolution.exclusion_words.0.of.0",
+            "UsSsn",
+        ),
     ],
 )
 def test_a_rule_for_an_unknown_type_is_told_with_its_place(rules: str, told: str, meant: str) -> None:
     with pytest.raises(UsageError) as error:
         load_engine(ner=None, detectors=[RulesFile("ours.yaml", f"resolution:\n{rules}")])
     assert told in error.value.message and "ours.yaml" in error.value.message
-    assert f"did you mean {meant}?" in error.value.hint
+    assert f"did you mean {meant}" in error.value.hint
     assert "canary" not in str(error.value)
 
 
@@ -52,9 +69,25 @@ def test_types_of_any_language_model_or_file_of_the_load_are_known() -> None:
         "resolution:\n  thresholds: {STAFF_NO: 0.4, IN_PAN: 0.6, NRP: 0.2, LOCATION/model: 0.6, '*': 0.3, HUE: 0.2}\n"
         "  deny: [{entity_type: CODE_NAME, values: [a]}]\n  precedence: {CODE_NAME: 90}\n  merge: {Name: null}\n",
     )
-    require_known_types([RulesFile("staff.yaml", DETECTOR), rules], ["HUE"])
+    require_known_names([RulesFile("staff.yaml", DETECTOR), rules], ["HUE"])
     with pytest.raises(UsageError, match="STAFF_NO"):
-        require_known_types([rules], ["HUE"])
+        require_known_names([rules], ["HUE"])
+
+
+def test_detectors_of_any_file_region_or_plug_in_are_known() -> None:
+    rules = RulesFile(
+        "rules.yaml",
+        "resolution:\n  thresholds: {STAFF_NO/Staff: 0.4, IN_PAN/InPanRecognizer: 0.6, PERSON/rampart: 0.6}\n"
+        "  precedence: {'*/DenyList': 150, LOCATION/Countries: 20, 'PERSON/spacy:xx_any': 50, '*/presidio:a:B': 40}\n",
+    )
+    require_known_names([RulesFile("staff.yaml", DETECTOR), rules])
+    with pytest.raises(UsageError, match="Staff"):
+        require_known_names([rules], ["STAFF_NO"])
+
+
+def test_a_packaged_rule_names_no_detector_that_there_is_not() -> None:
+    packaged = resources.files("clearance.classifiers").joinpath("resolution.yaml").read_text(encoding="utf-8")
+    require_known_names([RulesFile("resolution.yaml", packaged)])
 
 
 def test_a_wrong_detector_is_told_with_its_line() -> None:
