@@ -27,21 +27,13 @@ _EXTENSIONS = {
     "md": "text",
 }
 _COMPRESSIONS = {"gz", "bz2", "zst", "zstd", "snappy", "lz4", "deflate"}
-#: Hidden names that say nothing of values. What a writer left unfinished (``_temporary``) is not among them.
-_NO_DATA = frozenset(
-    (
-        "_clearance.json",
-        ".clearance",
-        ".clearance-staging",
-        ".git",
-        ".gitignore",
-        ".gitattributes",
-        ".gitkeep",
-        ".DS_Store",
-    )
-)
+#: Hidden names that say nothing of values. What a writer left unfinished (``_temporary``, ``.clearance-staging``) is
+#: not among them, nor is ``.git``, which has every earlier version.
+_NO_DATA = frozenset(("_clearance.json", ".clearance", ".gitignore", ".gitattributes", ".gitkeep", ".DS_Store"))
 # Files that one writer left as parts of one dataset: Spark's and Hive's part files, Dask's and pyarrow's.
 _PART_FILE = re.compile(r"^(part-|part\.\d|\d{6}_\d|[0-9a-f]{8}-?[0-9a-f]{4}-|[0-9a-f]{32}-\d)", re.IGNORECASE)
+# Marks that writers leave in a dataset: Spark's, Parquet's footers of what is there, Databricks' commits.
+_MARK = re.compile(r"_SUCCESS$|_(common_)?metadata$|_(started|committed)_\d+$|_clearance\.json$")
 _PEEK = 65_536
 
 
@@ -175,7 +167,25 @@ def _in(folder: Path) -> list[Path]:
 def _is_no_data(hidden: Path) -> bool:
     """Whether a hidden file or folder is one that writers and desktops leave, with no values in it."""
     beside = hidden.with_name(hidden.name[1:].removesuffix(".crc"))
+    if hidden.name == ".clearance-staging":
+        return not any(each.is_file() for each in hidden.rglob("*"))
     return hidden.name in _NO_DATA or (hidden.suffix == ".crc" and beside.exists())
+
+
+def hidden_in(dataset: Path) -> list[Path]:
+    """Hidden files and folders in the folder of a dataset that may hold values: no reader of the dataset looks at them.
+
+    What is in the folder of a Delta table is its log's to say.
+    """
+    if not dataset.is_dir() or (dataset / "_delta_log").is_dir():
+        return []
+    found: list[Path] = []
+    for child in _in(dataset):
+        if child.name.startswith(".") or (child.name.startswith("_") and "=" not in child.name):
+            found += [] if _is_no_data(child) or _MARK.match(child.name) else [child]
+        elif child.is_dir() and not child.is_symlink():
+            found += hidden_in(child)
+    return found
 
 
 def datasets_below(path: Path, *, every: bool = False) -> list[Path]:
@@ -183,19 +193,25 @@ def datasets_below(path: Path, *, every: bool = False) -> list[Path]:
 
     ``every``: files of no known format, too, and hidden files and folders, which no scan can have looked at.
     """
+    return _below(path, every, path)
+
+
+def _below(path: Path, every: bool, root: Path) -> list[Path]:
     if path.is_file() or is_one_dataset(path):
-        return [path]
-    return list(_children(path, every))
+        return [path, *(hidden_in(path) if every else ())]
+    return list(_children(path, every, root))
 
 
-def _children(folder: Path, every: bool) -> Iterable[Path]:
+def _children(folder: Path, every: bool, root: Path) -> Iterable[Path]:
     for child in _in(folder) if every else _visible(folder):
         if child.name.startswith(("_", ".")):
             if not _is_no_data(child):
                 yield child
         elif child.is_dir():
-            # A link to a folder that holds it would go round for ever, and lead to nothing new.
+            # A link to a folder that holds it would go round for ever, and leads to nothing new but above the root.
             if not (child.is_symlink() and folder.resolve().is_relative_to(child.resolve())):
-                yield from datasets_below(child, every=every)
+                yield from _below(child, every, root)
+            elif every and not child.resolve().is_relative_to(root.resolve()):
+                yield child
         elif every or format_of_name(child.name):
             yield child  # a link to nothing, too: what can't be looked at is told, not left out

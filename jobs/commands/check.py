@@ -138,11 +138,12 @@ def _meant(dataset: str, registry: "Registry") -> "list[str]":
     if not glob.has_magic(dataset) and (not path.is_dir() or (path / "_delta_log").is_dir()):
         return [dataset]
     from clearance.governance.identity import dataset_identity
+    from clearance.jobs.formats import hidden_in
     from clearance.jobs.on_record import is_known
     from clearance.jobs.references import expand
 
     if is_known(dataset_identity(dataset).key, registry):
-        return [dataset]
+        return [dataset, *map(str, hidden_in(path))]
     return [each.text for each in expand(dataset, every=True)]
 
 

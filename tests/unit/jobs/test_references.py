@@ -69,7 +69,28 @@ def test_a_gate_is_told_of_what_is_hidden_in_a_folder(tmp_path: Path) -> None:
     assert [path.name for path in datasets_below(tmp_path)] == ["a.csv"]
     # No scan looks at it, and whoever is given the folder has it.
     told = [str(path.relative_to(tmp_path)) for path in datasets_below(tmp_path, every=True)]
-    assert told == [".b.csv", "_old", "a.csv", "sub/_d.csv"]
+    assert told == [".b.csv", ".git", "_old", "a.csv", "sub/_d.csv"]
+
+
+def test_what_is_hidden_in_the_folder_of_one_dataset_is_told_beside_it(tmp_path: Path) -> None:
+    for name in (
+        "t/part-0.csv", "t/_SUCCESS", "t/.part-0.csv.crc", "t/_metadata", "t/_committed_12", "t/_old/raw.csv",
+        "t/day=1/part-1.csv", "t/day=1/.raw.csv", "t/_day=1/part-2.csv",
+        ".clearance-staging/run/part-0.csv", "delta/_delta_log/0.json", "delta/.x",
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text("a\n1\n")
+    told = [str(path.relative_to(tmp_path)) for path in datasets_below(tmp_path, every=True)]
+    assert told == [".clearance-staging", "delta", "t", "t/_old", "t/day=1/.raw.csv"]
+    assert datasets_below(tmp_path / "t") == [tmp_path / "t"]
+
+
+def test_a_link_that_leads_out_of_the_folder_above_it_is_told_to_a_gate(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    (tmp_path / "in" / "up").symlink_to(tmp_path)
+    assert datasets_below(tmp_path / "in") == []
+    assert datasets_below(tmp_path / "in", every=True) == [tmp_path / "in" / "up"]
 
 
 def test_a_folder_that_can_t_be_listed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
