@@ -1,6 +1,8 @@
-"""Files that must be there after a power cut."""
+"""Files that must be there, and whole, after a power cut."""
 
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -13,4 +15,31 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-__all__ = ["sync"]
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file as a whole or not at all, in UTF-8; what was there is replaced, a link's target and not the link.
+
+    Whoever reads meanwhile, and after a full disk or a kill, sees the old file or the new one. Only a device or a pipe
+    is written to as it is. Raises ``OSError``.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8", newline="")
+        return
+    target = path.resolve()
+    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
+    try:
+        # Created by its mode and the umask, as any file of the user is.
+        with beside.open("x", encoding="utf-8", newline="") as file:
+            if target.exists():
+                os.fchmod(file.fileno(), target.stat().st_mode & 0o777)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+    sync(target.parent)
+
+
+__all__ = ["sync", "write_whole"]

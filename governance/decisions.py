@@ -22,7 +22,8 @@ from clearance.governance.policy_file import RULE_SECTIONS
 from clearance.governance.solutions import Solution
 from clearance.governance.undeclared import Undeclared, undecided
 
-_STATES: dict[str, str] = {
+#: What is to be done about a state, in the words of a verdict.
+REMEDIES: dict[str, str] = {
     "changed": "the dataset changed since its scan: scan and label it again",
     "unlabelled": "the dataset has no label: check its name, or scan and label it first",
     "unreadable": "the dataset's state could not be read: make it readable, or scan it again",
@@ -76,7 +77,7 @@ def decide(
         state = "unlabelled"
     found: list[Conflict] = []
     if state != "current":
-        remedy = _STATES.get(state, "the dataset's state is not known: scan and label it again")
+        remedy = REMEDIES.get(state, "the dataset's state is not known: scan and label it again")
         found.append(Conflict("state", None, {"state": state, "missing": "current label"}, remedy, definite=False))
     if label is not None and (state in _LABEL_HOLDS):
         columns, types, roles = column_labels or {}, column_types or {}, column_roles or {}
@@ -118,4 +119,4 @@ def _judge(
             yield replace(conflict, facts={**conflict.facts, "basis": told}) if told else conflict
 
 
-__all__ = ["Conflict", "Facts", "Outcome", "State", "Verdict", "decide", "read_facts"]
+__all__ = ["REMEDIES", "Conflict", "Facts", "Outcome", "State", "Verdict", "decide", "read_facts"]

@@ -135,6 +135,11 @@ class Seen:
     flowed: Inherited | None
     roles: dict[str, Label]
 
+    @property
+    def note(self) -> str:
+        """Why the label does not speak for the data as they are, or for all of them; empty where it does."""
+        return self.reason or (overlooked(self.row) or sampled(self.row) if self.row else "")
+
 
 def see(
     key: str,
@@ -189,6 +194,21 @@ def judge(
 ) -> Checked:
     """The same for a standing that the caller knows, such as a DataFrame's straight after its scan."""
     seen = see(identity.key, found, policy, registry, facts=facts, manifest=manifest, record=record)
+    return judge_seen(identity, seen, solution, policy, registry, manifest=manifest, waivers=waivers, record=record)
+
+
+def judge_seen(
+    identity: DatasetIdentity,
+    seen: Seen,
+    solution: Solution,
+    policy: Policy,
+    registry: Registry,
+    *,
+    manifest: Manifest | None = None,
+    waivers: Sequence[Given] = (),
+    record: bool = True,
+) -> Checked:
+    """The same for what was seen already: one look at a dataset is enough for many solutions."""
     origins = (
         origin_conflicts(seen.flowed, seen.facts.get("environment"), solution, policy)
         if seen.flowed is not None
@@ -214,10 +234,9 @@ def judge(
     if waivers and record:
         verdict = with_waivers(verdict, identity.key, solution.name, waivers, datetime.now(UTC).date())
     verdict = verdict.escalated(risen(seen, policy, registry, manifest))
-    reason = seen.reason or (overlooked(seen.row) or sampled(seen.row) if seen.row else "")
     version = seen.row.get("version")
     checked = Checked(
-        identity.key, solution.name, verdict, seen.label, version, seen.state, reason, seen.columns, seen.roles
+        identity.key, solution.name, verdict, seen.label, version, seen.state, seen.note, seen.columns, seen.roles
     )
     if record and seen.label is not None:
         record_verdict(checked, solution, policy, registry, seen.facts)

@@ -32,6 +32,7 @@ COMMANDS = {
     "detectors": "List, try and explain what looks for sensitive data.",
     "policy": "Check, test, explain and compare policies.",
     "manifest": "Draft, check and compare what an owner declares of a dataset.",
+    "report": "Write what is on record, with verdicts, as one HTML page for people.",
     "explain": "Say why a dataset or column has its label.",
     "lineage": "Show where data comes from and goes to; label what other jobs wrote.",
     "solution": "Show solutions: what their models learned from, what they read, what they may read.",
@@ -42,7 +43,7 @@ COMMANDS = {
 }
 #: How the help lists them: who begins needs the first section alone.
 SECTIONS = {
-    "The main path": ("init", "scan", "check", "protect", "run", "explain"),
+    "The main path": ("init", "scan", "check", "protect", "run", "explain", "report"),
     "What counts, and what is allowed": ("label", "policy", "manifest", "solution", "detectors", "evaluate"),
     "People": ("review", "request", "approve", "reject", "approvals", "promote", "rollback", "identity"),
     "Keys and values": ("keys", "detokenize", "erase"),

@@ -10,13 +10,16 @@ from clearance.jobs.on_record import names, nearest
 from clearance.jobs.reviewed import scan_run
 from clearance.jobs.states import unrested
 
+#: Roles in the words of ISO/IEC 20889.
+ROLES = {"direct": "direct identifier", "quasi": "quasi-identifier", "sensitive": "sensitive attribute"}
 
-def explain(registry: Registry, reference: str, column: str | None = None) -> dict[str, Any]:
+
+def explain(registry: Registry, reference: str, column: str | None = None, *, every: bool = False) -> dict[str, Any]:
     """The label of a dataset or column and what it rests on.
 
-    Columns with nothing to explain are left out unless asked for by path. Raises ``DatasetError`` for a dataset
-    that is not in the registry, ``UsageError`` for a column it does not have, ``AuditError`` as
-    ``vouched_label``, and for findings that are not those of the scan.
+    Columns with nothing to explain are left out unless asked for by path, or ``every`` one is wanted. Raises
+    ``DatasetError`` for a dataset that is not in the registry, ``UsageError`` for a column it does not have,
+    ``AuditError`` as ``vouched_label``, and for findings that are not those of the scan.
     """
     key = dataset_identity(reference).key
     row = vouched_label(registry, key)
@@ -51,7 +54,7 @@ def explain(registry: Registry, reference: str, column: str | None = None) -> di
             "rules": why.get(path, []),
         }
         for path in paths
-        if (path == column if column is not None else why.get(path) or found.get(path, {}).get("findings"))
+        if (path == column if column is not None else every or why.get(path) or found.get(path, {}).get("findings"))
     ]
     return {
         "dataset": key,

@@ -1,10 +1,13 @@
 """What is on record: of all datasets, of one; and what was meant where one is not: most likely another spelling."""
 
 import difflib
-from collections.abc import Collection
+import glob
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
 from clearance.governance.audit import Audit
+from clearance.governance.identity import dataset_identity
 from clearance.governance.registry import Registry, Row
 from clearance.governance.standing import not_vouched
 
@@ -66,6 +69,30 @@ def names(registry: Registry, also: Collection[str] = ()) -> set[str]:
     return {row["dataset"] for table in _TABLES for row in registry.rows(table, ["dataset"])} | set(also) - {""}
 
 
+def meant(datasets: Iterable[str], registry: Registry) -> dict[str, str]:
+    """The datasets that these stand for, each as it is called, by its key: `x` and `./x` are one.
+
+    A folder or a quoted glob stands for the datasets in it, as for a scan; what is on record as one is one. A file of
+    which no scan knows the format is among them: nobody looked at it, and it would be given with the folder.
+    """
+    found: dict[str, str] = {}
+    for one in (one for dataset in datasets for one in _in(dataset, registry)):
+        found.setdefault(dataset_identity(one).key, one)
+    return found
+
+
+def _in(dataset: str, registry: Registry) -> list[str]:
+    path = Path(dataset)
+    if not glob.has_magic(dataset) and (not path.is_dir() or (path / "_delta_log").is_dir()):
+        return [dataset]
+    from clearance.jobs.formats import hidden_in
+    from clearance.jobs.references import expand
+
+    if is_known(dataset_identity(dataset).key, registry):
+        return [dataset, *map(str, hidden_in(path))]
+    return [each.text for each in expand(dataset, every=True)]
+
+
 def nearest(key: str, known: Collection[str], home: str) -> str:
     """Hint for a dataset that is not ``known``: those that are spelled nearly so (at most 3); empty where none is.
 
@@ -84,4 +111,4 @@ def _likely(key: str, known: Collection[str]) -> list[str]:
     return sorted(one for one in known if abs(len(one) - len(key)) <= most and one != key)[:2_000]
 
 
-__all__ = ["history", "is_known", "names", "nearest", "overview"]
+__all__ = ["history", "is_known", "meant", "names", "nearest", "overview"]

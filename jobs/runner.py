@@ -5,7 +5,6 @@ happens to the exit code on its way through a cluster.
 """
 
 import json
-import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clearance.errors import ClearanceError, DatasetError, ExitCode, UsageError
+from clearance.files import write_whole
 from clearance.governance.identity import DatasetIdentity, dataset_identity
 from clearance.governance.solutions import Solution, Solutions
 from clearance.governance.standing import Standing, standing
@@ -332,6 +332,4 @@ def write_verdicts(path: Path, outcomes: Sequence[Outcome], run_id: str, error: 
         "datasets": [outcome.to_dict() for outcome in outcomes],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-    temporary.replace(path)
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

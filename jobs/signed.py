@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearance.errors import DatasetError, KeyUnavailableError, ProofError, PublishError, UsageError
+from clearance.files import write_whole
 from clearance.governance import canonical
 from clearance.governance.audit import Audit, row_digest
 from clearance.governance.content import content_of
@@ -78,7 +79,7 @@ def write_statement(path: Path, envelope: Mapping[str, Any]) -> None:
     """Writes a statement as a file. Raises ``PublishError``."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(envelope, indent=1) + "\n")
+        write_whole(path, json.dumps(envelope, indent=1) + "\n")
     except OSError as error:
         raise PublishError(
             f"the statement can't be written to {path} ({error.strerror})",

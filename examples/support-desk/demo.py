@@ -257,8 +257,10 @@ def places(desk: Any) -> None:
         validate(event)
     audit = desk.audit.verify()
     expect(bool(events) and audit.ok, "lineage is written and the audit trail holds")
+    expect(clearance("report", "--to", "out/report.html", quiet=True) == 0, "the report is written")
     title("Where it lies")
     for what, where in (
+        ("report", "out/report.html (open it in a browser)"),
         ("protected", "out/protected/"),
         ("verdicts", "out/verdicts.json"),
         ("lineage", f"out/home/lineage/events.jsonl ({len(events)} events)"),

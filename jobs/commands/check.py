@@ -1,6 +1,5 @@
 """``clearance check``."""
 
-import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,8 @@ from clearance.jobs.commands.output import emit, print_check
 from clearance.jobs.verdict_words import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from clearance.governance.manifest import Manifest
     from clearance.governance.policy import Policy
     from clearance.governance.registry import Registry
     from clearance.governance.waivers import Given
@@ -71,10 +69,10 @@ def command(
 
     Exits 0 (clear), 3 (conflict), 4 (escalated) or 5 (undecidable); of several verdicts, the worst.
     """
-    from clearance.governance.identity import dataset_identity
     from clearance.governance.policy import load_policy
     from clearance.governance.registry import Registry
     from clearance.jobs.check import check, find_solutions, policy_path, solutions_path
+    from clearance.jobs.on_record import meant
 
     if baseline is not None and output != "sarif":
         raise UsageError("only a SARIF log is compared with a baseline", hint="add --format sarif")
@@ -93,11 +91,8 @@ def command(
 
         earlier = read_baseline(baseline)
     registry = Registry(home)
-    once: dict[str, str] = {}  # by key: `x` and `./x` are one dataset, with one verdict
-    for one in (one for dataset in datasets for one in _meant(dataset, registry)):
-        once.setdefault(dataset_identity(one).key, one)
-    datasets = tuple(once.values())
-    owner_of = _manifests(manifests, datasets, rules)
+    datasets = tuple(meant(datasets, registry).values())
+    owner_of = options.owner_of(manifests, datasets, rules)
     waivers = waivers_in(waived, rules)
     results = [
         check(dataset, profile, rules, registry, facts=declared, manifest=owner_of(dataset), waivers=waivers)
@@ -129,24 +124,6 @@ def command(
     return code
 
 
-def _meant(dataset: str, registry: "Registry") -> "list[str]":
-    """The datasets that a folder or a quoted glob stands for, as for a scan. What is on record as one is one.
-
-    A file of which no scan knows the format is among them: nobody looked at it, and it would be given with the folder.
-    """
-    path = Path(dataset)
-    if not glob.has_magic(dataset) and (not path.is_dir() or (path / "_delta_log").is_dir()):
-        return [dataset]
-    from clearance.governance.identity import dataset_identity
-    from clearance.jobs.formats import hidden_in
-    from clearance.jobs.on_record import is_known
-    from clearance.jobs.references import expand
-
-    if is_known(dataset_identity(dataset).key, registry):
-        return [dataset, *map(str, hidden_in(path))]
-    return [each.text for each in expand(dataset, every=True)]
-
-
 def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:
     """For each dataset that nobody scanned, what may have been meant."""
     strange = dict.fromkeys(result.dataset for result in results if result.state == "unlabelled")
@@ -172,20 +149,6 @@ def waivers_in(path: str | None, policy: "Policy") -> "tuple[Given, ...]":
     from clearance.governance.waivers import load_waivers
 
     return load_waivers(path, policy, datetime.now(UTC).date())
-
-
-def _manifests(
-    paths: "Sequence[str]", datasets: "Sequence[str]", policy: "Policy"
-) -> "Callable[[str], Manifest | None]":
-    """What finds each dataset's own manifest, if it is among these."""
-    if not paths:
-        return lambda _: None
-    from clearance.governance.identity import dataset_identity
-    from clearance.jobs.manifests import Manifests
-
-    found = Manifests(paths, policy)
-    found.require_used(dataset_identity(dataset).key for dataset in datasets)
-    return lambda dataset: found.of(dataset_identity(dataset).key)
 
 
 def _print(results: "Sequence[Checked]", output: str, code: int, baseline: dict[str, Any] | None) -> None:

@@ -7,9 +7,6 @@ import click
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, level
 
-#: Roles in the words of ISO/IEC 20889.
-_ROLES = {"direct": "direct identifier", "quasi": "quasi-identifier", "sensitive": "sensitive attribute"}
-
 
 @click.command("explain")
 @click.argument("dataset", metavar="DATASET[#COLUMN]")
@@ -65,6 +62,8 @@ def _print_evidence(column: Any) -> None:
     if column["terms"] and column["findings"]:
         total = sum(term["weight"] for term in column["terms"])
         click.echo(f"    in all  {total:+.2f}, a probability of {column['findings'][0]['score']:.1%}")
-    if column["role"] in _ROLES:
+    from clearance.jobs.explain import ROLES
+
+    if column["role"] in ROLES:
         about = f" ({column['attribute']})" if column["attribute"] else ""
-        click.echo(f"    role    {_ROLES[column['role']]}{about}")
+        click.echo(f"    role    {ROLES[column['role']]}{about}")

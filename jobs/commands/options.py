@@ -1,6 +1,6 @@
 """Options that several commands share, under one name and one help text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,8 @@ import click
 from clearance.errors import UsageError
 
 if TYPE_CHECKING:
+    from clearance.governance.manifest import Manifest
+    from clearance.governance.policy import Policy
     from clearance.jobs.datasets import Reference
     from clearance.jobs.desk import Desk
     from clearance.jobs.extent import Extent
@@ -219,6 +221,18 @@ def detection_of(options: Mapping[str, Any]) -> "Detection":
         None if options.get("no_ner") else options.get("ner", "rampart"),
         options.get("detectors", ()),
     )
+
+
+def owner_of(paths: Sequence[str], datasets: Iterable[str], rules: "Policy") -> "Callable[[str], Manifest | None]":
+    """What finds each dataset's own manifest among these files. Raises ``UsageError`` for one of no such dataset."""
+    if not paths:
+        return lambda _: None
+    from clearance.governance.identity import dataset_identity
+    from clearance.jobs.manifests import Manifests
+
+    found = Manifests(paths, rules)
+    found.require_used(dataset_identity(dataset).key for dataset in datasets)
+    return lambda dataset: found.of(dataset_identity(dataset).key)
 
 
 def own_types(detectors: tuple[Path, ...]) -> frozenset[str]:
