@@ -18,7 +18,7 @@ from clearance.governance.facts import Facts, read_facts
 from clearance.governance.label_rules import LABEL_RULES
 from clearance.governance.labels import Label
 from clearance.governance.policy import Policy
-from clearance.governance.policy_file import RULE_SECTIONS
+from clearance.governance.policy_rules import RULE_SECTIONS
 from clearance.governance.solutions import Solution
 from clearance.governance.undeclared import Undeclared, undecided
 

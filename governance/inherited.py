@@ -91,7 +91,7 @@ def inherited(registry: Registry, dataset: str, policy: Policy) -> Inherited | N
         return lost(policy, "") if filed else None
     # A row written past the audit could say less than the lineage does, and so could an older one where the newest was
     # deleted: it is worked out again.
-    newest = filed.get(policy.judging_digest)
+    newest = filed.get(policy.verdict_digest)
     own = next((row for row in reversed(rows) if row_digest("derived", row) == newest), None)
     # A row of before roles were filed does not say that there are none.
     stale = own is None or own["roles"] is None or _stale(registry, own)
@@ -116,7 +116,7 @@ def stands(registry: Registry, rows: Mapping[str, Row], policy: Policy) -> set[s
     found = _newest(registry)
     if found is None:
         return set(rows)  # filed again they would count no more than now, and be more at every check
-    newest = {dataset: found.get(mark(dataset), {}).get(policy.judging_digest) for dataset in rows}
+    newest = {dataset: found.get(mark(dataset), {}).get(policy.verdict_digest) for dataset in rows}
     return {dataset for dataset, row in rows.items() if row_digest("derived", row) == newest[dataset]}
 
 

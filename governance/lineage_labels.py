@@ -3,8 +3,8 @@
 A column gets the high-water mark of every column it comes from, and of every column that decided on it (filter, join,
 group, sort). Where lineage says nothing of a column, it may hold any input's content, so it gets all of them. An input
 of which nothing is known, or only that it was made of itself, has the policy's label for what could not be looked at.
-Nothing lowers a label but a rule of the policy with a signed proof that was verified (:class:`Proof`): what an event
-says of masking is its producer's word.
+Nothing lowers a label but a rule of the policy with a signed proof that was verified (``lineage_known.Proof``): what an
+event says of masking is its producer's word.
 
 Labels only ever rise here, along a lattice of finite height, so cycles end and the order of events makes no difference.
 """
@@ -18,74 +18,12 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_cycles import without_origin
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin
 from clearance.governance.lineage_flows import flows, merged, plain, related
+from clearance.governance.lineage_known import Derived, Known, Proof, ProvedLeaf, Reason
 from clearance.governance.lineage_places import PLACED
 from clearance.governance.policy import Policy
 
 #: At most so many sources are named for one column; the label is of all of them.
 MAX_REASONS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is on record of a dataset. ``unknown``: why its label does not speak for its data, empty where it does.
-
-    ``doubt``: why the label may refuse but not clear, such as a scan of a sample. ``roles``: labels of columns that
-    have a role only, were they what they may be.
-    """
-
-    label: Label
-    columns: Mapping[str, Label]
-    types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unknown: str = ""
-    doubt: str = ""
-    environment: str | None = None
-    roles: Mapping[str, Label] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ProvedLeaf:
-    """A column of a signed statement: how it was replaced, and the label it has by that."""
-
-    how: str
-    label: Label
-    method: Mapping[str, object]
-    entity_type: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """A verified statement that a dataset is a protected version of another, under the present policy.
-
-    ``before``, ``types_before`` and ``roles_before`` are the source's column labels, entity types and roles when it was
-    made.
-    """
-
-    source: str
-    leaves: Mapping[str, ProvedLeaf]
-    before: Mapping[str, Label]
-    types_before: Mapping[str, tuple[str, ...]]
-    roles_before: Mapping[str, Label] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Reason:
-    """Why a column (or, with ``column`` "", all of them) has its label: one source, the job, and how it gets in."""
-
-    column: str
-    source: str
-    field: str
-    job: str
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """What lineage says of one dataset. ``rest`` is of columns that have no name here, and of all that have one."""
-
-    label: Label
-    columns: Mapping[str, Label]
-    rest: Label
-    reasons: tuple[Reason, ...]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from clearance.governance.combinations import with_roles
 from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_events import Hop
-from clearance.governance.lineage_labels import Derivation, Known, Proof
+from clearance.governance.lineage_known import Known, Proof
+from clearance.governance.lineage_labels import Derivation
 from clearance.governance.policy import Policy
 
 

@@ -24,8 +24,8 @@ from clearance.governance.policy_file import (
     EntityRule,
     IdentityRules,
     PolicyFile,
-    Rules,
 )
+from clearance.governance.policy_rules import Rules
 from clearance.governance.policy_sources import DEFAULT_NAME, default_source, read_sources
 from clearance.governance.strict_yaml import MISSING, Marks, validate, where
 from clearance.methods import MethodSpec, parse_method
@@ -36,7 +36,7 @@ _JUDGING = frozenset({"rules", "basis"})
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """A valid policy. Ask it; nothing in it needs to be checked again. Compare policies by ``digest``."""
+    """A valid policy. Ask it; nothing in it needs to be checked again. Compare two by the digest for the use."""
 
     content: PolicyFile
     marks: Marks
@@ -46,8 +46,9 @@ class Policy:
         """The levels, least sensitive first."""
         return Levels(tuple(self.content.levels))
 
+    # A digest for each use, none for all: what rests on too little of a policy outlives a change that matters to it.
     @cached_property
-    def digest(self) -> str:
+    def label_digest(self) -> str:
         """SHA-256 (hex) of what labels and proofs rest on: all that the policy says, but not the rules of a check, nor
         who may have values back or approve. Layout, comments and the file's name don't count.
         """
@@ -56,12 +57,12 @@ class Policy:
         )
 
     @cached_property
-    def judging_digest(self) -> str:
-        """The same with the rules of a check: what a verdict rests on."""
+    def verdict_digest(self) -> str:
+        """The same with the rules of a check: what a verdict rests on, and what lineage is worked out under."""
         return _digest(self._canonical | {"reversal": {}})
 
     @cached_property
-    def whole_digest(self) -> str:
+    def approval_digest(self) -> str:
         """That and who may have values back: what a person approves, and what a request for values is held to."""
         return _digest(self._canonical)
 

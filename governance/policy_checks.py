@@ -5,7 +5,8 @@ from typing import Any
 
 from clearance.errors import PolicyError
 from clearance.governance.domains import named_twice
-from clearance.governance.policy_file import WAIVABLE, EntityRule, PolicyFile, Rules
+from clearance.governance.policy_file import EntityRule, PolicyFile
+from clearance.governance.policy_rules import WAIVABLE, Rules
 from clearance.governance.strict_yaml import Location, Marks, suggest, where
 from clearance.governance.taxonomy import CATEGORIES, SUBJECTS
 from clearance.methods import METHODS

@@ -13,7 +13,8 @@ from clearance.governance.decisions import decide
 from clearance.governance.labeling import UNKNOWN_LEAF, after_protection, label_dataset
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
-from clearance.governance.policy_file import RULE_SECTIONS, PolicyTest, TestColumn
+from clearance.governance.policy_file import PolicyTest, TestColumn
+from clearance.governance.policy_rules import RULE_SECTIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from clearance.errors import PolicyError
 from clearance.governance.conflicts import Conflict, Verdict, outcome_of
 from clearance.governance.identity import dataset_identity
 from clearance.governance.policy import Policy
-from clearance.governance.policy_file import WAIVABLE
+from clearance.governance.policy_rules import WAIVABLE
 from clearance.governance.solutions import Names, Text
 from clearance.governance.strict_yaml import Strict, Version, parse, read_text, suggest, validate, where
 

@@ -105,7 +105,7 @@ def _levels(policy: Policy, registry: Registry) -> dict[str, str]:
     ranks = {level: policy.levels.rank(level) for level in policy.levels.names}
     derived = registry.latest_each("derived", columns=["label"])
     # What somebody derived by another policy, for a try, says nothing where this one has spoken.
-    derived |= registry.latest_each("derived", columns=["label"], policy_digest=policy.judging_digest)
+    derived |= registry.latest_each("derived", columns=["label"], policy_digest=policy.verdict_digest)
     for rows in (vouched, derived):
         for key, row in rows.items():
             told = (found.get(key, policy.levels.bottom), str(row["label"]["level"]))

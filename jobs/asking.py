@@ -101,7 +101,7 @@ def asking(
             "identity": actor.source,
             "reason": reason,
             "named": sorted(columns),
-            "policy": desk.policy.whole_digest,
+            "policy": desk.policy.approval_digest,
             "request": request.digest,
         }
         intent = desk.audit.intent(operation, run_id=run.run_id, dataset=dataset, facts=facts)

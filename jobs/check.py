@@ -295,7 +295,7 @@ def record_verdict(
         "verdict": checked.verdict.verdict,
         "conflicts": [conflict.to_dict() for conflict in checked.verdict.conflicts],
         "version": checked.version or "",
-        "policy_digest": policy.judging_digest,
+        "policy_digest": policy.verdict_digest,
         "solution_digest": solution.digest,
         "label": checked.label.to_dict() if checked.label else None,
         "state": checked.state,

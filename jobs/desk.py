@@ -144,7 +144,7 @@ class Desk:
             "job": job,
             "dataset": dataset,
             "parent": self.parent.run_id if self.parent else None,
-            "policy_digest": self.policy.digest,
+            "policy_digest": self.policy.label_digest,
             "started": started,
         }
         running = {**common, "status": "running", "facts": this_process()}

@@ -219,7 +219,7 @@ def _proved(asked: Passage, row: Row, known: str | None) -> tuple[str | None, st
         signer = ((record.get("envelope") or {}).get("signatures") or [{}])[0].get("keyid")
         return known, signer
     told = verify(matter.identity.location, matter.registry).statement
-    if told.predicate["policy"]["digest"] != matter.policy.digest:
+    if told.predicate["policy"]["digest"] != matter.policy.label_digest:
         raise ProofError("it was proved under another policy", hint="protect it again under this one")
     if told.predicate["observation"]["version"] != row["version"]:
         raise ProofError("its proof is of another version than its label", hint="protect it again")

@@ -68,7 +68,7 @@ def _base(dataset: Dataset, desk: Desk) -> "_Base | str":
         return "its last scan was a sample"
     if looked.get("engine_digest") != desk.detection.engine().digest or looked.get("clearance") != __version__:
         return "the detectors changed"
-    if row["policy_digest"] != desk.policy.digest:
+    if row["policy_digest"] != desk.policy.label_digest:
         return "the policy changed"
     recorded, present = Observation.from_dict(row["observation"]), dataset.observation
     location = _location(dataset)

@@ -39,7 +39,7 @@ def verdicts(solution: Solution, policy: Policy, registry: Registry) -> dict[str
     found: dict[str, Row] = {}
     each: dict[str, dict[str, str]] = {}
     for row in registry.rows("verdicts", solution=solution.name):
-        other = [] if row["policy_digest"] == policy.judging_digest else ["by another policy"]
+        other = [] if row["policy_digest"] == policy.verdict_digest else ["by another policy"]
         other += [] if row["solution_digest"] == solution.digest else ["on another profile of the solution"]
         if not other or (found.get(row["dataset"]) or {"void": other})["void"]:
             found[row["dataset"]] = {**row, "void": other}

@@ -55,7 +55,7 @@ def _origins(flowed: Inherited, policy: Policy, registry: Registry) -> Iterable[
         # A wave at a time: a look for each would take seconds.
         labelled = registry.latest_each("labels", columns=["label", "columns", "looked"], dataset=wave)
         labelled = {name: row for name, row in labelled.items() if column_labels(row)}
-        derived = registry.latest_each("derived", dataset=wave, policy_digest=policy.judging_digest)
+        derived = registry.latest_each("derived", dataset=wave, policy_digest=policy.verdict_digest)
         for name in wave:
             if (row := labelled.get(name)) is not None:
                 columns: Mapping[str, Label] = column_labels(row)

@@ -14,7 +14,8 @@ from clearance.governance.inherited import DERIVE, Inherited, mark, marks, read,
 from clearance.governance.labeling import role_labels
 from clearance.governance.labels import Label
 from clearance.governance.lineage_events import NOWHERE, Hop, Origin, hops_of, read_events
-from clearance.governance.lineage_labels import Derivation, Known, Proof, ProvedLeaf
+from clearance.governance.lineage_known import Known, Proof, ProvedLeaf
+from clearance.governance.lineage_labels import Derivation
 from clearance.governance.lineage_places import placed
 from clearance.governance.lineage_roles import flowing_roles
 from clearance.governance.lineage_spool import LineageSpool
@@ -186,7 +187,7 @@ def _proofs(protections: Mapping[str, Row], policy: Policy, registry: Registry) 
 
 def _holds(told: Statement, policy: Policy) -> bool:
     predicate = told.predicate
-    return predicate["proof"]["holds"] is True and predicate["policy"]["digest"] == policy.digest
+    return predicate["proof"]["holds"] is True and predicate["policy"]["digest"] == policy.label_digest
 
 
 def _unchanged(told: Statement) -> bool:
@@ -210,7 +211,7 @@ def _proof(told: Statement, policy: Policy, registry: Registry) -> Proof | None:
     row = then[-1] if then else None
     if row is None:
         return Proof(source, leaves, {}, {})
-    if row["policy_digest"] == policy.digest:
+    if row["policy_digest"] == policy.label_digest:
         before, roles = column_labels(row), column_roles(row)
     else:
         again = labels_under(policy, row, registry)
@@ -235,19 +236,19 @@ def derive(policy: Policy, registry: Registry, *, record: bool = True) -> dict[s
             "columns": {path: label.to_dict() for path, label in sorted(told.columns.items())},
             "rest": told.rest.to_dict(),
             "basis": {name: now[name] for name in sorted(basis[output])},
-            "policy_digest": policy.judging_digest,
+            "policy_digest": policy.verdict_digest,
             "reasons": [asdict(one) for one in told.reasons],
             "environments": graph.environments(output),
             "doubts": graph.doubts(output),
             "roles": {} if plain else {path: label.to_dict() for path, label in sorted(as_found.items())},
         }
     if record:
-        filed = registry.latest_each("derived", policy_digest=policy.judging_digest)
+        filed = registry.latest_each("derived", policy_digest=policy.verdict_digest)
         # One that the audit does not stand for, such as of an earlier version, counts at no check: it is filed again.
         filed = {key: filed[key] for key in stands(registry, filed, policy)}
         new = [row for key, row in rows.items() if any(value != filed.get(key, {}).get(k) for k, value in row.items())]
         if new:
-            facts = {"datasets": len(new), "policy": policy.judging_digest, "of": [mark(row["dataset"]) for row in new]}
+            facts = {"datasets": len(new), "policy": policy.verdict_digest, "of": [mark(row["dataset"]) for row in new]}
             _file(registry, "derived", new, DERIVE, facts, MANY)
     return {key: read(row) for key, row in rows.items()}
 

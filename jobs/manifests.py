@@ -36,7 +36,7 @@ class Observed:
         again = None if problem else labelled_again(policy, row, registry, decided)
         if again is not None:
             self.columns, self.label, self.types = again.columns, again.label, again.types
-        elif problem or row.get("policy_digest") != policy.digest:
+        elif problem or row.get("policy_digest") != policy.label_digest:
             raise DatasetError(
                 f"{dataset} was labelled and proved under another policy" if not problem else f"{dataset}: {problem}",
                 hint="give that policy: --policy FILE" if not problem else "see `clearance audit verify`",

@@ -34,8 +34,8 @@ def of_policy(policy: Policy) -> dict[str, Any]:
     files = {line.rpartition(":")[0] for line in policy.marks.values() if ":" in line}
     return {
         "policy": policy.name,
-        "digest": policy.digest,
-        "judging_digest": policy.judging_digest,
+        "digest": policy.label_digest,
+        "judging_digest": policy.verdict_digest,
         "files": sorted(files),
         "levels": list(policy.levels.names),
         "entity_types": len(policy.entity_types),

@@ -164,7 +164,7 @@ def publication(work: _Work, observed: Observation, content: str) -> "Publicatio
         "policy_path": passed.row.get("policy_path"),
         "columns": {path: dict(told) for path, told in passed.state.columns.items()},
         "label": passed.label.to_dict(),
-        "policy_digest": asked.matter.policy.digest,
+        "policy_digest": asked.matter.policy.label_digest,
         "facts": {**passed.seen.facts, "environment": asked.environments[1]},
         "reasons": {path: why for path, why in (passed.row.get("reasons") or {}).items() if path},
         "looked": {**kept, "promoted": origin},
@@ -198,7 +198,7 @@ def _facts(asked: Passage, reason: str) -> dict[str, Any]:
         "source": asked.matter.identity.key,
         "environments": list(asked.environments),
         "solutions": [solution.name for solution in asked.solutions],
-        "policy": asked.matter.policy.digest,
+        "policy": asked.matter.policy.label_digest,
         "manifest": manifest.digest if manifest else None,
     }
 
@@ -217,7 +217,7 @@ def _properties(work: _Work) -> dict[str, str]:
         f"{PREFIX}source": asked.matter.identity.key,
         f"{PREFIX}source_version": passed.state.version,
         f"{PREFIX}environment": asked.environments[1],
-        f"{PREFIX}policy": asked.matter.policy.digest,
+        f"{PREFIX}policy": asked.matter.policy.label_digest,
     }
 
 

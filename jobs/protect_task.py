@@ -205,11 +205,11 @@ def _stage_and_prove(work: _Work, staged: Staged) -> Proof:
 def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: int | None) -> Protected:
     source, found, target, plan = work.dataset.source.identity, work.scanned.scan, work.target, work.plan
     desk, label = work.desk, work.label
-    digests = {"policy": desk.policy.digest, "engine": found.engine_digest, "clearance": __version__}
+    digests = {"policy": desk.policy.label_digest, "engine": found.engine_digest, "clearance": __version__}
     facts = {"source": source.key, "source_version": found.version, "label": label.to_dict(), **digests}
     audit = desk.audit
     intent = audit.intent("publish", run_id=run.run_id, dataset=target.key, facts=facts)
-    origin = {RUN_PROPERTY: run.run_id, "clearance.source": source.key, "clearance.policy": desk.policy.digest}
+    origin = {RUN_PROPERTY: run.run_id, "clearance.source": source.key, "clearance.policy": desk.policy.label_digest}
     try:
         version = publish(
             work.spark,
@@ -240,7 +240,7 @@ def _publish(work: _Work, staged: Staged, proof: Proof, run: JobRun, expected: i
                 if (domain := work.tokens.domain_of(leaf.path, leaf.entity_type)) != work.tokens.domain
             },
         },
-        policy={"name": desk.policy.name, "digest": desk.policy.digest},
+        policy={"name": desk.policy.name, "digest": desk.policy.label_digest},
         detectors={**records.looked_with(desk.detection, found), "digest": found.engine_digest},
         digests=digests,
     )
@@ -331,7 +331,7 @@ def _rows(
         "statement": record,
         "signature": work.tokens.key.open().sign(SIGNED, canonical(record)),
         "envelope": envelope,
-        "policy_digest": desk.policy.digest,
+        "policy_digest": desk.policy.label_digest,
         "engine_digest": found.engine_digest,
         "rows": record["proof"]["rows"],
     }

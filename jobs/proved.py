@@ -159,7 +159,7 @@ def proved(found: Scan, desk: Desk) -> Proved:
         nothing,
         leaves=tuple(told["columns"]),
         same_detectors=record["engine_digest"] == found.engine_digest,
-        same_policy=record["policy_digest"] == desk.policy.digest,
+        same_policy=record["policy_digest"] == desk.policy.label_digest,
         roles=_roles(record, desk),
     )
 

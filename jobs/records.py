@@ -112,7 +112,7 @@ def label_row(
         "columns": {
             path: {**own.to_dict(), "entity_types": list(types.get(path, ()))} for path, own in columns.items()
         },
-        "policy_digest": policy.digest,
+        "policy_digest": policy.label_digest,
         "policy_path": policy_path,
         "observation": observation.to_dict() if observation else None,
         "facts": dict(facts),

@@ -157,7 +157,7 @@ def publish_as(
     by_column: dict[str, list[Label]] = {}
     for path, own in what.labels.items():
         by_column.setdefault(parse_path(path)[0].name, []).append(own)
-    origin = {RUN_PROPERTY: run.run_id, "clearance.source": what.source.key, "clearance.policy": policy.digest}
+    origin = {RUN_PROPERTY: run.run_id, "clearance.source": what.source.key, "clearance.policy": policy.label_digest}
     version = publish(
         spark,
         staged,

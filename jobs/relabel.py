@@ -58,7 +58,7 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
         if problem:
             raise DatasetError(f"{identity.key}: {problem}", hint="see `clearance audit verify`")
         again = labelled_again(desk.policy, row, desk.registry, decided)
-        if again is None and row["policy_digest"] != desk.policy.digest:
+        if again is None and row["policy_digest"] != desk.policy.label_digest:
             again_by = hint if row["kind"] == "source" else "protect it again under the present one"
             raise DatasetError(f"{identity.key} was protected and proved under another policy", hint=again_by)
         if again is None:
@@ -70,7 +70,7 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
             "columns": {
                 path: {**own.to_dict(), "entity_types": list(types.get(path, ()))} for path, own in columns.items()
             },
-            "policy_digest": desk.policy.digest,
+            "policy_digest": desk.policy.label_digest,
             "policy_path": desk.policy_path,
             "facts": declared,
             "looked": {**(row["looked"] or {}), "reviewed": list(again.touched), "roles": again.roles},
@@ -81,7 +81,7 @@ def relabel(desk: Desk, identity: DatasetIdentity, facts: Mapping[str, Any]) -> 
         told = {
             "version": row["version"],
             "label": copy["label"],
-            "policy": desk.policy.digest,
+            "policy": desk.policy.label_digest,
             "declared": sorted(facts),
         }
         with desk.audit.filing("label", [("labels", copy)], run_id=run.run_id, dataset=identity.key, facts=told):

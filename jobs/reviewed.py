@@ -79,7 +79,7 @@ def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, f
         return None
     looked = row.get("looked") or {}
     proved = looked.get("proved") or {}
-    if row.get("policy_digest") != policy.digest:
+    if row.get("policy_digest") != policy.label_digest:
         # A row of before does not say what came from a record.
         said = "proved" in looked or registry.latest("protections", dataset=row["dataset"]) is None
         if proved or not said:
@@ -91,7 +91,7 @@ def labelled_again(policy: Policy, row: Mapping[str, Any], registry: Registry, f
     columns = {report["path"]: label_column(report, policy) for report in reports}
     types = {report["path"]: types_in(report) for report in reports}
     roles = role_types(reports, policy)
-    if row.get("policy_digest") == policy.digest:
+    if row.get("policy_digest") == policy.label_digest:
         # What the scan knew beside its findings, such as a proof, stays where no decision has a say, then or now.
         decided, own_types = {*touched, *(looked.get("reviewed") or ())}, column_types(row)
         if "roles" in looked:

@@ -99,7 +99,7 @@ def rollback(
     key, folder = matter.identity.key, matter.identity.local_path
     if folder is None:
         raise UsageError(f"{key} is no path on this machine", hint="mount the store, and name the path")
-    facts: dict[str, Any] = {"reason": reason, "by": None, "policy": matter.policy.digest}
+    facts: dict[str, Any] = {"reason": reason, "by": None, "policy": matter.policy.label_digest}
     with refusals(desk, "rollback", key, facts):
         sweep(desk, Target(str(folder)))
         step("known")
@@ -223,10 +223,10 @@ def require_approved(matter: Matter, goal: Published) -> None:
     """Raises ``BlockedError`` unless the approval that a publication had holds, under this policy and manifest."""
     policy, manifest = matter.policy, matter.manifest
     state = state_in(goal.approval)
-    now = replace(state, policy=policy.whole_digest, manifest=manifest.digest if manifest else None)
+    now = replace(state, policy=policy.approval_digest, manifest=manifest.digest if manifest else None)
     decided = Decided(approval=goal.approval, decision=goal.approval)
     objects = objections(decided, now, policy.levels, datetime.now(UTC), required=True)
-    if state.policy != policy.whole_digest and not objects:
+    if state.policy != policy.approval_digest and not objects:
         # It may be allowed to lapse for a check, which judges anew; nobody judges what comes back.
         raise DatasetError(
             f"version {goal.first} was approved under another policy", hint="promote it again under this one"

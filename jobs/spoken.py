@@ -42,7 +42,7 @@ def speak(found: Standing, policy: Policy, registry: Registry) -> Spoken:
     columns, types, roles = column_labels(row), column_types(row), column_roles(row)
     state: State = found.state
     reason = found.reason
-    other = row.get("policy_digest") != policy.digest
+    other = row.get("policy_digest") != policy.label_digest
     decided, problem = decisions_on(row["dataset"], policy, registry) if row else (Reviewed(), "")
     if problem:
         return Spoken("unvouched", f"what people decided on its findings can't be relied on: {problem}", {}, None)

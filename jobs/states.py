@@ -38,7 +38,7 @@ def state_of(
         row["dataset"],
         str(row["version"]),
         str(seen.get("schema_fingerprint") or canonical.digest(schema)),
-        policy.whole_digest,
+        policy.approval_digest,
         manifest.digest if manifest else None,
         label.to_dict(),
         {path: {**own.to_dict(), "entity_types": list(types.get(path, ()))} for path, own in columns.items()},

@@ -31,7 +31,7 @@ def done(spark, desk, source, tmp_path):
 def test_it_names_data_policy_keys_detectors_and_proof(done, desk, signing_key_file):
     told = verify(done.reference, desk.registry).to_dict()
     assert (told["dataset"], told["version"], told["source"]["dataset"]) == (done.target, "0", done.source)
-    assert told["policy"]["digest"] == desk.policy.digest
+    assert told["policy"]["digest"] == desk.policy.label_digest
     assert told["keys"] == {"domain": "default", "ids": [desk.tokens().key.kid], "domains": {}}
     assert told["detectors"]["digest"] and told["proof"]["holds"] is True
     assert {leaf["path"] for leaf in told["columns"]} == {"id", "email"}

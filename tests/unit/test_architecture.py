@@ -112,7 +112,7 @@ def test_a_check_of_a_labelled_dataset_loads_nothing_heavy(project):
         "kind": "source",
         "label": nothing,
         "columns": {"a": {**nothing, "entity_types": []}},
-        "policy_digest": load_policy(None).digest,
+        "policy_digest": load_policy(None).label_digest,
         "policy_path": "default",
         "observation": observe(str(path)).to_dict(),
         "facts": {},

@@ -13,7 +13,7 @@ from clearance.errors import ExitCode, PolicyError
 from clearance.governance.decisions import Facts, Verdict, decide
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import DeidentificationRule, Policy, PolicyFile, Rules, load_policy
-from clearance.governance.policy_file import SourceRule
+from clearance.governance.policy_rules import SourceRule
 from clearance.governance.solutions import Solution, load_solutions
 
 DEFAULT = load_policy()

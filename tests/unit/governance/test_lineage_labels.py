@@ -13,7 +13,8 @@ from clearance.governance.labels import Label, combine
 from clearance.governance.lineage_cycles import without_origin
 from clearance.governance.lineage_events import Hop, hops_of, read_events
 from clearance.governance.lineage_graph import Graph
-from clearance.governance.lineage_labels import Derivation, Derived, Known, Proof, ProvedLeaf
+from clearance.governance.lineage_known import Derived, Known, Proof, ProvedLeaf
+from clearance.governance.lineage_labels import Derivation
 from clearance.governance.policy import load_policy
 
 POLICY = load_policy()

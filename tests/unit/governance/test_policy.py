@@ -93,20 +93,23 @@ def test_an_explanation_names_article_file_and_line(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_of_what_is_said_not_of_how(tmp_path: Path) -> None:
-    digest = load(tmp_path, SMALL).digest
-    assert load(tmp_path, "# a comment\n" + SMALL.replace("[open, closed]", "\n  - open\n  - closed")).digest == digest
+    digest = load(tmp_path, SMALL).label_digest
+    assert (
+        load(tmp_path, "# a comment\n" + SMALL.replace("[open, closed]", "\n  - open\n  - closed")).label_digest
+        == digest
+    )
     # Who may approve is asked anew at every look: naming another person is no reason to protect all data again.
-    assert load(tmp_path, f"{SMALL}\nidentities: {{administrators: [{'3f' * 32}]}}\n").digest == digest
-    assert load(tmp_path, SMALL.replace("level: closed", "level: open", 1)).digest != digest
-    assert load(tmp_path, SMALL.replace("Art. 4(1)", "Art. 9(1)")).digest != digest
+    assert load(tmp_path, f"{SMALL}\nidentities: {{administrators: [{'3f' * 32}]}}\n").label_digest == digest
+    assert load(tmp_path, SMALL.replace("level: closed", "level: open", 1)).label_digest != digest
+    assert load(tmp_path, SMALL.replace("Art. 4(1)", "Art. 9(1)")).label_digest != digest
 
 
 def test_the_rules_of_a_check_change_verdicts_and_no_label_or_proof(tmp_path: Path) -> None:
     before = load(tmp_path, SMALL)
     after = load(tmp_path, SMALL.replace("private: closed", "private: open"))
-    assert after.digest == before.digest
-    assert after.judging_digest != before.judging_digest
-    assert after.whole_digest != before.whole_digest
+    assert after.label_digest == before.label_digest
+    assert after.verdict_digest != before.verdict_digest
+    assert after.approval_digest != before.approval_digest
 
 
 def test_levels_that_are_written_from_the_most_sensitive_on_are_refused(tmp_path: Path) -> None:
@@ -124,23 +127,23 @@ def test_who_may_have_values_back_is_approved_and_changes_no_label_or_proof(tmp_
     before = load(tmp_path, SMALL)
     grant = "{who: [ann], purposes: [case], datasets: [a], columns: [b], max_rows: 1, valid_until: 2030-01-01}"
     after = load(tmp_path, f"{SMALL}\nreversal: {{one: {grant}}}\n")
-    assert after.digest == before.digest and after.judging_digest == before.judging_digest
-    assert after.whole_digest != before.whole_digest
+    assert after.label_digest == before.label_digest and after.verdict_digest == before.verdict_digest
+    assert after.approval_digest != before.approval_digest
 
 
 def test_the_order_of_lowering_rules_is_part_of_the_digest(tmp_path: Path) -> None:
     one = "  one: {method: token, verify: keyed-check, lowers_to: open, why: a, source: b}\n"
     two = one.replace("one:", "two:")
     head, tail = SMALL.split("rules:\n")
-    assert load(tmp_path, f"{head}{one}{two}rules:\n{tail}").digest != (
-        load(tmp_path, f"{head}{two}{one}rules:\n{tail}").digest
+    assert load(tmp_path, f"{head}{one}{two}rules:\n{tail}").label_digest != (
+        load(tmp_path, f"{head}{two}{one}rules:\n{tail}").label_digest
     )
 
 
 def test_a_policy_travels_to_workers() -> None:
     policy = load_policy()
     copy = pickle.loads(pickle.dumps(policy))
-    assert copy.digest == policy.digest
+    assert copy.label_digest == policy.label_digest
     assert copy.method_for("PERSON") == policy.method_for("PERSON")
 
 
@@ -327,7 +330,7 @@ def test_a_policy_that_extends_the_default_changes_only_what_it_says(tmp_path: P
     assert policy.entity("CREDIT_CARD").regimes == {}
     assert policy.entity("EMAIL_ADDRESS") == default.entity("EMAIL_ADDRESS")
     assert policy.rules.purposes and policy.rules.hosting == default.rules.hosting
-    assert policy.digest != default.digest
+    assert policy.label_digest != default.label_digest
     assert policy.where_type("CREDIT_CARD") == f"{tmp_path / 'policy.yaml'}:5"
     assert policy.where_type("EMAIL_ADDRESS").startswith(f"{DEFAULT_NAME}:")
 
@@ -494,7 +497,7 @@ def test_a_hierarchy_is_named_from_the_policys_folder_and_its_content_is_in_the_
     assert method is not None and "Lyon" not in str(method)
     assert first.spec(method).table == (("Lyon", "France"), ("Nice", "France"))  # type: ignore[attr-defined]
     (tmp_path / "places.csv").write_text("Lyon;Europe\nNice;Europe\n")
-    assert load(tmp_path, text).digest != first.digest
+    assert load(tmp_path, text).label_digest != first.label_digest
 
 
 @pytest.mark.parametrize(

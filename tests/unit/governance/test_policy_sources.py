@@ -8,7 +8,7 @@ import pytest
 from clearance.errors import PolicyError
 from clearance.governance import policy_sources
 from clearance.governance.policy import Policy, load_policy
-from clearance.governance.policy_file import Rules
+from clearance.governance.policy_rules import Rules
 from clearance.governance.policy_sources import pack_names
 from clearance.governance.policy_tests import run_tests
 
@@ -44,10 +44,10 @@ def test_the_digest_is_of_what_is_said_not_of_where(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     split = files(tmp_path / "a", policy=f"{HEAD}include: [t.yaml]\n", t=rule)
-    assert split.digest == files(tmp_path / "b", policy=HEAD + rule).digest
+    assert split.label_digest == files(tmp_path / "b", policy=HEAD + rule).label_digest
     wants = "{hosting: private, clearance: internal, usage: [rag]}"
     tested = f"tests:\n  - {{name: t, columns: {{}}, solution: {wants}, expect: clear}}\n"
-    assert split.digest == files(tmp_path / "b", policy=HEAD + rule + tested).digest
+    assert split.label_digest == files(tmp_path / "b", policy=HEAD + rule + tested).label_digest
 
 
 @pytest.mark.parametrize(

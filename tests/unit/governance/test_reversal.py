@@ -118,7 +118,7 @@ def test_a_policy_says_it_in_yaml_and_what_is_approved_covers_it(tmp_path):
     one = policy(tmp_path, f"{{{FULL}, valid_until: 2026-12-31}}")
     other = policy(tmp_path, f"{{{FULL}, valid_until: 2027-12-31}}")
     assert one.content.reversal["desk"].valid_until == date(2026, 12, 31)
-    assert one.whole_digest != other.whole_digest
+    assert one.approval_digest != other.approval_digest
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,8 @@ def judged(folder: Path, registry: Registry) -> Checked:
     row = {
         "dataset": "frame:mails", "version": "", "kind": "source", "label": MAIL.to_dict(), "facts": {},
         "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1}},
-        "columns": {"mail": {**MAIL.to_dict(), "entity_types": ["EMAIL_ADDRESS"]}}, "policy_digest": POLICY.digest,
+        "columns": {"mail": {**MAIL.to_dict(), "entity_types": ["EMAIL_ADDRESS"]}},
+        "policy_digest": POLICY.label_digest,
     }  # fmt: skip
     today = date.today() + timedelta(days=1)
     waivers = [{**each, "dataset": "frame:mails", "expires": today} for each in (LEVEL, HOSTING)]

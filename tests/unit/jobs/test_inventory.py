@@ -58,7 +58,7 @@ class Shop:
             "dataset": dataset_identity(ref).key, "version": "1", "kind": "source",
             "label": combine(labels.values(), POLICY.levels).to_dict(),
             "columns": {path: {**label.to_dict(), "entity_types": types[path]} for path, label in labels.items()},
-            "policy_digest": self.policy.digest, "observation": {"kind": "none", "version": "1"}, "facts": {},
+            "policy_digest": self.policy.label_digest, "observation": {"kind": "none", "version": "1"}, "facts": {},
             "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1},
                        "roles": roles or {}},
         }  # fmt: skip
@@ -185,7 +185,7 @@ def test_a_verdict_of_another_policy_does_not_make_what_was_read_clear(shop: Sho
 
     shop.registry.append("verdicts", [row], run_id="a")
     assert "not clear" in findings()
-    shop.registry.append("verdicts", [{**row, "policy_digest": shop.policy.judging_digest}], run_id="b")
+    shop.registry.append("verdicts", [{**row, "policy_digest": shop.policy.verdict_digest}], run_id="b")
     assert "not clear" not in findings()
 
 
@@ -195,7 +195,7 @@ def test_each_version_that_a_model_learned_from_is_compared(shop: Shop) -> None:
     shop.imports(("churn.train", ["table:lake.crm.features"], None))
     row = {
         "dataset": "table:lake.crm.features", "solution": "churn", "verdict": "clear", "conflicts": [],
-        "policy_digest": shop.policy.judging_digest, "label": NOTHING.to_dict(), "state": "current", "facts": {},
+        "policy_digest": shop.policy.verdict_digest, "label": NOTHING.to_dict(), "state": "current", "facts": {},
         "solution_digest": load_solutions("solutions.yaml")["churn"].digest,
     }  # fmt: skip
 
@@ -355,7 +355,7 @@ def test_a_verdict_on_another_profile_of_the_solution_does_not_count(shop: Shop)
     key, churn = "table:lake.crm.features", load_solutions("solutions.yaml")["churn"]
     row = {
         "dataset": key, "solution": "churn", "verdict": "clear", "conflicts": [], "version": "7",
-        "policy_digest": shop.policy.judging_digest, "solution_digest": churn.digest, "label": NOTHING.to_dict(),
+        "policy_digest": shop.policy.verdict_digest, "solution_digest": churn.digest, "label": NOTHING.to_dict(),
         "state": "current", "facts": {},
     }  # fmt: skip
     shop.registry.append("verdicts", [row], run_id="a")

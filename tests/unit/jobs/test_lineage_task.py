@@ -70,7 +70,7 @@ class Project:
             "columns": {
                 c: {**label.to_dict(), "entity_types": [types[c]] if types[c] else []} for c, label in labels.items()
             },
-            "policy_digest": self.policy.digest,
+            "policy_digest": self.policy.label_digest,
             "policy_path": "default",
             "observation": observe(path).to_dict(),
             "facts": facts or {},
@@ -99,7 +99,7 @@ class Project:
             "source": {"dataset": origin, "version": scan["version"]},
             "target": {"dataset": key, **content_of(str(path)).to_dict()},
             "columns": columns,
-            "policy": {"name": "default", "digest": self.policy.digest},
+            "policy": {"name": "default", "digest": self.policy.label_digest},
             "proof": {"holds": True},
             "observation": observed.to_dict(),
             "at": "2099-01-01T00:00:00+00:00",
@@ -117,7 +117,7 @@ class Project:
             "kind": "protected",
             "label": whole,
             "columns": {c["path"]: {**c["label"], "entity_types": []} for c in columns},
-            "policy_digest": self.policy.digest,
+            "policy_digest": self.policy.label_digest,
             "observation": observed.to_dict(),
             "looked": LOOKED,
         }

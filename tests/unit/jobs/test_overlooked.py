@@ -39,7 +39,7 @@ def judged(
         "kind": kind,
         "label": label.to_dict(),
         "columns": {"note": {**label.to_dict(), "entity_types": []}},
-        "policy_digest": (given or policy).digest,
+        "policy_digest": (given or policy).label_digest,
         "facts": {},
         "looked": {"coverage": {"mode": "full", "rows": 5, "rows_read": 5}, **looked},
     }

@@ -104,7 +104,7 @@ class Project:
         row = {
             "dataset": key, "version": seen.version, "kind": kind, "label": label,
             "columns": {name: {**label, "entity_types": []} for name in ("id", "note")},
-            "policy_digest": load_policy("policy.yaml").digest, "observation": seen.to_dict(), "facts": {},
+            "policy_digest": load_policy("policy.yaml").label_digest, "observation": seen.to_dict(), "facts": {},
             "looked": {**LOOKED, "rests_on": rests_on(run_id, {"datasets": [told]})},
         }  # fmt: skip
         with Audit(self.registry).filing("label", [("labels", row)], run_id=run_id, dataset=key):
@@ -114,7 +114,7 @@ class Project:
         """What a protection leaves: a label, and a statement that is signed by the jobs' key."""
         self.labelled(kind="protected")
         seen, name, signer = observe(str(self.dev)), dataset_identity(str(self.dev)).key, load_signing_key(key)
-        content, digest = content_of(str(self.dev)), load_policy("policy.yaml").digest
+        content, digest = content_of(str(self.dev)), load_policy("policy.yaml").label_digest
         columns = [
             {"path": path, "how": "cells", "label": LABEL, "method": {"name": "token"}, "entity_type": "PERSON"}
             for path in ("id", "note")

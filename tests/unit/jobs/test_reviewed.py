@@ -30,7 +30,7 @@ def row(tmp_path: Path) -> dict[str, Any]:
         "run_id": "r",
         "columns": {"phone": {**MASKED.to_dict(), "entity_types": []}},
         "looked": {"rests_on": rests_on("r", {"findings": found}), "proved": {"phone": MASKED.to_dict()}},
-        "policy_digest": POLICY.digest,
+        "policy_digest": POLICY.label_digest,
     }
 
 

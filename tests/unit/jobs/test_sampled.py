@@ -49,7 +49,7 @@ def row_of(policy: Policy, level: str, looked: dict[str, Any]) -> dict[str, Any]
         "kind": "source",
         "label": label.to_dict(),
         "columns": {"note": {**label.to_dict(), "entity_types": []}},
-        "policy_digest": policy.digest,
+        "policy_digest": policy.label_digest,
         "facts": {},
         "looked": looked,
     }

@@ -47,7 +47,7 @@ class Desk:
         row = {
             "dataset": self.key, "version": seen.version, "kind": "source", "label": label,
             "columns": {name: {**label, "level": own, "entity_types": []} for name, own in columns.items()},
-            "policy_digest": load_policy().digest, "observation": seen.to_dict(), "facts": {},
+            "policy_digest": load_policy().label_digest, "observation": seen.to_dict(), "facts": {},
             "looked": {"ner": None, "texts": [], "coverage": {"mode": "full", "rows": 1, "rows_read": 1},
                        "rests_on": rests_on(run_id, rows)},
         }  # fmt: skip
