@@ -83,7 +83,7 @@ def report(
         {
             "day": (today or datetime.now(UTC).date()).isoformat(),
             "version": __version__,
-            "policy": {"name": policy.name, "digest": policy.digest[:16]},
+            "policy": {"name": policy.name, "digest": policy.verdict_digest[:16]},
             "levels": list(policy.levels.names),
             "solutions": [profile(one) for one in chosen],
             "audit": _head(registry),
