@@ -1,9 +1,13 @@
-"""Files that must be there, and whole, after a power cut."""
+"""Files that must be there, and whole, after a power cut; and room for them."""
 
 import os
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
+
+SPARE_OCTETS = 1 << 20
+"""What a commit and its checkpoint take beside the rows."""
 
 
 def sync(path: Path) -> None:
@@ -42,4 +46,14 @@ def write_whole(path: Path, text: str) -> None:
     sync(target.parent)
 
 
-__all__ = ["sync", "write_whole"]
+def has_room(folder: str | Path, octets: int) -> bool:
+    """Whether a commit of so many octets, with a checkpoint, fits beside what is there; True where nobody can tell.
+
+    Asked before: deltalake's threads panic on a full disk, and write so to standard error.
+    """
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free >= octets + SPARE_OCTETS
+    return True
+
+
+__all__ = ["SPARE_OCTETS", "has_room", "sync", "write_whole"]

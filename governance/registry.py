@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clearance.errors import RegistryError
+from clearance.files import has_room
 from clearance.governance import rows as _rows
 from clearance.governance.tables import TABLES, Table
 
@@ -124,6 +125,7 @@ class Registry:
         data = _rows.encode(spec, [{"seq": seq, **row} for row in rows])
         # Written by an older Clearance (a column is missing) or a newer one (we miss a column).
         other = {f.name for f in table.schema().fields} != set(spec.columns)
+        self._require_space(spec.name, data.nbytes)
         try:
             write_deltalake(
                 table,
@@ -157,6 +159,7 @@ class Registry:
             raise self._unreadable(table) from error
         if not create:
             return None
+        self._require_space(table, 0)
         try:
             return DeltaTable.create(
                 location,
@@ -280,14 +283,19 @@ class Registry:
         except Exception as error:  # as above
             raise self._unwritable(table, error) from error
 
+    def _require_space(self, table: str, octets: int) -> None:
+        """Raises ``RegistryError`` where a commit won't fit."""
+        if not self.remote and not has_room(self.home, octets):
+            raise self._unwritable(table, full=True)
+
     def _unreadable(self, table: str) -> RegistryError:
         return RegistryError(
             f"The registry table {table} at {self.home} can't be read.",
             hint="Check permissions; if it is damaged, move it away and scan the datasets again.",
         )
 
-    def _unwritable(self, table: str, error: BaseException) -> RegistryError:
-        full = "os error 28" in str(error)  # ENOSPC, as deltalake tells it
+    def _unwritable(self, table: str, error: BaseException | None = None, *, full: bool = False) -> RegistryError:
+        full = full or "os error 28" in str(error)  # ENOSPC, as deltalake tells it
         return RegistryError(
             f"The registry table {table} at {self.home} can't be written.",
             hint="No space is left on its disk: make some."

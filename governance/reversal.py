@@ -70,8 +70,14 @@ class Grant(Strict):
     def lacks(self, asked: "Request") -> list[str]:
         """What the grant lacks for the whole request, columns, entity types and rows included."""
         found = self.speaks_of(asked)
-        if not asked.columns or not all(self._allows(path, types) for path, types in asked.columns.items()):
+        if not asked.columns:
             found.append("columns or entity types")
+        for path, types in sorted(asked.columns.items()):
+            if not self._allows(path, types):
+                # One of them is told: whoever mends the grant asks again.
+                held = ", ".join(sorted(types)) or "no known type"
+                found.append(f"columns or entity types ({path}: {held})" if path else f"entity types ({held})")
+                break
         if asked.rows is None or asked.rows < 0:
             found.append("rows")
         elif asked.rows > self.max_rows:

@@ -6,9 +6,11 @@ Spark's messages quote the data they failed on (an ANSI cast error carries the v
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 from clearance import errors
 from clearance.errors import ClearanceError, DatasetError
+from clearance.jobs.naming import looks_like_a_value
 
 # A worker's own sanitised error, as the last line of the traceback that Spark forwards.
 _OURS = re.compile(r"^clearance\.errors\.(\w+): (.*?)(?:\nhint: (.*?))?$", re.MULTILINE)
@@ -19,12 +21,36 @@ _MENDABLE = {
     "Disk quota exceeded": "the disk's quota is used up",
     "java.lang.OutOfMemoryError": "the JVM ran out of memory",
     "java.nio.file.AccessDeniedException": "permission denied",
+    "(Permission denied)": "permission denied",
     "COLUMN_ALREADY_EXISTS": "two columns have one name, or names that differ in case alone: rename one",
 }
 
+# A file that Spark could not read. Its name alone is told: folders are named by the values of partitions.
+_FILE = re.compile(r"\[FAILED_READ_FILE(?:\.([A-Z_]+))?\] Encountered error while reading file (\S+?)\.?(?:\s|$)")
+_SPARKS_NAME = re.compile(r"part-\d{5}-[0-9a-f-]{36}")
+_WRONG_WITH_IT = {
+    "CANNOT_READ_FILE_FOOTER": "is cut off, or not of this format",
+    "FILE_NOT_EXIST": "is not there any more",
+    "PARQUET_COLUMN_DATA_TYPE_MISMATCH": "has a column of another type than the others",
+}
+
+
+def _unread(text: str) -> str:
+    """What is wrong with which file, if it is one that could not be read; the cause is the last that is told."""
+    found = _FILE.findall(text)
+    if not found:
+        return ""
+    kind, path = found[-1]
+    name = unquote(path.rpartition("/")[2])
+    told = name if _SPARKS_NAME.match(name) or not looks_like_a_value(name) else "one of its files"
+    wrong = _WRONG_WITH_IT.get(kind, "can't be read to its end")
+    return f"{told} {wrong}: write it again, or take it away"
+
 
 def reason(error: BaseException) -> str:
-    """One value-free phrase for a failure: Spark's error condition, else the exception's class, and what to mend."""
+    """One value-free phrase for a failure: a file that can't be read, or Spark's error condition, else the exception's
+    class, and what to mend.
+    """
     condition = getattr(error, "getCondition", None) or getattr(error, "getErrorClass", None)
     try:
         named = condition() if callable(condition) else None
@@ -33,8 +59,10 @@ def reason(error: BaseException) -> str:
     cause = getattr(error, "__cause__", None)
     detail = f", {type(cause).__name__}" if cause is not None else ""
     text = str(error)
-    mend = next((f": {told}" for words, told in _MENDABLE.items() if words in text), "")
-    return f"{named or type(error).__name__}{detail}{mend}"
+    mend = next((told for words, told in _MENDABLE.items() if words in text), "")
+    if not mend and (unread := _unread(text)):
+        return unread
+    return f"{named or type(error).__name__}{detail}{f': {mend}' if mend else ''}"
 
 
 def from_worker(error: BaseException) -> ClearanceError | None:

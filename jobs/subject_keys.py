@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.errors import ClearanceError, KeyUnavailableError, UsageError
+from clearance.files import has_room
 from clearance.governance.identity import dataset_identity
 from clearance.governance.registry import is_conflict
 from clearance.tokenization.keys import KeyRing
@@ -212,6 +213,8 @@ class SubjectKeys:
         from deltalake import CommitProperties, WriterProperties, write_deltalake
 
         before = set(self._files())
+        if not has_room(self.path, rows.nbytes):
+            raise self._unusable("written", OSError(28, "No space left on device"))
         try:
             write_deltalake(
                 table,

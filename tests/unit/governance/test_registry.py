@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from deltalake import DeltaTable, Field
 
+from clearance import files
 from clearance.errors import RegistryError
 from clearance.governance import registry as registry_module
 from clearance.governance.audit import Audit
@@ -339,3 +340,16 @@ def test_a_registry_left_half_made_reads_as_empty_and_mends(registry):
     assert registry.rows("labels") == []
     registry.append("labels", [label()], run_id="r")
     assert registry.counts() == {"labels": 1}
+
+
+def test_on_a_full_disk_nothing_is_begun(registry, monkeypatch, capfd):
+    """Deltalake's threads would panic on standard error."""
+    registry.append("labels", [label()], run_id="r")
+    monkeypatch.setattr(files, "SPARE_OCTETS", 1 << 80)
+    with pytest.raises(RegistryError, match="can't be written") as caught:
+        registry.append("labels", [label()], run_id="r")
+    assert caught.value.hint == "No space is left on its disk: make some."
+    with pytest.raises(RegistryError, match=r"table runs at .* can't be written"):
+        registry.append("runs", [{"job": "scan", "status": "running"}], run_id="r")
+    assert len(registry.rows("labels")) == 1 and registry.open("runs") is None
+    assert capfd.readouterr().err == ""

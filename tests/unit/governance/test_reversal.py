@@ -67,6 +67,12 @@ def test_what_is_not_granted_is_refused_with_a_reason(change):
     assert "fraud-desk" in told.reason
 
 
+def test_a_refusal_names_a_column_that_is_not_covered_and_its_types():
+    held = frozenset({"EMAIL_ADDRESS", "URL"})
+    for path, told in (("note", r"columns or entity types (note: EMAIL_ADDRESS, URL)"), ("", "entity types (EMAIL_A")):
+        assert told in decide(grants(), replace(ASKED, columns={path: held})).reason
+
+
 @given(st.sets(st.sampled_from([f.name for f in fields(Request)]), min_size=1))
 def test_a_request_that_lacks_any_fact_is_refused(missing):
     asked = replace(ASKED, **{name: {} if name == "columns" else None for name in missing})

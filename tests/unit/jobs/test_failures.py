@@ -17,6 +17,11 @@ def test_a_foreign_failure_is_named_by_class_only():
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
+def test_a_file_that_nobody_may_read_is_not_called_broken():
+    said = "[FAILED_READ_FILE.FILE_NOT_EXIST] Encountered error while reading file file:///d/x. Caused by: /d/x "
+    assert reason(RuntimeError(f"{said}(Permission denied)")) == "RuntimeError: permission denied"
+
+
 def test_a_full_disk_is_told():
     error = RuntimeError("Job aborted: mara@mail.com\nCaused by: java.io.IOException: No space left on device\n\tat x")
     assert reason(error) == "RuntimeError: no space left on the device"
@@ -33,6 +38,28 @@ def test_sparks_condition_is_kept():
 def test_names_that_differ_in_case_alone_are_told():
     error = RuntimeError("[COLUMN_ALREADY_EXISTS] The column `mara@mail.com` already exists.")
     assert reason(error).startswith("RuntimeError: two columns have one name") and "mara" not in reason(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "[FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER] Encountered error while reading file "
+            "file:/d/mail=mara@mail.com/part-00000-0a%20b.parquet. Could not read footer.",
+            "part-00000-0a b.parquet is cut off, or not of this format: write it again, or take it away",
+        ),
+        (
+            "[FAILED_READ_FILE.FILE_NOT_EXIST] Encountered error while reading file file:///d/x.orc. It is possible",
+            "x.orc is not there any more: write it again, or take it away",
+        ),
+        (
+            "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///d/mara@mail.com.parquet. SQLSTATE",
+            "one of its files can't be read to its end: write it again, or take it away",
+        ),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_named(said, told):
+    assert reason(RuntimeError(f"Job aborted: {said}\nCaused by: java.io.IOException: mara@mail.com")) == told
 
 
 def test_our_own_failure_comes_back_from_a_worker():
