@@ -128,7 +128,7 @@ class Home:
             "source": {"dataset": origin, "version": scan["version"]},
             "target": {"dataset": key, **content.to_dict()},
             "columns": columns,
-            "policy": {"name": "default", "digest": policy.digest},
+            "policy": {"name": "default", "digest": policy.label_digest},
             "proof": {"holds": holds, "rows": ROWS, "checked_cells": 3 * ROWS, "checked_texts": 17},
             "detectors": {"digest": "d" * 64},
             "observation": observed.to_dict(),
