@@ -30,7 +30,8 @@ import pyarrow.parquet as pq
 
 from clearance.generalizing import Bins, Dates, Hierarchy, Ip, Postal, TopBottom
 from clearance.method_spec import MethodSpec
-from clearance.methods import DateShift, FormatPreserving, Mask, Noise, Reversible, Surrogate, Token
+from clearance.methods import FormatPreserving, Mask, Reversible, Surrogate, Token
+from clearance.perturbing import DateShift, Noise
 from clearance.tokenization.ff1 import Ff1
 from clearance.tokenization.keys import FileKeyProvider, KeyReference, KeyRing
 from clearance.tokenization.methods import RowContext, apply, is_protected, restore

@@ -198,7 +198,7 @@ class Opener:
                 if leaf.wants(token.entity_type):
                     fact = STRANGE if token.reader is None else OPEN if token.kind == REVERSIBLE else FINAL
                     if token.kid:
-                        fact = DISABLED if any(token.kid in reader.disabled for reader in self._readers) else DESTROYED
+                        fact = DESTROYED if token.state == "destroyed" else DISABLED
                     if fact == OPEN and self._opened(text[token.start : token.end], token.reader or 0) is None:
                         fact = BOUND if self._anyone is None else ERASED
                     counts[leaf.path, fact, token.kid or token.entity_type] += int(weights[number])

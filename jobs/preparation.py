@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -293,43 +293,6 @@ def date_pattern(text: str) -> tuple[str, dict[str, int]]:
     return rf"\A{pattern}\z", {letter: number for number, letter in enumerate(letters, 1)}
 
 
-def told(steps: Sequence[AnyStep]) -> dict[str, list[str]]:
-    """What is done to each column, in words for the lineage."""
-    found: dict[str, list[str]] = {}
-    for step in steps:
-        if isinstance(step, OnColumns):
-            for column in step.columns:
-                found.setdefault(column, []).append(words(step))
-    return found
-
-
-def filters(steps: Sequence[AnyStep]) -> list[tuple[str, str]]:
-    """The columns that decide which records are left, and the step: not those of duplicates of whole records."""
-    found = []
-    for step in steps:
-        if isinstance(step, Duplicates):
-            found += [(name, words(step)) for name in (*(step.columns or ()), *((step.order,) if step.order else ()))]
-        elif isinstance(step, OnColumns) and "drop_record" in (
-            getattr(step, "unreadable", ""),
-            getattr(step, "outside", ""),
-        ):
-            found += [(name, words(step)) for name in step.columns]
-    return found
-
-
-def words(step: Any) -> str:
-    """A step in a few words. No marker and no bound: whoever wrote them may have taken them from the data."""
-    match step:
-        case Case():
-            return f"case {step.to}"
-        case Unicode():
-            return f"unicode {step.form}"
-        case Range():
-            return f"range {step.outside}"
-        case _:
-            return str(step.step)
-
-
 __all__ = [
     "AnyStep",
     "Case",
@@ -345,10 +308,7 @@ __all__ = [
     "Trim",
     "Unicode",
     "date_pattern",
-    "filters",
     "for_purposes",
     "load_preparation",
     "placed",
-    "told",
-    "words",
 ]

@@ -20,7 +20,8 @@ from clearance.jobs.datasets import CORRUPT, Dataset
 from clearance.jobs.desk import Desk
 from clearance.jobs.duplicates import SameRecords, without_duplicates
 from clearance.jobs.failures import value_free
-from clearance.jobs.preparation import AnyStep, Duplicates, Needed, OnColumns, Range, words
+from clearance.jobs.preparation import AnyStep, Duplicates, Needed, OnColumns, Range
+from clearance.jobs.preparation_words import words
 from clearance.jobs.references import Reference
 from clearance.jobs.schema import carried, is_record_column
 from clearance.paths import sql_name

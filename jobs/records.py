@@ -11,7 +11,7 @@ from clearance.governance.labels import Label
 from clearance.governance.lineage_facets import ColumnEdge, ColumnMetrics, LineageDataset, lineage_dataset
 from clearance.governance.observation import without_metadata
 from clearance.jobs.plans import LeafPlan, ProtectionPlan
-from clearance.jobs.preparation import filters, told
+from clearance.jobs.preparation_words import filters, told
 from clearance.jobs.schema import RECORD_ENTITIES, RECORD_LEVEL
 from clearance.version import __version__
 

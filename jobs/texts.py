@@ -18,8 +18,9 @@ from clearance.jobs.plans import InsidePlan
 from clearance.jobs.token_texts import strangers_in
 from clearance.jobs.workers import find_in_texts
 from clearance.method_spec import MethodSpec
-from clearance.methods import DateShift, Redact, Surrogate, parse_method
+from clearance.methods import Redact, Surrogate, parse_method
 from clearance.paths import VALUE, Step
+from clearance.perturbing import DateShift
 from clearance.tokenization.methods import NO_ROWS, RowContext, apply, redaction
 from clearance.tokenization.text import forgiving, rewrite_spans, written_places
 

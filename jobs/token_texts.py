@@ -5,15 +5,14 @@ A text that holds JSON or XML is still that afterwards: what comes out of a toke
 
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from clearance.classifiers.embedded import MAX_NESTING, read_document
 from clearance.governance.policy import load_policy
 from clearance.jobs.text_methods import OTHER
-from clearance.tokenization.token_format import CANDIDATE, PREFIX
-from clearance.tokenization.tokens import unverified_spans
+from clearance.tokenization.token_format import CANDIDATE, PREFIX, unverified_spans
 
 if TYPE_CHECKING:
     from clearance.classifiers.engine import Engine
@@ -28,7 +27,8 @@ class Token(NamedTuple):
     """A token in a text: offsets in code points, kind (``h`` or ``r``), entity type, and whose it is.
 
     ``reader`` is the place of the tokenizer that verified it; None where it only looks like a token: another domain's
-    or key's, or a forged one. ``kid`` is the key that such a one names, where that is disabled or destroyed.
+    or key's, or a forged one. ``kid`` is the key that such a one names, and ``state`` that key's, where it may not be
+    used.
     """
 
     start: int
@@ -37,6 +37,7 @@ class Token(NamedTuple):
     entity_type: str
     reader: int | None
     kid: str = ""
+    state: str = ""
 
 
 def tokens_in(text: str, readers: "Sequence[Tokenizer]") -> list[Token]:
@@ -49,19 +50,19 @@ def tokens_in(text: str, readers: "Sequence[Tokenizer]") -> list[Token]:
         for start, end, kind in reader.verified_spans(text)
     ]
     found.sort()
-    unusable = frozenset[str]().union(*(reader.disabled | reader.destroyed for reader in readers))
+    unusable = {kid: state for reader in readers for kid, state in reader.unusable.items()}
     strangers = [
-        Token(start, end, text[start + len(PREFIX)].lower(), kind, None, _named(text, start, unusable))
+        Token(start, end, text[start + len(PREFIX)].lower(), kind, None, *_named(text, start, unusable))
         for start, end, kind in unverified_spans(text, [(token.start, token.end, "") for token in found])
     ]
     return sorted([*found, *strangers])
 
 
-def _named(text: str, start: int, unusable: frozenset[str]) -> str:
-    """The key that a candidate names, if it is one of these: any other may be anything, a value too."""
+def _named(text: str, start: int, unusable: Mapping[str, str]) -> tuple[str, str]:
+    """The key that a candidate names and its state, if it is one of these: any other may be anything, a value too."""
     match = CANDIDATE.match(text, start)
     kid = match["kid"].lower() if match else ""
-    return kid if kid in unusable else ""
+    return (kid, unusable[kid]) if kid in unusable else ("", "")
 
 
 def strangers_in(text: str, tokenizer: "Tokenizer | None", engine: "Engine") -> list[tuple[int, int, str]]:

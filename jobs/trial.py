@@ -20,7 +20,7 @@ from clearance.governance.solutions import Solution
 from clearance.jobs.fit import FEW_VALUES
 from clearance.jobs.planning import plan_protection
 from clearance.jobs.plans import ProtectionPlan
-from clearance.jobs.protect_task import planned_roles
+from clearance.jobs.protection import planned_roles
 from clearance.jobs.schema import SparkLeaf
 from clearance.paths import parse_path
 

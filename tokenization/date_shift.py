@@ -10,7 +10,7 @@ columns and tables stay. A value without a subject is malformed.
 import numpy as np
 import pyarrow as pa
 
-from clearance.methods import DateShift
+from clearance.perturbing import DateShift
 from clearance.tokenization.choices import choose
 from clearance.tokenization.dates import FIRST_DAY, LAST_DAY, read_dates, write_dates
 from clearance.tokenization.malformed import readable, without_malformed

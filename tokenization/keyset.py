@@ -13,17 +13,15 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
-from clearance.tokenization.ring import KEY_ID, ROOT_BYTES
+from clearance.tokenization.ring import KEY_ID, ROOT_BYTES, State
 
 FORMAT = "clearance-keyset/1"
 FILE_FORMAT = "clearance-keys/1"
 ALL_DOMAINS = "*"
 SIGNATURES = ""
 IN_CLEAR = {"kind": "none"}
-
-State = Literal["enabled", "disabled", "pending", "destroyed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +61,9 @@ class Keyset:
         return frozenset(key.kid for key in self.keys if key.state == "enabled")
 
     @property
-    def resting(self) -> frozenset[str]:
-        """Ids of the keys that are there and may not be used: disabled, or waiting for their destruction."""
-        return frozenset(key.kid for key in self.keys if key.state in ("disabled", "pending"))
-
-    @property
-    def destroyed(self) -> frozenset[str]:
-        """Ids of the keys that nothing brings back."""
-        return frozenset(key.kid for key in self.keys if key.state == "destroyed")
+    def unusable(self) -> dict[str, State]:
+        """The keys that may not be used, each with its state."""
+        return {key.kid: key.state for key in self.keys if key.state != "enabled"}
 
     @property
     def domains(self) -> frozenset[str]:

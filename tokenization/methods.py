@@ -12,10 +12,8 @@ from clearance.errors import ProtectionError
 from clearance.generalizing import Generalize
 from clearance.method_spec import MethodSpec
 from clearance.methods import (
-    DateShift,
     FormatPreserving,
     Mask,
-    Noise,
     Null,
     Redact,
     Reversible,
@@ -23,6 +21,7 @@ from clearance.methods import (
     Surrogate,
     Token,
 )
+from clearance.perturbing import DateShift, Noise
 from clearance.tokenization.date_shift import shift_dates
 from clearance.tokenization.formats import Format
 from clearance.tokenization.generalization import generalize

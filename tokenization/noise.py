@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.errors import PolicyError, UsageError
-from clearance.methods import Noise
+from clearance.perturbing import Noise
 from clearance.tokenization.choices import Words, choose, words_of
 from clearance.tokenization.malformed import readable, without_malformed
 from clearance.tokenization.ring import encode_info

@@ -7,7 +7,7 @@ could name its own key service could name an attacker's.
 
 import secrets
 from base64 import b32encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,7 +19,7 @@ from clearance.errors import KeyUnavailableError
 from clearance.tokenization.kek import Binding, Kek, NoKek, PassphraseKek, passphrase_from_environment
 from clearance.tokenization.keyfile import create_file, file_stamp, locked, read_file, replace_file
 from clearance.tokenization.keyset import ALL_DOMAINS, Key, Keyset, dump, new_roots, parse
-from clearance.tokenization.ring import ROOT_BYTES, KeyRing
+from clearance.tokenization.ring import ROOT_BYTES, KeyRing, State
 
 _RESTORE_HINT = "restore the file from its backup; without it tokens can't be recomputed"
 _SERVICES = "awskms://, vault:// or gcpkms:// (docs/how-to/keys.md)"
@@ -59,12 +59,8 @@ class _WrappedRoots:
         return self._keyset.enabled
 
     @property
-    def resting(self) -> frozenset[str]:
-        return self._keyset.resting
-
-    @property
-    def destroyed(self) -> frozenset[str]:
-        return self._keyset.destroyed
+    def unusable(self) -> Mapping[str, State]:
+        return self._keyset.unusable
 
     def root(self, kid: str, domain: str) -> bytes:
         with self._lock:

@@ -9,7 +9,7 @@ import hmac
 import re
 from base64 import b32encode
 from collections.abc import Mapping
-from typing import NoReturn, Protocol
+from typing import Literal, NoReturn, Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -21,6 +21,8 @@ KEY_ID = re.compile(r"[a-z0-9]{2,16}")
 ROOT_BYTES = 32
 REVERSAL = "+reversal"
 """Behind a domain's name: the root of what can be opened in it, where a key has one of its own for that."""
+State = Literal["enabled", "disabled", "pending", "destroyed"]
+"""Of a key. One that is ``pending`` waits for its destruction."""
 _OPENED = frozenset({"r", "ff1"})
 _VERSION = "tk1"
 _SALT = b"clearance/tk1"
@@ -59,12 +61,8 @@ class Roots(Protocol):
         """Ids of all keys that may be used."""
 
     @property
-    def resting(self) -> frozenset[str]:
-        """Ids of the keys that are there and may not be used."""
-
-    @property
-    def destroyed(self) -> frozenset[str]:
-        """Ids of the keys whose roots are gone."""
+    def unusable(self) -> Mapping[str, State]:
+        """The keys that may not be used, each with its state: of those that are destroyed the roots are gone."""
 
     def root(self, kid: str, domain: str) -> bytes:
         """The root of a key for a domain; the domain ``""`` is that of signatures.
@@ -89,12 +87,8 @@ class _SameInAllDomains:
         return frozenset(self.__roots)
 
     @property
-    def resting(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
-    def destroyed(self) -> frozenset[str]:
-        return frozenset()
+    def unusable(self) -> Mapping[str, State]:
+        return {}
 
     def root(self, kid: str, domain: str) -> bytes:
         return self.__roots[kid]
@@ -117,12 +111,8 @@ class _Alone:
         return frozenset((self.__kid,))
 
     @property
-    def resting(self) -> frozenset[str]:
-        return frozenset()
-
-    @property
-    def destroyed(self) -> frozenset[str]:
-        return frozenset()
+    def unusable(self) -> Mapping[str, State]:
+        return {}
 
     def root(self, kid: str, domain: str) -> bytes:
         return self.__roots.root(kid, domain)
@@ -169,14 +159,11 @@ class KeyRing:
         return self.__roots.kids
 
     @property
-    def resting(self) -> frozenset[str]:
-        """Ids of keys that are disabled: their tokens can't be told from what looks like one."""
-        return self.__roots.resting
-
-    @property
-    def destroyed(self) -> frozenset[str]:
-        """Ids of keys that are destroyed: nobody opens their tokens again."""
-        return self.__roots.destroyed
+    def unusable(self) -> Mapping[str, State]:
+        """The keys that may not be used, each with its state: their tokens can't be told from what looks like one, and
+        those of destroyed keys nobody opens again.
+        """
+        return self.__roots.unusable
 
     def require(self, domain: str, *, reversal: bool = False) -> "KeyRing":
         """This ring, when all that work in ``domain`` needs can be had now: before data is read, not in a worker.
@@ -241,11 +228,12 @@ class KeyRing:
         """What is to be said of a signature that did not verify, as the rest of a sentence."""
         match = _SIGNATURE.fullmatch(signature)
         kid = match["kid"] if match else ""
-        if kid in self.resting:
-            return f"is signed with the key {kid}, which is disabled (clearance keys enable {kid})"
-        if kid in self.destroyed:
+        state = self.unusable.get(kid)
+        if state is None:
+            return "is not signed by a key of this key file"
+        if state == "destroyed":
             return f"is signed with the key {kid}, which is destroyed"
-        return "is not signed by a key of this key file"
+        return f"is signed with the key {kid}, which is disabled (clearance keys enable {kid})"
 
     def __mac(self, purpose: str, kid: str, payload: bytes) -> str:
         key = self.derive(f"sign/{purpose}", "", "", kid)

@@ -13,15 +13,14 @@ from clearance.generalizing import Dates, Generalize, Hierarchy
 from clearance.method_spec import MethodSpec
 from clearance.methods import (
     SURROGATE_KINDS,
-    DateShift,
     FormatPreserving,
     Mask,
-    Noise,
     Redact,
     Reversible,
     Surrogate,
     Token,
 )
+from clearance.perturbing import DateShift, Noise
 from clearance.tokenization.canonical import texts_of
 from clearance.tokenization.methods import NO_ROWS, RowContext, apply, mask_text, redaction
 from clearance.tokenization.tokens import Tokenizer

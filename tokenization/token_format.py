@@ -5,7 +5,7 @@ nothing of values.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from clearance.tokenization.cmac import Cmac
 from clearance.tokenization.codec import base32_encode, decode_rows, encoded_length
 from clearance.tokenization.rows import BLOCK, Booleans, Bytes, Integers, Rows, flat, in_rows, within
+from clearance.tokenization.slugs import type_of
 
 ONE_WAY = "h"
 REVERSIBLE = "r"
@@ -36,6 +37,22 @@ TOKEN_PATTERN = (
 # A token may have been upper-cased on its way. ASCII, or U+017F and U+212A would match s and k.
 CANDIDATE = re.compile(TOKEN_PATTERN, re.ASCII | re.IGNORECASE)
 HEADER = re.compile(r"tk1(?P<kind>[hr])_(?P<type>[a-z][a-z0-9_]{0,119})_(?P<kid>[a-z0-9]{2,16})")
+
+
+def unverified_spans(text: str, verified: Sequence[tuple[int, int, str]] = ()) -> list[tuple[int, int, str]]:
+    """(start, end, entity type) of what looks like a token and is not among ``verified``, in order.
+
+    It may be of a key or domain that is not known here, or made up. Its type is what it says of itself, which may be
+    anything: do not show it where a value must not be shown.
+    """
+    if PREFIX not in text.lower():
+        return []
+    spans, at = [], 0
+    for start, end, _ in [*verified, (len(text), len(text), "")]:
+        for match in CANDIDATE.finditer(text, at, start):
+            spans.append((match.start(), match.end(), type_of(match["type"].lower()) or ""))
+        at = end
+    return spans
 
 
 class Candidates(NamedTuple):

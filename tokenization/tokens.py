@@ -9,30 +9,27 @@ Misuse to avoid: a token is not anonymous. Whoever holds the key can guess value
 stay equal; a reversible token shows the value's length too.
 """
 
-import hmac
 import re
-from base64 import b32decode, b32encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.cmac import CMAC
 
 from clearance.errors import ProtectionError, UsageError
 from clearance.tokenization.canonical import message, messages, plain
 from clearance.tokenization.keys import KeyRing, check_domain
+from clearance.tokenization.one_token import body_of, check_holds, one_token
 from clearance.tokenization.prf import KeyedHash
 from clearance.tokenization.regions import REGIONS
+from clearance.tokenization.ring import State
 from clearance.tokenization.rows import Bytes, Integers, binary_of, distinct, in_order, in_rows, spread
 from clearance.tokenization.siv import TAG_BYTES
 from clearance.tokenization.slugs import type_of
 from clearance.tokenization.token_format import (
     BODY_BYTES,
     CANDIDATE,
-    CHECK_CHARS,
     HEADER,
     ONE_WAY,
     PREFIX,
@@ -41,7 +38,6 @@ from clearance.tokenization.token_format import (
     candidates,
     check_characters,
     decode_bodies,
-    is_body_length,
     join,
 )
 from clearance.tokenization.type_keys import TypeKeys
@@ -93,14 +89,9 @@ class Tokenizer:
         return self._region
 
     @property
-    def disabled(self) -> frozenset[str]:
-        """Ids of keys that are there and may not be used."""
-        return self._keyring.resting
-
-    @property
-    def destroyed(self) -> frozenset[str]:
-        """Ids of keys that are gone for good."""
-        return self._keyring.destroyed
+    def unusable(self) -> Mapping[str, State]:
+        """The keys that may not be used, each with its state (``KeyRing.unusable``)."""
+        return self._keyring.unusable
 
     def keyed_hash(self, purpose: str, entity_type: str = "") -> KeyedHash:
         """HMAC-SHA256 under the writing key's own key for a purpose that makes no token: ``date-shift``, ``noise``,
@@ -188,7 +179,7 @@ class Tokenizer:
         """The one-way token of one value, always: ``tokenize`` for text, where a span is known to be no token."""
         keys = self.keys_of(entity_type)
         body = keys.prf.digests([message(value, entity_type, self._region)])[:BODY_BYTES]
-        return _token(keys, ONE_WAY, body)
+        return one_token(keys, ONE_WAY, body)
 
     def reversible_token(self, value: str, entity_type: str) -> str:
         """The reversible token of one value, always: ``encrypt`` for text."""
@@ -262,8 +253,8 @@ class Tokenizer:
                     yield _Genuine(kind, keys, chosen, group.octets[holds], group.lengths[holds])
             for place in rest:
                 row = members[place]
-                body = _body(kind, bodies[int(place)].as_py().decode())
-                if body is not None and _holds(keys, kind, body, found.check[row].tobytes().decode()):
+                body = body_of(kind, bodies[int(place)].as_py().decode())
+                if body is not None and check_holds(keys, kind, body, found.check[row].tobytes().decode()):
                     octets = np.frombuffer(body, np.uint8).reshape(1, -1)
                     yield _Genuine(kind, keys, found.positions[[row]], octets, np.array([len(body)]))
 
@@ -273,15 +264,15 @@ class Tokenizer:
         if keys is None:
             return None
         kind, text, check = (part.lower() for part in match.group("kind", "body", "check"))
-        body = _body(kind, text)
-        return keys.entity_type if body is not None and _holds(keys, kind, body, check) else None
+        body = body_of(kind, text)
+        return keys.entity_type if body is not None and check_holds(keys, kind, body, check) else None
 
     def _keys_named(self, match: re.Match[str]) -> TypeKeys | None:
         """The keys that a token's header names, None when there are none."""
         entity_type, kid = type_of(match["type"].lower()), match["kid"].lower()
         if entity_type is None:
             return None
-        if self._writing and kid in self._keyring.resting:
+        if self._writing and self.unusable.get(kid, "destroyed") != "destroyed":
             raise ProtectionError(
                 f"there are tokens of the key {kid}, which is disabled: they would become tokens of tokens",
                 hint=f"clearance keys enable {kid}, and disable it again afterwards",
@@ -293,22 +284,6 @@ class Tokenizer:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Tokenizer can't be pickled or copied; build one from a KeyReference where it is needed")
-
-
-def unverified_spans(text: str, verified: Sequence[tuple[int, int, str]] = ()) -> list[tuple[int, int, str]]:
-    """(start, end, entity type) of what looks like a token and is not among ``verified``, in order.
-
-    It may be of a key or domain that is not known here, or made up. Its type is what it says of itself, which may be
-    anything: do not show it where a value must not be shown.
-    """
-    if PREFIX not in text.lower():
-        return []
-    spans, at = [], 0
-    for start, end, _ in [*verified, (len(text), len(text), "")]:
-        for match in CANDIDATE.finditer(text, at, start):
-            spans.append((match.start(), match.end(), type_of(match["type"].lower()) or ""))
-        at = end
-    return spans
 
 
 def _distinct(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:
@@ -347,7 +322,7 @@ def _reversible(values: pa.Array, keys: TypeKeys, rule: bytes = _AS_WRITTEN) -> 
 
 
 def _reversible_one(value: bytes, keys: TypeKeys, rule: bytes = _AS_WRITTEN) -> str:
-    return _token(keys, REVERSIBLE, keys.siv.encrypt_one(rule + value))
+    return one_token(keys, REVERSIBLE, keys.siv.encrypt_one(rule + value))
 
 
 def _opened(genuine: "Iterator[_Genuine] | list[_Genuine]", count: int, rule: bytes = _AS_WRITTEN) -> pa.Array:
@@ -365,29 +340,3 @@ def _opened(genuine: "Iterator[_Genuine] | list[_Genuine]", count: int, rule: by
     # Bytes that are no UTF-8 went in as they were, and come out so.
     text = pa.concat_arrays(values).cast(pa.binary()).view(pa.string())
     return text.take(pa.array(where, mask=where < 0))
-
-
-def _token(keys: TypeKeys, kind: str, body: bytes) -> str:
-    text = b32encode(body).decode().lower().rstrip("=")
-    return f"{keys.header(kind).decode()}{text}_{_check(keys, kind, body)}"
-
-
-def _check(keys: TypeKeys, kind: str, body: bytes) -> str:
-    """First 30 bits of AES-256-CMAC over the kind and the body, in base32: one token, by the library."""
-    mac = CMAC(AES(keys.check_key))
-    mac.update(kind.encode() + body)
-    return b32encode(mac.finalize()[:5]).decode().lower()[:CHECK_CHARS]
-
-
-def _holds(keys: TypeKeys, kind: str, body: bytes, check: str) -> bool:
-    return hmac.compare_digest(_check(keys, kind, body), check)
-
-
-def _body(kind: str, text: str) -> bytes | None:
-    """The bytes of one body, None when no token of this kind is written so."""
-    try:
-        body = b32decode(text.upper() + "=" * (-len(text) % 8))
-    except ValueError:
-        return None
-    one_spelling = b32encode(body).decode().lower().rstrip("=") == text
-    return body if one_spelling and is_body_length(kind, np.array([len(body)]))[0] else None

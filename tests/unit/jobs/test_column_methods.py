@@ -8,7 +8,7 @@ from clearance.classifiers.findings import ColumnReport
 from clearance.governance.policy import Policy, load_policy
 from clearance.jobs.planning import plan_protection
 from clearance.jobs.plans import LeafPlan
-from clearance.jobs.protect_task import planned_roles
+from clearance.jobs.protection import planned_roles
 from clearance.jobs.schema import SparkLeaf
 from clearance.paths import Step
 

@@ -11,7 +11,8 @@ from clearance.errors import PolicyError, ProtectionError
 from clearance.jobs.cleaning import normal
 from clearance.jobs.duplicates import SameRecords
 from clearance.jobs.plan_file import load_plan
-from clearance.jobs.preparation import Duplicates, Needed, Range, date_pattern, filters, for_purposes, load_preparation
+from clearance.jobs.preparation import Duplicates, Needed, Range, date_pattern, for_purposes, load_preparation
+from clearance.jobs.preparation_words import filters
 from clearance.jobs.prepare import fits, require_fit
 from clearance.jobs.settings import Tokens
 from clearance.tokenization.keys import FileKeyProvider

@@ -14,7 +14,7 @@ from clearance.governance.policy import ColumnRule, Policy, load_policy
 from clearance.governance.solutions import Solution
 from clearance.governance.suggestion import suggest_methods
 from clearance.jobs.planning import plan_protection
-from clearance.jobs.protect_task import planned_roles
+from clearance.jobs.protection import planned_roles
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.trial import Methods, Trial
 from clearance.paths import parse_path

@@ -17,7 +17,7 @@ from clearance.governance.observation import observe
 from clearance.jobs.desk import Desk, open_desk
 from clearance.jobs.planning import plan_protection
 from clearance.jobs.proof import SIGNED, canonical
-from clearance.jobs.protect_task import planned_roles
+from clearance.jobs.protection import planned_roles
 from clearance.jobs.proved import proved
 from clearance.jobs.scan import Scan
 from clearance.jobs.scan_task import _labels, _roles

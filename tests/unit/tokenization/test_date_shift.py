@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import ProtectionError
-from clearance.methods import DateShift
+from clearance.perturbing import DateShift
 from clearance.tokenization.date_shift import shifts_of
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.methods import RowContext, apply

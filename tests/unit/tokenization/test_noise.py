@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearance.errors import ProtectionError, UsageError
-from clearance.methods import Noise
+from clearance.perturbing import Noise
 from clearance.tokenization import noise
 from clearance.tokenization.choices import choose
 from clearance.tokenization.keys import KeyRing

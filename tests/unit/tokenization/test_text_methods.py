@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from clearance.generalizing import Bins, Dates, Ip
 from clearance.method_spec import MethodSpec
-from clearance.methods import DateShift, Noise, Reversible, Surrogate
+from clearance.methods import Reversible, Surrogate
+from clearance.perturbing import DateShift, Noise
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.methods import RowContext
 from clearance.tokenization.text import replace_spans, reverse_tokens, rewrite_spans

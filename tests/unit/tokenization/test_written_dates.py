@@ -11,7 +11,7 @@ import pytest
 import clearance.classifiers
 from clearance.classifiers.engine import load_engine
 from clearance.jobs.texts import Inside, TextProtector
-from clearance.methods import DateShift
+from clearance.perturbing import DateShift
 from clearance.tokenization.keys import KeyRing
 from clearance.tokenization.tokens import Tokenizer
 from clearance.tokenization.written_dates import iso_date
