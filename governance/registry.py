@@ -9,7 +9,7 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from clearance.errors import RegistryError
 from clearance.files import has_room
 from clearance.governance import rows as _rows
+from clearance.governance.held import Held
 from clearance.governance.tables import TABLES, Table
 
 Row = dict[str, Any]
@@ -51,6 +52,7 @@ class Registry:
         self.home = str(home or clearance_home()).rstrip("/") or "/"
         self._options = dict(storage_options or {}) or None
         self._read: dict[Any, Any] | None = None
+        self._held: Held | None = None
 
     def __repr__(self) -> str:
         return f"Registry({self.home!r})"
@@ -63,6 +65,29 @@ class Registry:
             yield
         finally:
             self._read = outer
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The same for whoever looks at every dataset: each table is read whole. A write ends that."""
+        outer, self._held = self._held, self._held or Held(self._whole)
+        try:
+            yield
+        finally:
+            self._held = outer
+
+    def once(self, name: Any, work: Callable[[], Any]) -> Any:
+        """What ``work`` gives; inside of :meth:`held` it is done once for each ``name``."""
+        if self._held is None:
+            return work()
+        made = self._held.once
+        if name not in made:
+            made[name] = work()
+        return made[name]
+
+    def _whole(self, table: str) -> list[Row]:
+        opened = self.open(table)
+        rows = () if opened is None else self.stream(opened, _known(table), stored=True)
+        return sorted(rows, key=lambda row: (row["seq"], row["at"]))
 
     def apart(self) -> "Registry":
         """The same registry for another thread."""
@@ -119,6 +144,7 @@ class Registry:
         """Commit rows on top of the table as it was opened. For :meth:`append` and the audit only."""
         from deltalake import CommitProperties, write_deltalake
 
+        self._held = None
         if self._read is not None:
             self._read.clear()
         seq = int(table.version()) + 1
@@ -194,11 +220,22 @@ class Registry:
         told = (table, wanted, *sorted((k, v if isinstance(v, str | int) else (*v,)) for k, v in equals.items()))
         if self._read is not None and told in self._read:
             return [dict(row) for row in self._read[told]]
-        opened = self._opened(table)
-        found = [] if opened is None else self.scan(opened, spec, wanted, **equals)
+        found = self._look(spec, wanted, equals)
         if self._read is not None:
             self._read[told] = [dict(row) for row in found]
         return found
+
+    def _look(self, spec: Table, wanted: tuple[str, ...] | None, equals: Mapping[str, Equal]) -> list[Row]:
+        if self._held is None:
+            opened = self._opened(spec.name)
+            return [] if opened is None else self.scan(opened, spec, wanted, **equals)
+        names = tuple(spec.columns) if wanted is None else wanted
+        for name in (*names, *equals):
+            spec.check_column(name)
+        try:
+            return self._held.rows(spec, names, equals)
+        except ValueError as error:
+            raise self._unreadable(spec.name) from error
 
     def _opened(self, table: str) -> Any:
         if self._read is None:

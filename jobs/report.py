@@ -7,6 +7,7 @@ compared with what was scanned, as a check does it; no data is read.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import escape
@@ -25,11 +26,14 @@ from clearance.jobs.lineage_task import derivation
 from clearance.jobs.lineage_views import Lineage
 from clearance.jobs.on_record import names
 from clearance.jobs.report_dataset import Record, tell
+from clearance.jobs.signed import trusted
 from clearance.version import __version__
 
 #: What blocks, the worst first, as of several verdicts a check exits with the worst.
 BLOCKING = ("undecidable", "conflict", "escalated")
 OUTCOMES = ("clear", *BLOCKING)
+#: Of more datasets than these the registry is read whole.
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,10 @@ def report(
     """
     chosen = tuple(solutions)
     keys = on_record(registry) if datasets is None else list(dict.fromkeys(datasets))
-    lineage, problem = _lineage(policy, registry)
-    record = Record(registry, policy, chosen, manifest_of, lineage, problem)
-    found = [tell(key, record) for key in keys]
+    with registry.held() if len(keys) > _FEW else nullcontext():
+        lineage, problem = _lineage(policy, registry)
+        record = Record(registry, policy, chosen, manifest_of, lineage, problem, trusted(registry))
+        found = [tell(key, record) for key in keys]
     return Report(
         {
             "day": (today or datetime.now(UTC).date()).isoformat(),

@@ -4,7 +4,7 @@ Nothing is decided here. What one of them can't tell is told as missing, with th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from clearance.errors import ClearanceError, ProofError
@@ -26,7 +26,6 @@ from clearance.jobs.manifests import compare
 from clearance.jobs.on_record import history
 from clearance.jobs.report_lineage import draw
 from clearance.jobs.reviewed import scan_run
-from clearance.jobs.signed import trusted
 from clearance.jobs.states import is_asked
 from clearance.jobs.verdict_words import facts_of
 
@@ -44,6 +43,8 @@ class Record:
     manifest_of: Callable[[str], Manifest | None]
     lineage: Lineage | None
     lineage_problem: str = ""
+    #: Public keys that are believed here, by id.
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def tell(key: str, record: Record) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _tell(identity: DatasetIdentity, record: Record) -> dict[str, Any]:
             {"checked": each.to_dict(), "facts": [facts_of(conflict) for conflict in each.verdict.conflicts]}
             for each in checks
         ],
-        "protection": _protection(identity.key, seen, registry),
+        "protection": _protection(identity.key, seen, record),
         "lineage": _lineage(identity.key, record),
         "declared": _declared(identity.key, manifest, policy, registry),
         "approval": _approval(identity, manifest, policy, registry),
@@ -184,14 +185,14 @@ def _leaves(key: str, registry: Registry) -> dict[str, Mapping[str, Any]]:
     return {leaf["path"]: leaf for leaf in row["columns"]} if row else {}
 
 
-def _protection(key: str, seen: Seen, registry: Registry) -> dict[str, Any] | None:
+def _protection(key: str, seen: Seen, record: Record) -> dict[str, Any] | None:
     """From what a protected dataset was made, and what its signed statement says; None where it is none."""
     origin = ((seen.row.get("looked") or {}).get("promoted") or {}).get("dataset")
     if seen.row.get("kind") == "promoted" and origin:
         return {"promoted": origin, "source": None, "statement": None}
     if seen.row.get("kind") != "protected":
         return None
-    row, problem = _counted_protection(key, registry)
+    row, problem = _counted_protection(key, record.registry)
     if row is None:
         why = problem or "no protection of it is on record"
         return {"promoted": None, "source": None, "statement": {"holds": False, "why": why}}
@@ -200,16 +201,16 @@ def _protection(key: str, seen: Seen, registry: Registry) -> dict[str, Any] | No
         "source": row["source"],
         "source_version": row["source_version"],
         "at": _time(row["at"]),
-        "statement": _statement(key, row, registry),
+        "statement": _statement(key, row, record.keys),
     }
 
 
-def _statement(key: str, row: Row, registry: Registry) -> dict[str, Any]:
+def _statement(key: str, row: Row, keys: Mapping[str, str]) -> dict[str, Any]:
     """Whether the statement is signed by a key that is believed here, and what it says. No data is read."""
     if row["envelope"] is None:
         return {"holds": False, "why": "it was protected before statements were signed for others"}
     try:
-        signed = unseal(row["envelope"], trusted(registry))
+        signed = unseal(row["envelope"], keys)
     except ProofError as error:
         return {"holds": False, "why": error.message}
     proof, detectors = signed.predicate["proof"], signed.predicate.get("detectors") or {}

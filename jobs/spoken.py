@@ -97,7 +97,10 @@ def current_lineage(
     from clearance.jobs.lineage_task import derive
 
     try:
-        now = derive(policy, registry, record=record).get(key)
+        told: dict[str, Inherited] = registry.once(
+            ("derive", policy.verdict_digest, record), lambda: derive(policy, registry, record=record)
+        )
+        now = told.get(key)
     except AuditError as error:
         return lost(policy, error.message)
     if now is None and found is not None and found.filed:

@@ -325,7 +325,7 @@ def test_a_proof_is_told_as_one_only_where_its_signature_holds(home: Home, prove
 def test_a_statement_of_a_stranger_is_no_proof(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.scanned("a.csv", email="EMAIL_ADDRESS")
     home.protected("b.csv", "a.csv", {"email": "EMAIL_ADDRESS"})
-    monkeypatch.setattr("clearance.jobs.report_dataset.trusted", lambda _: {})
+    monkeypatch.setattr("clearance.jobs.report.trusted", lambda _: {})
     page = made(home, "b.csv").html()
     assert "signed with a key that is not trusted here" in page
     assert "Proved, and" not in page
