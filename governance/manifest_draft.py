@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-import yaml
-
 from clearance.governance.labels import Label
 from clearance.governance.manifest import API_VERSION, PREFIX
+from clearance.governance.yaml_text import yaml_text
 
 _LOGICAL = {
     "string": "string", "char": "string", "varchar": "string", "boolean": "boolean", "date": "date", "time": "time",
@@ -77,7 +76,7 @@ def draft(
         ],
         "customProperties": _custom(label, {"classification": label.level, "obsoleteFrom": obsolete_from}),
     }
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None) + _OPEN
+    return yaml_text(content, width=110, default_flow_style=None) + _OPEN
 
 
 def _column(path: str, label: Label, types: list[str], sql_type: str | None) -> dict[str, Any]:

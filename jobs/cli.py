@@ -137,9 +137,11 @@ def _place(error: BaseException) -> str:
 
 
 def _say(message: str, hint: str) -> None:
-    click.echo(f"error: {message}", err=True)
-    if hint:
-        click.echo(f"hint: {hint}", err=True)
+    from clearance.jobs.verdict_words import printable
+
+    for word, text in (("error", message), ("hint", hint)):
+        if text:  # it may name a column or a file, whatever that is called
+            click.echo("\n".join(map(printable, f"{word}: {text}".split("\n"))), err=True)
 
 
 if __name__ == "__main__":

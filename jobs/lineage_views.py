@@ -9,6 +9,7 @@ from clearance.governance.identity import dataset_identity
 from clearance.governance.inherited import Inherited
 from clearance.governance.lineage_graph import Graph, Step
 from clearance.governance.lineage_labels import Derivation
+from clearance.jobs.verdict_words import printable
 
 DATASET_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/DatasetEvent"
 _INDIRECT = {"JOIN", "GROUP_BY", "FILTER", "SORT", "WINDOW", "CONDITIONAL", "INDIRECT"}
@@ -58,7 +59,7 @@ def mermaid(view: Mapping[str, Any]) -> str:
 
 def _quoted(text: str) -> str:
     """A text inside a node: what Mermaid or HTML would read becomes an entity code."""
-    plain = text.replace("#", "#35;").replace("&", "#38;").replace('"', "#quot;")
+    plain = printable(text).replace("#", "#35;").replace("&", "#38;").replace('"', "#quot;")
     return plain.replace("<", "#60;").replace(">", "#62;").replace("`", "#96;").replace("|", "#124;")
 
 

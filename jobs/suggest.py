@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clearance.errors import PublishError, UsageError
 from clearance.governance.anchors import write_new
 from clearance.governance.identity import DatasetIdentity, dataset_identity
@@ -17,6 +15,7 @@ from clearance.governance.standing import column_labels, standing
 from clearance.governance.strict_yaml import parse, read_text
 from clearance.governance.suggestion import Suggestion, may_have, suggest_methods
 from clearance.governance.taxonomy import covers
+from clearance.governance.yaml_text import yaml_text
 from clearance.jobs.check import Seen, see
 from clearance.jobs.reviewed import labels_under, scan_run, with_confirmed
 
@@ -161,7 +160,7 @@ def _from_anywhere(name: str, folder: Path) -> str:
 
 
 def _dumped(content: dict[str, Any]) -> str:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    return yaml_text(content, width=120)
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ import click
 from clearance.errors import UsageError
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, print_check
-from clearance.jobs.verdict_words import json_text
+from clearance.jobs.verdict_words import json_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +113,7 @@ def command(
         plan, left = write_suggestion(suggest, datasets, profiles, solutions_path(solutions), rules, chosen, registry)
         click.echo(f"suggested: {plan}; to do it: clearance run {plan}", err=True)
         for line in left:
-            click.echo(f"not by protection alone: {line}", err=True)
+            click.echo(printable(f"not by protection alone: {line}"), err=True)
     _print(results, output, code, earlier)
     _hint(results, registry)
     if alert is not None:
@@ -137,7 +137,7 @@ def _hint(results: "Sequence[Checked]", registry: "Registry") -> None:
         return
     for key in [*strange][:_HINTS]:  # each is compared with all that is known
         if near := nearest(key, known, registry.home):
-            click.echo(f"hint: {key} is not on record; {near}", err=True)
+            click.echo(printable(f"hint: {key} is not on record; {near}"), err=True)
 
 
 def waivers_in(path: str | None, policy: "Policy") -> "tuple[Given, ...]":

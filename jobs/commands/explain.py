@@ -5,7 +5,11 @@ from typing import Any
 import click
 
 from clearance.jobs.commands import options
+from clearance.jobs.commands.fitting import say
 from clearance.jobs.commands.output import emit, level
+
+#: Where what is said of a column begins.
+_HANG = 12
 
 
 @click.command("explain")
@@ -29,7 +33,7 @@ def _print(told: Any) -> None:
     if told["source"]:
         click.echo(f"  protected from {told['source']}")
     for one in told["combinations"]:
-        click.echo(f"  {one['combination']} ({', '.join(one['columns'])}): {one['text']}")
+        say(f"  {one['combination']} ({', '.join(one['columns'])}): {one['text']}", hang=4)
     for column in told["columns"]:
         click.echo(f"\n  {click.style(column['path'], bold=True)}  {level(column['label']['level'])}")
         for word, finding in [
@@ -39,17 +43,18 @@ def _print(told: Any) -> None:
             share = finding["prevalence"]
             shapes = f", shapes {', '.join(finding['shapes'][:3])}" if finding["shapes"] else ""
             rows = "1 row" if finding["rows_matched"] == 1 else f"{finding['rows_matched']:,} rows"
-            click.echo(
+            say(
                 f"    {word:<7} {finding['entity_type']} in {rows} "
                 f"({share['estimate']:.1%}, {share['low']:.1%} to {share['high']:.1%}) "
-                f"by {', '.join(finding['detectors'])}{shapes}"
+                f"by {', '.join(finding['detectors'])}{shapes}",
+                hang=_HANG,
             )
         _print_evidence(column)
         for reason in column["rules"]:
             if told["kind"] == "protected":
-                click.echo(f"    done    {reason['text']} ({reason['rule']})")
+                say(f"    done    {reason['text']} ({reason['rule']})", hang=_HANG)
             else:
-                click.echo(f"    rule    {reason['rule']}: {reason['text']}")
+                say(f"    rule    {reason['rule']}: {reason['text']}", hang=_HANG)
 
 
 def _print_evidence(column: Any) -> None:

@@ -55,7 +55,10 @@ def import_(file: Path, output: str, policy: str | None, home: str | None) -> in
             f"files of other machines are no paths here: {', '.join(map(printable, done.machines))}\n"
             "  where their folders are mounted here, the events should name the path, in the namespace file"
         )
-    rows = [[key, level(found.label.level), ", ".join(sorted(found.label.regimes))] for key, found in labels.items()]
+    rows = [
+        [printable(key), level(found.label.level), ", ".join(sorted(found.label.regimes))]
+        for key, found in labels.items()
+    ]
     table(["dataset", "level by lineage", "regimes"], rows)
     return 0
 
@@ -203,10 +206,12 @@ def _unknown(key: str, registry: "Registry", there: Collection[str] = ()) -> Dat
 
 
 def _emit(view: dict[str, Any], output: str) -> None:
-    click.echo(_text(view, output))
+    from clearance.jobs.commands.fitting import terminal_width
+
+    click.echo(_text(view, output, terminal_width()))
 
 
-def _text(view: dict[str, Any], output: str) -> str:
+def _text(view: dict[str, Any], output: str, room: int | None = None) -> str:
     if output == "json":
         return json_text(view)
     if output == "mermaid":
@@ -215,7 +220,9 @@ def _text(view: dict[str, Any], output: str) -> str:
         return mermaid(view)
     if not view["steps"]:
         return "nothing"
-    from clearance.jobs.commands.output import table_text
+    from clearance.jobs.commands.output import shown, table_text
+
+    view = shown(view)
 
     rows = [
         [
@@ -228,14 +235,17 @@ def _text(view: dict[str, Any], output: str) -> str:
         ]
         for step in view["steps"]
     ]
-    return table_text(["step", "from", "level", "how", "to", "job"], rows)
+    return table_text(["step", "from", "level", "how", "to", "job"], rows, room=room)
 
 
 def _print_events(path: str, events: list[Any], imported: list[Any], key: str | None) -> None:
     if not events and not imported:
         click.echo(printable(f"no events of {key} at {path}") if key else f"no events at {path}")
         return
+    from clearance.jobs.commands.output import shown
+
     rows = []
+    events, imported = shown(events), shown(imported)
     for event in events:
         inputs = ", ".join(d["name"] for d in event["inputs"])
         outputs = ", ".join(d["name"] for d in event["outputs"])

@@ -7,6 +7,7 @@ import click
 
 from clearance.jobs.commands import options
 from clearance.jobs.commands.output import emit, table
+from clearance.jobs.verdict_words import printable
 
 if TYPE_CHECKING:
     from clearance.governance.policy import Policy
@@ -53,8 +54,8 @@ def lint(files: tuple[str, ...], detectors: tuple[Path, ...], policy: str | None
         missing = [role for role, names in manifest.team.items() if not names]
         told = f"  (no {', no '.join(missing)} in its team)" if missing else ""
         for line in manifest.strange_types(rules, own):
-            click.echo(f"warning: {line}", err=True)
-        click.echo(f"{file}: valid, {len(manifest.columns)} columns of {manifest.dataset}{told}")
+            click.echo(printable(f"warning: {line}"), err=True)
+        click.echo(printable(f"{file}: valid, {len(manifest.columns)} columns of {manifest.dataset}{told}"))
     return 0
 
 

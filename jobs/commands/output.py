@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from unicodedata import combining, east_asian_width
 
 import click
 
+from clearance.jobs.commands.fitting import say, table_lines, terminal_width
 from clearance.jobs.verdict_words import json_text, plain, printable
 
 _COLOURS = {"public": "green", "internal": "cyan", "confidential": "yellow", "restricted": "red"}
@@ -17,42 +17,33 @@ def emit(result: Mapping[str, Any], output: str, printer: Callable[[Mapping[str,
     if output == "json":
         click.echo(json_text(result))
     else:
-        printer(_shown(result))
+        printer(shown(result))
 
 
-def _shown(told: Any) -> Any:
+def shown(told: Any) -> Any:
+    """The same with every text in it printable."""
     if isinstance(told, str):
         return printable(told)
     if isinstance(told, Mapping):
-        return {_shown(key): _shown(value) for key, value in told.items()}
+        return {shown(key): shown(value) for key, value in told.items()}
     if isinstance(told, list | tuple):
-        return [_shown(one) for one in told]
+        return [shown(one) for one in told]
     return told
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> None:
-    """Prints :func:`table_text`."""
-    click.echo(table_text(headers, rows, indent=indent))
+    """Prints :func:`table_text`; on a terminal it is made to fit."""
+    click.echo(table_text(headers, rows, indent=indent, room=terminal_width()))
 
 
-def table_text(headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "") -> str:
-    """A plain table, columns padded to their widest cell (styles don't count)."""
+def table_text(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], *, indent: str = "", room: int | None = None
+) -> str:
+    """A plain table, columns padded to their widest cell (styles don't count), or wrapped to fit into ``room``."""
     body = [list(headers), *[list(row) for row in rows]]
-    widths = [max(_width(row[i]) for row in body) for i in range(len(headers))]
-    lines = []
-    for number, row in enumerate(body):
-        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
-        line = (indent + "  ".join(cells)).rstrip()
-        lines.append(click.style(line, bold=True) if number == 0 else line)
-    return "\n".join(lines)
-
-
-def _width(cell: str) -> int:
-    """How many places a terminal gives it: two for a Chinese or Japanese character, none for a mark on another one."""
-    told = click.unstyle(cell)
-    if told.isascii():
-        return len(told)
-    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in told)
+    head, *rest = table_lines(body, None if room is None else room - len(indent))
+    lines = [click.style((indent + line).rstrip(), bold=True) for line in head]
+    return "\n".join([*lines, *((indent + line).rstrip() for row in rest for line in row)])
 
 
 def level(name: str) -> str:
@@ -91,7 +82,7 @@ def print_scan(scan: Mapping[str, Any]) -> None:
     click.echo(f"{click.style(scan['dataset'], bold=True)}  {scan['rows']:,} rows  {level(scan['label']['level'])}")
     coverage = scan["coverage"]
     if coverage["mode"] != "full" or "reason" in coverage:
-        click.echo(f"  {coverage['statement']}")
+        say(f"  {coverage['statement']}", hang=4)
     rows = []
     for column in scan["columns"]:
         found = [
@@ -143,19 +134,19 @@ def print_check(checked: Mapping[str, Any]) -> None:
         regimes = f"  under {', '.join(label['regimes'])}" if label["regimes"] else ""
         click.echo(f"  label: {level(label['level'])}{regimes}")
     if checked["label"] and checked["reason"]:
-        click.echo(f"  note: {checked['reason']}")
+        say(f"  note: {checked['reason']}", hang=4)
     for conflict in checked["conflicts"]:
         where = f" at {conflict['column']}" if conflict["column"] else ""
         facts = ", ".join(
             plain(value) if key == conflict["rule"] else f"{key.replace('_', ' ')} {plain(value)}"
             for key, value in conflict["facts"].items()
         )
-        click.echo(f"  - {click.style(conflict['rule'], bold=True)}{where}: {facts}")
+        say(f"  - {click.style(conflict['rule'], bold=True)}{where}: {facts}", hang=4)
         if by := conflict["waived"]:
             told = f"by {by['approver']} until {by['expires']}: {by['reason']} ({by['where']})"
-            click.echo(f"    {click.style('waived', fg='yellow')} {told}")
+            say(f"    {click.style('waived', fg='yellow')} {told}", hang=6)
             continue
-        click.echo(f"    remedy: {conflict['remedy']}")
+        say(f"    remedy: {conflict['remedy']}", hang=6)
         if conflict["where"]:
             click.echo(f"    policy: {conflict['where']}")
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from clearance.jobs.verdict_words import printable
+
 
 class Progress:
     """Says what is being done. Fields are names, counts and states, never values; safe to share by threads."""
@@ -30,4 +32,4 @@ class Progress:
             elapsed = f"{time.monotonic() - self._start:5.1f}s"
             details = "  ".join(f"{key} {value}" for key, value in fields.items())
             line = "  ".join(part for part in (dataset, event, details) if part)
-            click.echo(f"{click.style(elapsed, dim=True)}  {line}", err=True)
+            click.echo(f"{click.style(elapsed, dim=True)}  {printable(line)}", err=True)

@@ -3,6 +3,7 @@
 import errno
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from clearance.governance.audit import Audit
 from clearance.governance.identity import dataset_identity
 from clearance.governance.labels import Label
+from clearance.governance.manifest import load_manifest
+from clearance.governance.manifest_draft import draft
 from clearance.governance.observation import observe
 from clearance.governance.policy import load_policy
 from clearance.governance.registry import Registry
@@ -111,3 +114,12 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_draft(told: Told, monkeypatch: 
     assert "c.yaml can't be written" in told("manifest", "new", "a.csv", "--to", "c.yaml", code=2)
     assert not Path("c.yaml").exists()
     assert "is there already" in told("manifest", "new", "a.csv", "--to", "a.yaml", code=2)
+
+
+def test_a_draft_names_columns_exactly_and_holds_no_sign_that_a_terminal_obeys(tmp_path: Path) -> None:
+    names = ["total\u202etxt.exe", "two\nlines", "\x1b[31mred", "größe 😀", "null"]
+    columns = {name: Label("public") for name in names}
+    text = draft("a.csv", "file:///a.csv", Label("public"), columns, {}, {}, date(2030, 1, 31))
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
+    (tmp_path / "a.yaml").write_text(text)
+    assert list(load_manifest(str(tmp_path / "a.yaml"), load_policy()).columns) == names

@@ -1,10 +1,14 @@
 """Tables for people: columns stand below each other in any script."""
 
+import io
+import re
 from typing import Any
 
+import click
 import pytest
 
-from clearance.jobs.commands.output import print_protected, print_scan, table_text
+from clearance.jobs.commands.fitting import say, width_of, wrapped
+from clearance.jobs.commands.output import level, print_protected, print_scan, table, table_text
 
 LABEL = {"level": "internal", "regimes": []}
 
@@ -53,3 +57,55 @@ def test_a_scan_says_which_columns_point_at_somebody(capsys: pytest.CaptureFixtu
         "EMAIL_ADDRESS 100%",
         "-",
     ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, prints: Any) -> list[str]:
+    """What is printed on a terminal of so many columns, without styles."""
+    screen = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", screen)
+        patch.setenv("COLUMNS", str(columns))
+        prints()
+    return click.unstyle(screen.getvalue()).splitlines()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_table_fits_its_terminal_and_loses_nothing(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    headers = ["dataset", "level", "found", "regimes"]
+    rows = [
+        ["file:///data/lake/customers/2026/by_region", level("confidential"), "EMAIL_ADDRESS 25%, LOCATION 3%", "GDPR"],
+        ["日本語のとても長い表の名前です" * 3, level("public"), "-", ""],
+    ]
+    lines = on_terminal(monkeypatch, columns, lambda: table(headers, rows, indent="  "))
+    assert max(map(width_of, lines)) <= columns
+    shown = "".join("".join(lines).split())
+    for row in rows:
+        for word in " ".join(map(click.unstyle, row)).split():
+            # A name may be parted; its parts stand in their order.
+            assert word in shown or re.search(".*?".join(map(re.escape, word)), shown)
+
+
+def test_a_table_for_a_file_or_a_pipe_is_whole(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    table(["a", "b"], [["x" * 100, "y z"]])
+    assert capsys.readouterr().out.splitlines()[1] == f"{'x' * 100}  y z"
+
+
+def test_a_style_goes_on_where_a_cell_is_wrapped() -> None:
+    first, second = wrapped(click.style("one two", fg="red") + " three", 8)
+    assert first.startswith("\x1b[31m") and click.unstyle(first) == "one two"
+    assert click.unstyle(second) == "three"
+    first, second = wrapped(click.style("one two", fg="red"), 4)
+    assert [first, second] == [click.style("one", fg="red"), click.style("two", fg="red")]
+
+
+def test_a_long_line_hangs_below_what_it_belongs_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "    remedy: protect the column: token EMAIL_ADDRESS (rule tokenised lowers it to internal), token LOCATION"
+    lines = on_terminal(monkeypatch, 60, lambda: say(text, hang=6))
+    assert len(lines) == 2 and all(len(line) <= 60 for line in lines)
+    assert lines[1].startswith("      ") and " ".join(" ".join(lines).split()) == text.strip()
