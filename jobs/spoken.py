@@ -92,6 +92,8 @@ def current_lineage(
         and bool(row)
         and overlaps(key, {each["dataset"] for each in registry.rows("derived", ["dataset"])})
     )
+    # Where lineage alone may clear, what was scanned since inside a folder on the way counts: no mark tells of it.
+    made = made or (found is not None and not row and policy.rules.derived_labels)
     if not made and (found is None or not found.stale):
         return found
     from clearance.jobs.lineage_task import derive

@@ -256,6 +256,9 @@ def test_a_folder_that_a_job_wrote_holds_what_was_scanned_in_it(
     project.data("lake/users.csv", email="EMAIL_ADDRESS")
     project.imports(project.event(["plain.csv"], "lake"), project.event(["lake"], "mart.csv"))
     assert project.check("mart.csv", "bot", 3)["label"]["level"] == "confidential"
+    # What is scanned later, too.
+    project.data("lake/cards.csv", card="CREDIT_CARD")
+    assert project.check("mart.csv", "bot", 3)["label"]["level"] == "restricted"
 
 
 def test_another_name_of_a_place_counts_where_a_job_wrote_it(project: Project) -> None:
