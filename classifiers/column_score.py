@@ -52,6 +52,7 @@ TELLS = {
     "ssn": "read like social security numbers",
     "street": "read like street addresses",
     "surname": "are usual family names",
+    "wordish": "are words",
     "vin": "read like vehicle identification numbers",
     "vin_checked": "have a VIN's check digit",
 }
@@ -62,6 +63,8 @@ _LEAST_REPEATING = 20
 _FEW, _NEARLY_ALL = 0.02, 0.95
 #: Columns beside one called "name" that are about a person, for it to be that person's, whatever its form.
 _AMONG_PEOPLE = 3
+#: Least share of different values in what tells one person from another, for some appear twice.
+_MOSTLY_DISTINCT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,8 @@ class _Evidence:
         ):
             # Beside a first name, or an e-mail address, a phone number and an age, a name need not be a full one.
             trait = "personish"
+        if trait == "housed" and column.around.numbered:
+            trait = "wordish"  # the number stands in a column of its own
         if trait == "age" and column.around.people and column.has("age_fraction", rule.share):
             trait = "age_fraction"
         having, whole = column.profile.traits[trait], column.whole(self.entity_type)
@@ -244,6 +249,8 @@ class _Evidence:
             self.add("aspect", text="the name is about something of it")
         if rule.never_among_people and column.around.people:
             self.add("among_people", text="beside columns about people it is another number")
+        if rule.each_person and not self._is_each_persons():
+            self.add("nobodys", text="not one for each person, as what is logged in with is")
         if self.entity_type not in ("GENDER", "AGE") and column.has("flag", _NEARLY_ALL):
             self.add("flag", text="values are flags")
         self._add_common()
@@ -270,6 +277,12 @@ class _Evidence:
         self._add_doubts()
         self._add_common()
         return self._candidate(having, named=False)
+
+    def _is_each_persons(self) -> bool:
+        """Whether the rows are people, and nearly all have a value of one word that no other has."""
+        profile = self.column.profile
+        among = self.column.around.people >= _AMONG_PEOPLE and self.column.has("handle", _NEARLY_ALL)
+        return among and profile.distinct >= _MOSTLY_DISTINCT * profile.filled
 
     def _needed(self) -> float:
         return model().by_value.get(self.entity_type, model().by_value_otherwise)

@@ -33,6 +33,8 @@ NUMERIC = frozenset(
 CHECKED_CODES = frozenset({"MEDICAL_LICENSE", "VIN"})
 #: What a model takes for names and places in values without a sentence around them, such as car models and teams.
 GUESSED = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "STREET_ADDRESS"})
+#: What values of a column called so are, however many words they have: "United Arab Emirates" under "country".
+_NAMED_SO = {"places": "LOCATION", "companies": "ORGANIZATION"}
 _OF_THINGS = frozenset({"things with names", "products", "places", "companies"})
 #: Share of the values that read like text which makes a column text.
 TEXT_SHARE = 0.2
@@ -76,10 +78,10 @@ def _verdict(column: Column) -> ColumnReport:
         found = (finding, *_findings(others, filled), *token_findings)
         return _report(column, "structured", chosen.entity_type, found, chosen)
     if profile.traits["texty"] + profile.traits["long"] >= TEXT_SHARE * filled:
-        found = _findings(_inside(raw), filled) + token_findings
+        found = _findings(_of_firms(_inside(raw), column), filled) + token_findings
         return _report(column, "text", None, found, evidence=("values read like text", *_told(unverified)))
     mixed = _mixed(profile, raw, _doubted(chosen, column))
-    found = _findings(_without_guesses(mixed, column), filled, shapes=True) + token_findings
+    found = _findings(_of_firms(_without_guesses(mixed, column), column), filled, shapes=True) + token_findings
     if found:
         return _report(column, "mixed", None, found, evidence=("several things in one column", *_told(unverified)))
     return _report(column, "structured", None, ())
@@ -137,7 +139,12 @@ def _mixed(profile: LeafProfile, raw: Mapping[str, TypeCounts], doubted: str | N
             enough = embedded >= MIXED_SHARE * filled or counts.whole >= NUMERIC_SHARE * filled
         if kind in CHECKED_CODES and profile.traits["code"] >= 0.9 * filled:
             enough = counts.rows >= NUMERIC_SHARE * filled
-        if kind == "PHONE_NUMBER":
+        if kind in NUMERIC and _is_measured(profile):
+            embedded = 0  # digits before or behind a decimal point, a time or a date
+            enough = (
+                counts.whole >= NUMERIC_SHARE * filled and profile.traits["phone_formatted"] >= MIXED_SHARE * filled
+            )
+        elif kind == "PHONE_NUMBER":
             written = embedded + min(counts.whole, profile.traits["phone_formatted"])
             enough = written >= MIXED_SHARE * filled
             if _all_numbers(profile) and profile.traits["integer"] < 0.1 * filled:
@@ -159,14 +166,42 @@ def _mixed(profile: LeafProfile, raw: Mapping[str, TypeCounts], doubted: str | N
 
 def _without_guesses(mixed: dict[str, TypeCounts], column: Column) -> dict[str, TypeCounts]:
     """Without the few names and places that a model alone sees in short names of things: "ford galaxie 500 wagon"."""
-    if look_alike(column.name) not in _OF_THINGS and not names_no_owner(column.name):
+    named = look_alike(column.name)
+    if named not in _OF_THINGS and not names_no_owner(column.name):
         return mixed
+    mixed = {kind: counts for kind, counts in mixed.items() if kind != _NAMED_SO.get(named or "")}
     few = MIXED_SHARE * column.profile.filled
     return {
         kind: counts
         for kind, counts in mixed.items()
         if kind not in GUESSED or counts.rows >= few or not all(map(_is_a_model, counts.detectors))
     }
+
+
+def _of_firms(found: dict[str, TypeCounts], column: Column) -> dict[str, TypeCounts]:
+    """Without what a model takes for people and places inside names of firms and institutions: St. Thomas' Hospital.
+
+    Judged from so many values that are such names as a whole; a person who is a value of its own stays.
+    """
+    filled = column.profile.filled
+    if 2 * column.whole("ORGANIZATION") < filled:
+        return found
+    return {
+        kind: counts
+        for kind, counts in found.items()
+        if kind not in GUESSED - {"ORGANIZATION"}
+        or counts.whole >= MIXED_SHARE * filled
+        or not all(map(_is_a_model, counts.detectors))
+    }
+
+
+def _is_measured(profile: LeafProfile) -> bool:
+    """Whether values are dates and times, or numbers of which some have decimals."""
+    traits = profile.traits
+    decimals = traits["fraction"] >= MIXED_SHARE * profile.filled
+    return traits["date"] >= 0.9 * profile.filled or (
+        decimals and traits["fraction"] + traits["integer"] >= 0.9 * profile.filled
+    )
 
 
 def _is_a_model(detector: str) -> bool:

@@ -33,7 +33,10 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class NameRule:
-    """One rule: which names it fits, and the trait that ``share`` of the filled values must have."""
+    """One rule: which names it fits, and the trait that ``share`` of the filled values must have.
+
+    ``each_person``: it holds only where each row is about a person and has a value of its own.
+    """
 
     entity_type: str
     phrases: tuple[Words, ...]
@@ -43,6 +46,7 @@ class NameRule:
     trait: str
     share: float
     never_among_people: bool = False
+    each_person: bool = False
 
     def coverage(self, words: Words, parents: frozenset[str] = frozenset()) -> float:
         """Share of a name's letters that the longest fitting phrase accounts for; 0 where the rule does not fit."""
@@ -73,6 +77,7 @@ class _Names:
     aspects: frozenset[str]
     bare_names: frozenset[str]
     name_parts: tuple[Words, ...]
+    house_numbers: tuple[Words, ...]
     look_alikes: Mapping[str, tuple[Words, ...]]
     vocabulary: frozenset[str]
     whole: frozenset[str]
@@ -90,6 +95,7 @@ def _names() -> _Names:
         aspects=aspects,
         bare_names=_plain(content["bare_names"]),
         name_parts=_phrases(content["name_parts"]),
+        house_numbers=_phrases(content["house_numbers"]),
         look_alikes={what: _phrases(phrases) for what, phrases in content["look_alikes"].items()},
         vocabulary=frozenset(word for word in parts if len(word) >= _LEAST_GLUED) | _plain(content["glue"]) | whole,
         whole=whole,
@@ -106,6 +112,7 @@ def _rule(rule: Mapping[str, Any]) -> NameRule:
         trait=rule["trait"],
         share=float(rule["share"]),
         never_among_people=rule.get("never_among_people", False),
+        each_person=rule.get("each_person", False),
     )
 
 
@@ -190,6 +197,12 @@ def names_no_owner(path: str) -> bool:
 def names_a_part(path: str) -> bool:
     """Whether a column path names first names or family names, so that one beside it may hold the rest of the name."""
     return bool(_coverage(last_words(path), _names().name_parts))
+
+
+@lru_cache(maxsize=4096)
+def names_house_numbers(path: str) -> bool:
+    """Whether a column path names the numbers of houses, so that one of streets beside it has none in it."""
+    return last_words(path) in _names().house_numbers
 
 
 def last_words(path: str) -> Words:
@@ -303,5 +316,6 @@ __all__ = [
     "name_words",
     "names_a_part",
     "names_an_aspect",
+    "names_house_numbers",
     "names_no_owner",
 ]

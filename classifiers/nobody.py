@@ -28,9 +28,11 @@ def names_nobody(name: str, profile: LeafProfile, around: Surroundings, raw: Map
     filled, traits = profile.filled, profile.traits
     if not names_no_owner(name) or filled < _LEAST_NAMED or around.people:
         return False
+    by_form = sum(counts.detectors[detector] for counts in raw.values() for detector in _OF_THINGS)
+    if 2 * by_form >= filled and 10 * traits["somebody"] < filled:
+        return True  # countries have single words, which are no full names of anybody
     if traits["unknown_name"] < 0.3 * filled:
         return False
-    by_form = sum(counts.detectors[detector] for counts in raw.values() for detector in _OF_THINGS)
     if traits["somebody"] >= 0.02 * filled:
         # Goods and places are called after people now and then: words for things, or what stands beside, say that these
         # are, the less of them has to be said the fewer are called so.

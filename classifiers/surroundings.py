@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clearance.classifiers.names import look_alike, name_evidence, names_a_part
+from clearance.classifiers.names import look_alike, name_evidence, names_a_part, names_house_numbers
 
 #: Types whose columns are about a person; a table of goods has addresses, IP addresses and secrets too.
 _PERSONAL = frozenset(
@@ -18,7 +18,7 @@ _GOODS, _PLACES = "products", "places"
 class Surroundings:
     """The comment on a column, and how many columns beside it are, by name, about a person, about goods, of places.
 
-    ``in_parts``: one beside it holds first names, or family names.
+    ``in_parts``: one beside it holds first names, or family names; ``numbered``: one holds house numbers.
     """
 
     comment: str = ""
@@ -26,6 +26,7 @@ class Surroundings:
     things: int = 0
     places: int = 0
     in_parts: bool = False
+    numbered: bool = False
 
 
 ALONE = Surroundings()
@@ -38,6 +39,7 @@ def surroundings(paths: Sequence[str], comments: Mapping[str, str] | None = None
     places = {path: look_alike(path) == _PLACES for path in paths}
     parts = {path: names_a_part(path) for path in paths}
     all_people, all_things, all_places, all_parts = (sum(marks.values()) for marks in (people, things, places, parts))
+    numbered = any(map(names_house_numbers, paths))
     said = comments or {}
     return {
         path: Surroundings(
@@ -46,6 +48,7 @@ def surroundings(paths: Sequence[str], comments: Mapping[str, str] | None = None
             things=all_things - things[path],
             places=all_places - places[path],
             in_parts=all_parts > parts[path],
+            numbered=numbered,
         )
         for path in paths
     }

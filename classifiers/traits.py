@@ -65,7 +65,12 @@ THING_NAME = re.compile(
     r"|royal|city|town|mount|lake|river|port|fort|cape|isle|hotel|cafe|casa|villa|hurricane|typhoon|cyclone|tropical|storm"
     r"|operation|the|smart|ultra|super|premium|deluxe|classic"
     r"|organic|wireless|digital|electric|portable|wooden|leather|cotton|steel|stone|golden|silver|black|white|red|blue"
-    r"|green|yellow|grey|gray|pink) .*|.* (?:gate|pier|hill|quarry|pond|weir|bridge|street|road|lane|avenue|square|park"
+    r"|green|yellow|grey|gray|pink"
+    r"|banque|banco|banca|bank|caisse|caja|cassa|credit|credito|societe|compagnie|institut|instituto|istituto|ecole"
+    r"|escuela|escola|colegio|lycee|liceo|universite|universidad|universidade|universita|hopital|hospital|ospedale"
+    r"|clinique|clinica|klinik|krankenhaus|pharmacie|farmacia|ristorante|musee|museo|eglise|iglesia|chiesa|gare"
+    r"|estacion|estacao|stazione|aeroport|aeropuerto|aeroporto|parque|parc|parco|playa|plage|rue|calle|rua|avenida"
+    r"|avenue|piazza|barrio) .*|.* (?:gate|pier|hill|quarry|pond|weir|bridge|street|road|lane|avenue|square|park"
     r"|valley|lake|river|island|beach|bay|harbou?r|port|station|airport|airpark|airfield|municipal|regional|international|intl|county|terminal|tower|house|castle|church|school|college"
     r"|university|academy|hospital|clinic|hotel|inn|resort|restaurant|cafe|pub|club|gym|shop|store|market|mall|cent(?:er|re)"
     r"|plaza|gardens?|farm|forest|mill|mine|plant|factory|works|depot|warehouse|office|building|apartments|heights"
@@ -73,7 +78,7 @@ THING_NAME = re.compile(
     r"|laptop|tablet|monitor|keyboard|mouse|printer|camera|headphones|speaker|cable|charger|battery|watch|shirt|shoes"
     r"|boots|jacket|dress|jeans|hat|bag|backpack|wallet|bottle|mug|knife|kit|cream|soap|shampoo|coffee|chocolate|cheese"
     r"|bread|juice|milk|sauce|salad|soup|pizza|burger|sandwich|beer|bike|truck|pump|valve|filter|motor|engine|drill"
-    r"|software|app|service|plan|system|edition|series|plus|group|team|league|fund|bank|insurance))"
+    r"|software|app|service|plan|system|edition|series|plus|group|team|league|fund|bank|insurance|bankasi|hastanesi|okulu|lisesi|universitesi|oteli|gmbh|ltda|srl|sarl))"
 )
 #: One word of a family name, and one to three initials before or behind it: L. Messi, J.-P. de la Cruz, AARONSON,L.H.
 _FAMILY = r"[A-Z](?:[^\W\d_]|['’]){2,}(?:[ \-][A-Z](?:[^\W\d_]|['’])+){0,2}"

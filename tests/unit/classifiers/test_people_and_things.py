@@ -139,7 +139,76 @@ def test_streets_in_a_column_called_name_are_no_people(patterns: Engine) -> None
         ("Tlf", ["6577 1322", "4384 4108"], "PHONE_NUMBER"),
         ("Lakcím", ["Székvárai utca 44.", "Arany János út 3."], "STREET_ADDRESS"),
         ("Địa chỉ", ["5/13 đường số 91", "41 Khóm 4"], "STREET_ADDRESS"),
+        ("Pita ka Naam", ["Ramesh Yadav", "Suresh Kulkarni"], "PERSON"),
+        ("Janm Tithi", ["05/03/2010", "17/11/2012"], "DATE_OF_BIRTH"),
+        ("Ling", ["Purush", "Mahila"], "GENDER"),
+        ("Mobile Sankhya", ["9812345670", "7012345671"], "PHONE_NUMBER"),
+        ("Lekarz prowadzący", ["Zofia Wróbel", "Jan Krawiec"], "PERSON"),
+        ("Huisarts", ["Sanne van Dijk", "Joep Smits"], "PERSON"),
+        ("Parola", ["k4rpuz!9", "deniz_77"], "PASSWORD"),
+        ("initialen", ["J.P.", "A.M."], "PERSON"),
+        ("Initial Mode", ["Power Operation", "Hot Standby"], None),
+        ("judge", ["Quandtner", "Brindal"], "PERSON"),
+        ("judge", ["gpt-9", "v2 strict"], None),
     ],
 )
-def test_names_in_further_languages(patterns: Engine, name: str, values: list[str], entity_type: str) -> None:
+def test_names_in_further_languages(patterns: Engine, name: str, values: list[str], entity_type: str | None) -> None:
     assert _report(patterns, f"`{name}`", values * 10).entity_type == entity_type
+
+
+def test_streets_beside_house_numbers_need_no_numbers_of_their_own(patterns: Engine) -> None:
+    streets = ["Lindelaan", "Kerkpad", "Molenweg", "Dorpsplein"] * 5
+    assert _report(patterns, "straat", streets, "huisnummer", "postcode").entity_type == "STREET_ADDRESS"
+    assert _report(patterns, "straat", streets, "postcode").entity_type is None
+
+
+LOGINS = ["qbrindal", "zfox", "vnakamori", "tkuzava", "pzdeb", "mferreira", "lokafor", "hrossi", "gnowak", "dsmits"]
+
+
+def test_an_id_that_is_a_word_of_its_own_for_each_person_is_a_login(patterns: Engine) -> None:
+    beside = ("first_name", "last_name", "dob", "work_email")
+    assert _report(patterns, "ID", LOGINS * 2, *beside).entity_type is None  # they repeat
+    assert _report(patterns, "ID", LOGINS, *beside).entity_type == "USERNAME"
+    assert _report(patterns, "ID", LOGINS, "price", "stock").entity_type is None
+    assert _report(patterns, "ID", [f"E{n}X7" for n in range(100, 140)], *beside).entity_type is None
+
+
+def test_countries_and_banks_in_a_column_called_name_are_no_people(patterns: Engine) -> None:
+    countries = [
+        "Andorra",
+        "Albania",
+        "Chad",
+        "Chile",
+        "Peru",
+        "Kenya",
+        "Nepal",
+        "Oman",
+        "Qatar",
+        "Yemen",
+        "San Marino",
+    ]
+    assert _report(patterns, "name", countries * 3, "code").entity_type is None
+    banks = ["BANQUE CHALUS", "CREDIT MARITIME OUEST", "CAISSE LOCALE AUNIS", "SOCIETE GARENNE", "ALTAIR LEASING"]
+    assert _report(patterns, "name", banks * 5, "bank_code").entity_type is None
+
+
+def test_dates_with_a_time_and_amounts_with_decimals_hold_no_phone_numbers(patterns: Engine) -> None:
+    moments = [f"{day:02d}.0{month}.2024 09:18" for day in range(1, 29) for month in range(1, 8)]
+    assert "PHONE_NUMBER" not in {f.entity_type for f in _report(patterns, "requested", moments).findings}
+    amounts = [f"{3474674214873 + 7919 * n}.{n % 9 + 1}" for n in range(60)] + [str(2155552671 + n) for n in range(40)]
+    assert _report(patterns, "worth", amounts).findings == ()
+
+
+def test_countries_of_many_words_are_what_their_column_is_called(patterns: Engine) -> None:
+    countries = ["France", "Peru", "Chile", "Kenya", "United States of America", "Oman", "Qatar", "Nepal"]
+    assert _report(patterns, "country", countries * 5).findings == ()
+
+
+def test_people_inside_names_of_institutions_are_nobody(engine: Engine) -> None:
+    institutions = ["George Mason University", "St. Thomas Hospital", "Charles Sturt University", "Mayo Clinic"]
+    longer = ["Washington University in St. Louis", "James Cook University of North Queensland"]
+    found = _report(engine, "institution", [*institutions * 6, *longer * 4])
+    assert {finding.entity_type for finding in found.findings} <= {"ORGANIZATION"}
+    people = ["Ana Maria Ferreira", "Zofia Wróbel", "Ben Okafor", "Hannah van den Berg"]
+    mixed = _report(engine, "payer_or_firm", [*institutions * 6, *people * 3])
+    assert "PERSON" in {finding.entity_type for finding in mixed.findings} | {mixed.entity_type}
