@@ -260,7 +260,7 @@ def places(desk: Any) -> None:
     expect(clearance("report", "--to", "out/report.html", quiet=True) == 0, "the report is written")
     title("Where it lies")
     for what, where in (
-        ("report", "out/report.html (open it in a browser)"),
+        ("report", "out/report.html"),
         ("protected", "out/protected/"),
         ("verdicts", "out/verdicts.json"),
         ("lineage", f"out/home/lineage/events.jsonl ({len(events)} events)"),
