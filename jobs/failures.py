@@ -22,6 +22,8 @@ _MENDABLE = {
     "java.lang.OutOfMemoryError": "the JVM ran out of memory",
     "java.nio.file.AccessDeniedException": "permission denied",
     "(Permission denied)": "permission denied",
+    "TIMESTAMP(NANOS": "it has times in nanoseconds, as pandas writes them, and Spark reads microseconds: write it with"
+    " to_parquet(..., coerce_timestamps='us', allow_truncated_timestamps=True)",
     "COLUMN_ALREADY_EXISTS": "two columns have one name, or names that differ in case alone: rename one",
 }
 

@@ -35,6 +35,16 @@ def test_sparks_condition_is_kept():
     assert reason(FailedError("the value 'mara@mail.com'")) == "CAST_INVALID_INPUT"
 
 
+def test_times_of_pandas_are_told_with_what_to_do():
+    class IllegalError(Exception):
+        def getCondition(self):
+            return "PARQUET_TYPE_ILLEGAL"
+
+    said = reason(IllegalError("[PARQUET_TYPE_ILLEGAL] Illegal Parquet type: INT64 (TIMESTAMP(NANOS,false))."))
+    assert said.startswith("PARQUET_TYPE_ILLEGAL: ")
+    assert "coerce_timestamps='us'" in said
+
+
 def test_names_that_differ_in_case_alone_are_told():
     error = RuntimeError("[COLUMN_ALREADY_EXISTS] The column `mara@mail.com` already exists.")
     assert reason(error).startswith("RuntimeError: two columns have one name") and "mara" not in reason(error)
