@@ -6,12 +6,12 @@ Only places are worked out here; the page draws them.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_WIDTH, _HEIGHT = 208, 46
-_ACROSS, _DOWN = 84, 14
+_WIDTH, _HEIGHT = 228, 46
+_ACROSS, _DOWN = 64, 14
 _MARGIN = 8
 #: A layer shows so many datasets; the others are told by their number and in the list below.
 _LAYER = 24
-_LONGEST = 26
+_LONGEST = 24
 
 Edge = tuple[str, str, str]
 
