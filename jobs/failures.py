@@ -24,6 +24,7 @@ _MENDABLE = {
     "(Permission denied)": "permission denied",
     "TIMESTAMP(NANOS": "it has times in nanoseconds, as pandas writes them, and Spark reads microseconds: write it with"
     " to_parquet(..., coerce_timestamps='us', allow_truncated_timestamps=True)",
+    "UNSUPPORTED_TIME_TYPE": "it has times of day without a date, which Spark can't read: write them as strings",
     "COLUMN_ALREADY_EXISTS": "two columns have one name, or names that differ in case alone: rename one",
 }
 

@@ -103,6 +103,11 @@ def _open(path: Path) -> bytes:
         if path.suffix.lower() == ".gz":
             with gzip.open(path) as stream:
                 return stream.read(_PEEK)
+        if path.suffix.lower() in (".bz2", ".zst"):
+            import pyarrow as pa
+
+            with pa.input_stream(str(path), compression="detect") as packed:
+                return bytes(packed.read(_PEEK))
         with path.open("rb") as plain:
             return plain.read(_PEEK)
     except (OSError, EOFError) as error:

@@ -2,6 +2,7 @@
 
 import gzip
 
+import pyarrow as pa
 import pytest
 
 from clearance.errors import DatasetError, UsageError
@@ -64,6 +65,16 @@ def test_a_separator_in_a_compressed_file(tmp_path):
     (tmp_path / "broken.csv.gz").write_text("no gzip")
     with pytest.raises(DatasetError, match="can't be read"):
         sniff_separator(tmp_path / "broken.csv.gz")
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("zst", "zstd"), ("bz2", "bz2")])
+def test_the_separator_of_a_packed_file_is_that_of_its_text(tmp_path, ending, codec):
+    with pa.output_stream(str(tmp_path / f"t.csv.{ending}"), compression=codec) as packed:
+        packed.write(b"id|mail\n" + b"".join(b"%d|user%d@example.com\n" % (n, n) for n in range(40)))
+    assert sniff_separator(tmp_path / f"t.csv.{ending}") == "|"
+    (tmp_path / f"broken.csv.{ending}").write_bytes(b"nothing packed, but; many; of; these")
+    with pytest.raises(DatasetError, match="can't be read"):
+        sniff_separator(tmp_path / f"broken.csv.{ending}")
 
 
 def test_what_is_one_dataset_and_what_is_many(tmp_path):
