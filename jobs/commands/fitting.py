@@ -55,6 +55,20 @@ def widths(rows: Sequence[Sequence[str]], room: int | None) -> list[int]:
     return found if over <= 0 else natural
 
 
+def spared(rows: Sequence[Sequence[str]], room: int | None, spare: Sequence[str]) -> list[str]:
+    """The columns of ``spare``, by their headers, that have no place beside the longest words of the others."""
+    left: list[str] = []
+    if room is None:
+        return left
+    words = dict(zip(rows[0], _longest(rows, r"\S+"), strict=True))
+    for name in spare:
+        if sum(words.values()) + _GAP * (len(words) - 1) <= room:
+            break
+        del words[name]
+        left.append(name)
+    return left
+
+
 def _longest(rows: Sequence[Sequence[str]], part: str) -> list[int]:
     """The width of the longest part in each column."""
     return [
@@ -126,4 +140,4 @@ def say(text: str, *, hang: int = 0) -> None:
         click.echo(" " * hang + line)
 
 
-__all__ = ["say", "table_lines", "terminal_width", "width_of", "widths", "wrapped"]
+__all__ = ["say", "spared", "table_lines", "terminal_width", "width_of", "widths", "wrapped"]

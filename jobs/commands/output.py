@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from clearance.jobs.commands.fitting import say, table_lines, terminal_width
+from clearance.jobs.commands.fitting import say, spared, table_lines, terminal_width
 from clearance.jobs.verdict_words import json_text, plain, printable
 
 _COLOURS = {"public": "green", "internal": "cyan", "confidential": "yellow", "restricted": "red"}
@@ -104,7 +104,13 @@ def print_scan(scan: Mapping[str, Any]) -> None:
                 ", ".join(label["regimes"]),
             ]
         )
-    table(["column", "type", "kind", "nulls", "distinct", "level", "found", "regimes"], rows, indent="  ")
+    body = [["column", "type", "kind", "nulls", "distinct", "level", "found", "regimes"], *rows]
+    room = terminal_width()
+    left = spared(body, None if room is None else room - 2, ["distinct", "nulls", "kind"])
+    told = [number for number, name in enumerate(body[0]) if name not in left]
+    table([body[0][n] for n in told], [[row[n] for n in told] for row in rows], indent="  ")
+    if left:
+        click.echo(f"  on a wider terminal, and with --format json: {', '.join(left)}")
     if scan.get("malformed"):
         click.echo(f"  malformed records: {scan['malformed']:,}; their text is the column _corrupt_record")
     if scan.get("renamed_columns"):

@@ -109,3 +109,17 @@ def test_a_long_line_hangs_below_what_it_belongs_to(monkeypatch: pytest.MonkeyPa
     lines = on_terminal(monkeypatch, 60, lambda: say(text, hang=6))
     assert len(lines) == 2 and all(len(line) <= 60 for line in lines)
     assert lines[1].startswith("      ") and " ".join(" ".join(lines).split()) == text.strip()
+
+
+def test_a_scan_on_a_narrow_terminal_says_which_columns_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = {"entity_type": "STREET_ADDRESS", "form": "raw", "prevalence": {"estimate": 0.25}}
+    label = {"level": "confidential", "regimes": ["GDPR"]}
+    column = {
+        "path": "customer_email", "type": "timestamp", "kind": "structured", "rows": 4, "nulls": 0, "distinct": 4,
+        "findings": [finding], "role": "quasi", "attribute": None, "label": label,
+    }  # fmt: skip
+    scan = {"dataset": "d", "rows": 4, "label": label, "coverage": {"mode": "full"}, "columns": [column]}
+    narrow = on_terminal(monkeypatch, 80, lambda: print_scan(scan))
+    assert "on a wider terminal, and with --format json: distinct" in narrow[-1]
+    assert "confidential" in narrow[2] and all(len(line) <= 80 for line in narrow)
+    assert "distinct" in on_terminal(monkeypatch, 160, lambda: print_scan(scan))[1]
