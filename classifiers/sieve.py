@@ -20,6 +20,8 @@ from clearance.classifiers.views import VIEW_GATES
 _PASS_TEXTS, _PASS_CHARACTERS = 1 << 14, 1 << 22
 #: Building the gate takes longer than trying every pattern on so little.
 _WORTH_A_GATE_TEXTS, _WORTH_A_GATE_CHARACTERS = 200, 1 << 17
+#: The gate of patterns of other scripts, and where those begin: behind Latin letters and their marks.
+_ANY_OTHER, _OTHER_SCRIPTS = r"[^\x00-\x7f]", "\u0370"
 
 
 class Worth(NamedTuple):
@@ -50,7 +52,37 @@ class Sieve:
         rows = self._rows_by_key(texts)
         recognized = {key: some for key, some in rows.items() if key < self._first_own}
         declared = {key - self._first_own: some for key, some in rows.items() if self._first_own <= key < self._views}
+        declared |= self._with_words(declared, texts)
         return Worth(recognized, declared, rows.get(self._views, ()))
+
+    def _with_words(
+        self, declared: Mapping[int, Sequence[int]], texts: Sequence[str]
+    ) -> Iterator[tuple[int, Sequence[int]]]:
+        """Of what would be tried on every text with a curly quote: the rows that hold a word which it needs."""
+        folded: dict[int, str] = {}
+        for index, words in self._words_of_scripts.items():
+            kept = []
+            for row in declared.get(index, ()):
+                text = folded.get(row)
+                if text is None:
+                    text = folded[row] = texts[row].casefold()
+                if any(word in text for word in words):
+                    kept.append(row)
+            yield index, kept
+
+    @cached_property
+    def _words_of_scripts(self) -> dict[int, tuple[str, ...]]:
+        """For each detector whose gate is any non-ASCII character: words of other scripts, one of which it needs.
+
+        Case folding, and not lower case, is what a pattern that ignores case compares by.
+        """
+        return {
+            index: tuple(word.casefold() for word in detector.needs.any)
+            for index, detector in enumerate(self._detectors)
+            if _ANY_OTHER in detector.gate
+            and all(max(word) >= _OTHER_SCRIPTS for word in detector.needs.any)
+            and detector.needs.any
+        }
 
     def _rows_by_key(self, texts: Sequence[str]) -> Mapping[int, Sequence[int]]:
         few = len(texts) < _WORTH_A_GATE_TEXTS and sum(map(len, texts)) < _WORTH_A_GATE_CHARACTERS
@@ -75,13 +107,25 @@ class Sieve:
         return [*self._recognition.keys_by(traits), *own, self._views]
 
     def _without_words(self, found: dict[int, list[int]]) -> dict[int, list[int]]:
-        """Keys of patterns, instead of the words that stand for them."""
+        """Keys of patterns, instead of the words that stand for them; both word and gate, where there are both."""
         meant: dict[int, set[int]] = {}
         for word, keys in enumerate(self._by_context.values(), start=self._first_word):
             for key in keys if word in found else ():
                 meant.setdefault(key, set()).update(found[word])
-        patterns = {key: rows for key, rows in found.items() if key < self._first_word}
-        return patterns | {key: sorted(rows) for key, rows in meant.items()}
+        gated = self._gated_besides
+        for key in gated & meant.keys():
+            meant[key].intersection_update(found.get(key, ()))
+        patterns = {key: rows for key, rows in found.items() if key < self._first_word and key not in gated}
+        return patterns | {key: sorted(rows) for key, rows in meant.items() if rows}
+
+    @cached_property
+    def _gated_besides(self) -> frozenset[int]:
+        """Keys of our detectors that find nothing without one of their words, nor where their gate is not met."""
+        return frozenset(
+            key
+            for key, detector in self._own()
+            if self._own_expressions[key] and _required_words(detector, self._threshold)
+        )
 
     def _own(self) -> Iterator[tuple[int, Detector]]:
         return enumerate(self._detectors, start=self._first_own)
@@ -110,7 +154,9 @@ class Sieve:
     @cached_property
     def _own_expressions(self) -> dict[int, list[Expression] | None]:
         return {
-            key: [] if _required_words(detector, self._threshold) else _expressions(key, detector)
+            key: _gate_beside_words(key, detector)
+            if _required_words(detector, self._threshold)
+            else _expressions(key, detector)
             for key, detector in self._own()
         }
 
@@ -126,6 +172,11 @@ def _required_words(detector: Detector, threshold: float) -> tuple[str, ...]:
     if detector.context is None or (detector.base_score is not None and detector.base_score >= threshold):
         return ()
     return detector.context_words
+
+
+def _gate_beside_words(key: int, detector: Detector) -> list[Expression]:
+    """A gate that was declared is looked for beside the words: most texts of a court hold those, and few a "v."."""
+    return (_expressions(key, detector) if detector.gate else None) or []
 
 
 def _expressions(key: int, detector: Detector) -> list[Expression] | None:
