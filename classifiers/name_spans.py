@@ -31,10 +31,17 @@ MIN_SCORE = 0.5
 WEAK_SCORE = 0.4
 #: The model reads small letters only, so a word's case is evidence of its own: likelihood ratios for names and places.
 CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER = 4.0, 2.0, 0.5
+#: Of a capital beside a name: half a name left in the open is a name left in the open.
+CAPITAL_BESIDE_NAME = 8.0
 #: Of a small word behind a name with a capital: "Ms Tremblay flew". Particles ("de", "van") need no score.
 SMALL_AFTER_NAME = 0.05
 #: Changes with every change of this file's code that changes a span.
-RULES = 4
+RULES = 5
+
+#: Text that is broken into lines has lines of so many characters.
+_FULL_LINE = 40
+#: A court's words are looked for in so many characters on either side.
+_NEAR = 200
 
 _NAMES = ("PERSON", "LOCATION")
 #: Words of chats that a model of small letters takes for short names.
@@ -63,10 +70,13 @@ _AFTER_INITIAL = re.compile(r"[^\W\d_]{2,30}(?: [A-Z]\.?){1,2} ([^\W\d_a-z][^\W\
 _INITIALS_BEFORE = re.compile(
     r"(?<![\w.])(?!(?:U\.[SKN]|E\.[UG]|D\.C|N\.Y|L\.A|P\.[OMS]|A\.[MDK]|[QK]\.C|I\.E)\.)"
     r"(?:[^\W\d_a-z]\.[ \-]?){1,3}(?<=[. \-])$"
+    # "Mr H J Neal", "B Rogers" on a line or in a list of its own: without stops, an initial may be a word ("A", "I").
+    r"|(?:(?<=\n)|(?<=[,;&(] )|(?<=\bM[rs] )|(?<=\bMrs )|(?<=\bMiss )|(?<=\bDr ))"
+    r"(?![AIO] [^\W\d_][^\W\d_])(?:[A-Z] ){1,3}$"
 )
 #: Forms of address, nobody's name, that the model takes into one.
 _ADDRESSED = re.compile(
-    r"(?:HHJ|Shri|Smt\.?|Herr|Frau|Maître|Adv\.?|Trooper|Constable|Sergeant|Detective|Corporal|Lieutenant|Officer)"
+    r"(?:HHJ|Shri|Smt\.?|Barrister|Herr|Frau|Maître|Adv\.?|Trooper|Constable|Sergeant|Detective|Corporal|Lieutenant|Officer)"
     r" (?=[^\W\d_a-z])"
 )
 #: Offices in front of names: "LORD JUSTICE HALE LORD JUSTICE WEBB" are two people, "Mr Justice Hale" is one of them.
@@ -77,7 +87,16 @@ _ROLE = re.compile(
 )
 #: ... and what stands behind a name: "KC Webb" is called so, "Jack Webb KC" is not.
 _BEHIND_A_NAME = re.compile(r"(?<!\w)[^\W\d_a-z][\w'’\-]+,? (?:[QK]C|[CMO]BE)$")
-_BEFORE_JUSTICE = re.compile(r"(?:M(?:r|s|rs|iss)\.?|Lord|Lady|Madam|Chief|Associate|by|Hon\S{0,8}) $", re.IGNORECASE)
+_BEFORE_JUSTICE = re.compile(r"(?:M(?:r|s|rs|iss)\.?|Lord|Lady|Madam|Chief|Associate|by|Hon\S{0,8})\s$", re.IGNORECASE)
+#: "Latham J", "MOKWENA AJ", "Vane JJ.A": where a court speaks, these at a name's end are an office and no initial.
+_OFFICE_BEHIND = re.compile(
+    r"(?<=[^\W\d_]{2}),? (?:J|[ADCLP]{0,2}CJ|[AD]?JA|JJA?|LJJ?|J{1,2}[SC][CA]|AJ[AP]?|DJP|PCJ|SC|PC|JJ?\.[ASC])\.?$"
+)
+_COURT = re.compile(r"court|judg|justice|coram|appeal|appell|plaintiff|respondent|counsel|tribunal", re.IGNORECASE)
+#: What stands behind "J." where it is no initial: "Hale J. The court", "Hale J. Judgment by".
+_NO_SURNAME = re.compile(
+    r"(?:Judge?ment|Status|Ruling|Order|Reasons|Between|Delivered|Dated?|Introduction|Background|Held|Court|Case|Counsel)s?$"
+)
 _PLACE_GLUE = re.compile(
     r"[\s.,;'’>\-#/]{0,4}"
     r"(?:(?:apt|apartment|suite|ste|unit|floor|fl|room|rm|box|building|bldg|lot|no|nr|po|p\.o)\b[\s.:#]{0,3}){0,2}",
@@ -87,10 +106,21 @@ _PLACE_GLUE = re.compile(
 
 def facts() -> list[Any]:
     """What of this file decides about spans: its numbers, its patterns, and the version of its rules."""
-    numbers = [MIN_SCORE, WEAK_SCORE, CAPITAL_INSIDE, CAPITAL_FIRST, SMALL_LETTER, SMALL_AFTER_NAME]
+    numbers = [
+        MIN_SCORE,
+        WEAK_SCORE,
+        CAPITAL_INSIDE,
+        CAPITAL_FIRST,
+        CAPITAL_BESIDE_NAME,
+        SMALL_LETTER,
+        SMALL_AFTER_NAME,
+        _FULL_LINE,
+        _NEAR,
+    ]
     patterns = [
         *(_FUNCTION_WORD, _NO_NAME, _HANDLE, _NAME_GLUE),
         *(_AFTER_INITIAL, _INITIALS_BEFORE, _ADDRESSED, _BEFORE_JUSTICE, _ROLE, _BEHIND_A_NAME, _PLACE_GLUE),
+        *(_OFFICE_BEHIND, _COURT, _NO_SURNAME),
     ]
     return [RULES, numbers, [pattern.pattern for pattern in patterns], sorted(_OFFICES)]
 
@@ -106,6 +136,7 @@ def spans_of_words(text: str, words: Iterable[Word]) -> Iterator[tuple[int, int,
     Neighbours of one entity type become one span: "Ana" "Diaz", or "12" "Elm Street" "4"; weak ones alone go.
     """
     joined: list[_Piece] = []
+    weak: Word | None = None
     shouted = 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text))
     for word in _possible(text, words):
         last = joined[-1] if joined else None
@@ -113,20 +144,47 @@ def spans_of_words(text: str, words: Iterable[Word]) -> Iterator[tuple[int, int,
             last = None
         score = _with_case(text, word, last, shouted=shouted)
         if score < WEAK_SCORE:
+            weak = word
             continue
         if last is not None:
             last.end = max(last.end, word.end)
             last.score = max(last.score, score)
         else:
-            joined.append(_Piece(word.start, word.end, word.entity, score))
+            start = word.start if weak is None else _start_with(text, weak, word, shouted=shouted)
+            joined.append(_Piece(start, word.end, word.entity, score))
+        weak = None
     for piece in joined:
-        if piece.entity == "PERSON" and (rest := _AFTER_INITIAL.match(text, piece.start, piece.end + 40)):
-            # "Stefanía K. Oddgeirsdóttir": whatever the model says, an initial is followed by a surname.
-            piece.end = max(piece.end, rest.end(1) if rest.start(1) <= piece.end + 2 else piece.end)
         if piece.entity == "PERSON":
+            piece.end = _end_of_name(text, piece)
             piece.start = _start_of_name(text, piece)
         if piece.score >= MIN_SCORE:
             yield piece.start, piece.end, piece.entity, piece.score
+
+
+def _end_of_name(text: str, name: _Piece) -> int:
+    """With the surname that an initial is followed by, and without the letters of an office."""
+    end = name.end
+    rest = _AFTER_INITIAL.match(text, name.start, end + 40)
+    if rest is not None and rest.start(1) <= end + 2 and not _is_no_surname(rest[1]):
+        # "Stefanía K. Oddgeirsdóttir": whatever the model says, an initial is followed by a surname.
+        return max(end, rest.end(1))
+    office = _OFFICE_BEHIND.search(text[name.start : end])
+    if office is None or _COURT.search(text, max(0, name.start - _NEAR), end + _NEAR) is None:
+        return end
+    return name.start + office.start()
+
+
+def _is_no_surname(word: str) -> bool:
+    return _NO_SURNAME.fullmatch(word) is not None or _FUNCTION_WORD.fullmatch(word.lower()) is not None
+
+
+def _start_with(text: str, weak: Word, name: Word, *, shouted: bool) -> int:
+    """Where a name starts, with the word before it if the model is not too sure that it is none."""
+    first = _Piece(weak.start, weak.end, weak.entity, weak.score)
+    if not name.entity == weak.entity == "PERSON" or not _glued(text, first, name):
+        return name.start
+    beside = _Piece(name.start, name.end, name.entity, name.score)
+    return weak.start if _with_case(text, weak, beside, shouted=shouted) >= WEAK_SCORE else name.start
 
 
 def _start_of_name(text: str, name: _Piece) -> int:
@@ -188,10 +246,22 @@ def _with_case(text: str, word: Word, before: _Piece | None, *, shouted: bool) -
         elif letter.isupper() and not shouted:
             left = text[max(0, word.start - 4) : word.start].rstrip(" \"'(")
             ratio = CAPITAL_INSIDE if left and left[-1] not in ".!?:\n" else CAPITAL_FIRST
+            if before is not None and before.entity == word.entity == "PERSON":
+                ratio = CAPITAL_BESIDE_NAME
     return round(word.score * ratio / (word.score * ratio + 1 - word.score), 4)
 
 
 def _glued(text: str, left: _Piece, right: Word) -> bool:
     glue = _PLACE_GLUE if left.entity in ("STREET_ADDRESS", "LOCATION") else _NAME_GLUE
     # "Ana, Bob and Eve" are three people: a comma parts names, a hyphen or an initial's dot does not.
-    return glue.fullmatch(text, left.end, max(left.end, right.start)) is not None
+    if glue.fullmatch(text, left.end, max(left.end, right.start)) is not None:
+        return True
+    return left.entity == "PERSON" and _is_wrapped(text, left, right.start)
+
+
+def _is_wrapped(text: str, left: _Piece, start: int) -> bool:
+    """Whether a line was full where a name was broken: names on short lines of their own are several."""
+    if text[left.end : start] != "\n":
+        return False
+    begin = text.rfind("\n", 0, left.end) + 1
+    return left.end - begin >= _FULL_LINE and " " in text[begin : left.start].strip()

@@ -24,7 +24,7 @@ FOUND = {
     "SwiftCode": ["SWIFT\u00a0DEUTDEFF"],
     "DateOfBirthElsewhere": ["ur.5 maja 1980"],
     "InitialsOfSomebody": ["\u00c9.S., the applicant"],
-    "JudgeByOffice": ["the judgment of O'Regan JA", "Ward and Rix LJJ held that the appeal"],
+    "JudgeByLetters": ["the judgment of O'Regan JA", "Ward and Rix LJJ held that the appeal"],
     "StreetAddressEnglish": ["12 E Street", "12 Em St"],
 }
 

@@ -72,6 +72,54 @@ def test_a_name_begins_at_its_initials_and_behind_a_form_of_address(text: str, n
     assert found(text, words) == [(name, "PERSON")]
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("the decision of Latham J on appeal", ["Latham"]),
+        ("Coram: MOKWENA AJ Introduction", ["MOKWENA"]),
+        ("Doreen Latham SC for the plaintiff", ["Doreen Latham"]),
+        ("Judgment by: Latham J. Status of Judgment", ["Latham"]),
+        ("Latham and Doreen JJ.A. of the court", ["Latham", "Doreen"]),
+        ("ask Doreen J about it", ["Doreen J"]),
+        ("the court heard Doreen J. Fernsby today", ["Doreen J. Fernsby"]),
+    ],
+)
+def test_letters_of_an_office_are_no_part_of_a_name_where_a_court_speaks(text: str, names: list[str]) -> None:
+    words = dict.fromkeys(("Latham", "MOKWENA", "Doreen", "J", "AJ", "SC", "JJ", "A"), 0.95)
+    assert found(text, words) == [(name, "PERSON") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Mr H J Rao for the Crown", "H J Rao"),
+        ("COUNSEL:\nB Rao", "B Rao"),
+        ("C Rao, D Rao", "Rao"),
+        ("A Rao of that kind", "Rao"),
+        ("then I Rao", "Rao"),
+        ("by Barrister Rao", "Rao"),
+    ],
+)
+def test_initials_without_stops_where_nothing_else_can_stand(text: str, name: str) -> None:
+    assert found(text, {"Rao": 0.9, "Barrister": 0.9})[0] == (name, "PERSON")
+
+
+def test_a_name_goes_on_in_the_next_line_where_lines_are_full() -> None:
+    names = {"Tahir": 0.9, "Abbas": 0.9, "Bhatti": 0.9}
+    text = "and it was submitted by the learned counsel Tahir\nAbbas Bhatti that"
+    assert found(text, names) == [("Tahir\nAbbas Bhatti", "PERSON")]
+    listed = "Invited to it were these two of us\nTahir\nAbbas Bhatti\n"
+    assert found(listed, names) == [("Tahir", "PERSON"), ("Abbas Bhatti", "PERSON")]
+
+
+def test_a_capital_beside_a_name_belongs_to_it_unless_the_model_is_sure_that_it_does_not() -> None:
+    assert found("saw Ali Raza Kanjan there", {"Ali": 0.1, "Raza": 0.6, "Kanjan": 0.12}) == [
+        ("Ali Raza Kanjan", "PERSON")
+    ]
+    assert found("saw Ali, Raza there", {"Ali": 0.1, "Raza": 0.6}) == [("Raza", "PERSON")]
+    assert found("saw ali Raza there", {"ali": 0.1, "Raza": 0.6}) == [("Raza", "PERSON")]
+
+
 def test_half_a_name_brings_its_weaker_half_but_weak_ones_alone_go() -> None:
     assert found("saw Trevor Noah there", {"Trevor": 0.9, "Noah": 0.2}) == [("Trevor Noah", "PERSON")]
     assert found("saw noah there", {"noah": 0.6}) == []
