@@ -21,7 +21,7 @@ define need_python
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint typecheck lock clean java
+.PHONY: help setup demo test unit lowest lint typecheck lock clean java
 
 help:  ## Say what can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test: java $(READY)  ## Run all tests
 unit: $(READY)  ## Run the tests that need no Spark, in seconds
 	@$(PYTEST) tests/unit -q
 
+lowest: $(READY)  ## Run them with the lowest versions that pyproject.toml allows
+	@$(BIN)/python scripts/lowest.py .venv-lowest
+
 lint: $(READY)  ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -59,4 +62,4 @@ lock: $(READY)  ## Resolve pyproject.toml into requirements.lock anew
 	@$(BIN)/python scripts/lock.py
 
 clean:  ## Remove what was made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache spark-warehouse
+	rm -rf $(VENV) .venv-lowest build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache spark-warehouse

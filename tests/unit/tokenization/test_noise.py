@@ -81,7 +81,7 @@ def test_the_tables_are_the_distribution(scale: float) -> None:
     assert float(tables.negative) / 2**64 == pytest.approx(ratio / (1 + ratio), rel=1e-12)
     for place, thresholds in enumerate(reversed(tables.digits)):
         base = math.exp(-(4096**place) / scale)
-        shares = np.diff(np.concatenate([[0.0], thresholds.astype(float) / 2**64]))
+        shares = np.diff(np.concatenate([[0.0], thresholds.astype(float) / 2.0**64]))
         whole = 1 - base**4096 if place < len(tables.digits) - 1 else 1.0
         exact = np.array([(-math.expm1(-(4096**place) / scale)) * base**n / whole for n in range(len(shares))])
         np.testing.assert_allclose(shares, exact, rtol=1e-6, atol=2**-52)
