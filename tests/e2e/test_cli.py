@@ -1,5 +1,6 @@
 """The command line as a user has it: one story told once, and what each command then says of it."""
 
+import html
 import json
 import os
 import subprocess
@@ -151,6 +152,28 @@ def test_explain_and_registry_and_audit(shop):
     assert one["protections"] and one["verdicts"][0]["verdict"] == "clear"
     assert "holds" in project("audit", "verify").ended().out
     assert "publish" in project("audit").ended().out
+
+
+def test_a_report_tells_of_a_real_run_what_check_and_verify_say(shop):
+    project, _ = shop
+    said = (
+        project("report", "in/people.csv", "protected/people", "--solution", "public-bot", "--to", "r.html")
+        .ended(0)
+        .out
+    )
+    assert said == "r.html: 2 datasets, 1 of which needs action\n"
+    page = html.unescape((project.path / "r.html").read_text())
+    for name in ("in/people.csv", "protected/people"):
+        code = {"in/people.csv": 3, "protected/people": 0}[name]
+        checked = project("check", name, "--solution", "public-bot", "--format", "json").ended(code).json
+        assert all(conflict["remedy"] in page for conflict in checked["conflicts"])
+    proof = project("verify", "protected/people", "--format", "json").ended(0).json["proof"]
+    assert f"{proof['checked_cells']:,} cells and {proof['checked_texts']:,} texts" in page
+    assert "Proved, and the signature holds." in page
+    assert "Protected from" in page and "signed proof" in page
+    rows = (project.path / "in" / "people.csv").read_text().splitlines()[1:]
+    values = {value.strip('"') for row in rows for value in row.split(",") if len(value) > 8}
+    assert values and not {value for value in values if value in page}
 
 
 def test_a_text_is_looked_at_from_standard_input(project):
