@@ -20,12 +20,8 @@ _Dumper.add_representer(str, _represent)
 def yaml_text(content: Any, **layout: Any) -> str:
     """The YAML of plain data, keys in their order. ``layout`` is PyYAML's: ``width``, ``default_flow_style``."""
     text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **layout)
-    return "".join(sign if sign.isprintable() or sign == "\n" else _spelled(sign) for sign in text)
-
-
-def _spelled(sign: str) -> str:
-    number = ord(sign)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    # Python spells a sign as YAML does.
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 __all__ = ["yaml_text"]

@@ -82,6 +82,8 @@ def _tell(identity: DatasetIdentity, record: Record) -> dict[str, Any]:
         judge_seen(identity, seen, one, policy, registry, manifest=manifest, record=False) for one in record.solutions
     ]
     why, missing = _explained(identity.key, seen, registry)
+    is_copy = seen.row.get("kind") == "protected"
+    made, unmade = Audit(registry).counting("protections", identity.key) if is_copy else (None, "")
     label = seen.label.to_dict() if seen.label else None
     recorded = seen.row.get("label")
     return {
@@ -93,14 +95,14 @@ def _tell(identity: DatasetIdentity, record: Record) -> dict[str, Any]:
         "recorded": recorded if recorded not in (None, label) else None,
         "scan": _scan(seen.row, registry) if seen.row else None,
         "facts": {name: value for name, value in sorted(seen.facts.items()) if value is not None},
-        "columns": _columns(identity.key, seen, why, registry),
+        "columns": _columns(identity.key, seen, why, made, registry),
         "missing": missing,
         "combinations": why["combinations"] if why else [],
         "verdicts": [
             {"checked": each.to_dict(), "facts": [facts_of(conflict) for conflict in each.verdict.conflicts]}
             for each in checks
         ],
-        "protection": _protection(identity.key, seen, record),
+        "protection": _protection(identity.key, seen, made, unmade, record.keys),
         "lineage": _lineage(identity.key, record),
         "declared": _declared(identity.key, manifest, policy, registry),
         "approval": _approval(identity, manifest, policy, registry),
@@ -137,13 +139,17 @@ def _scan(row: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     }
 
 
-def _columns(key: str, seen: Seen, why: Mapping[str, Any] | None, registry: Registry) -> list[dict[str, Any]]:
-    """Each column: its shape, what was found in it and what was done, its label as a check sees it."""
+def _columns(
+    key: str, seen: Seen, why: Mapping[str, Any] | None, made: Row | None, registry: Registry
+) -> list[dict[str, Any]]:
+    """Each column: its shape, what was found in it and what was done, its label as a check sees it. ``made``: the
+    protection on record.
+    """
     explained = {column["path"]: column for column in why["columns"]} if why else {}
     run = scan_run(seen.row) if why else ""
     rows = registry.rows("findings", ["column", "report"], dataset=key, run_id=run) if why else []
     reports = {row["column"]: row["report"] for row in rows}
-    leaves = _leaves(key, registry) if seen.row.get("kind") == "protected" else {}
+    leaves = {leaf["path"]: leaf for leaf in made["columns"]} if made else {}
     # The label is filed with its columns by name; these two know in which order the data has them.
     known = [path for path in (*reports, *leaves) if path in explained]
     return [
@@ -176,23 +182,15 @@ def _column(
     }
 
 
-def _counted_protection(key: str, registry: Registry) -> tuple[Row | None, str]:
-    return Audit(registry).counting("protections", key)
-
-
-def _leaves(key: str, registry: Registry) -> dict[str, Mapping[str, Any]]:
-    row, _ = _counted_protection(key, registry)
-    return {leaf["path"]: leaf for leaf in row["columns"]} if row else {}
-
-
-def _protection(key: str, seen: Seen, record: Record) -> dict[str, Any] | None:
-    """From what a protected dataset was made, and what its signed statement says; None where it is none."""
+def _protection(key: str, seen: Seen, row: Row | None, problem: str, keys: Mapping[str, str]) -> dict[str, Any] | None:
+    """From what a protected dataset was made, and what its signed statement says; None where it is none. ``row``: its
+    protection on record; None and ``problem`` where none counts.
+    """
     origin = ((seen.row.get("looked") or {}).get("promoted") or {}).get("dataset")
     if seen.row.get("kind") == "promoted" and origin:
         return {"promoted": origin, "source": None, "statement": None}
     if seen.row.get("kind") != "protected":
         return None
-    row, problem = _counted_protection(key, record.registry)
     if row is None:
         why = problem or "no protection of it is on record"
         return {"promoted": None, "source": None, "statement": {"holds": False, "why": why}}
@@ -201,7 +199,7 @@ def _protection(key: str, seen: Seen, record: Record) -> dict[str, Any] | None:
         "source": row["source"],
         "source_version": row["source_version"],
         "at": _time(row["at"]),
-        "statement": _statement(key, row, record.keys),
+        "statement": _statement(key, row, keys),
     }
 
 
