@@ -154,6 +154,11 @@ class Policy:
         rule = self.content.columns.get(path)
         return rule is not None and rule.low_cardinality is not None and rule.low_cardinality.allow
 
+    def allows_secrets(self, path: str) -> bool:
+        """Whether something of the secrets in a column may be left: somebody said so, and why."""
+        rule = self.content.columns.get(path)
+        return rule is not None and rule.secrets is not None and rule.secrets.allow
+
     def deidentification_rule(
         self, method: Mapping[str, Any], entity_type: str
     ) -> tuple[str, DeidentificationRule] | None:

@@ -126,15 +126,16 @@ def _check_methods(content: PolicyFile, marks: Marks) -> None:
             rule.method.check_type(name)
         except PolicyError as error:
             raise PolicyError(f"{where(marks, place)}: {'.'.join(place)}: {error.message}", hint=error.hint) from None
-        if is_secret(rule) and rule.method.name not in _FOR_SECRETS:
+        if is_secret(rule) and rule.method.name not in FOR_SECRETS:
             raise PolicyError(
                 f"{where(marks, place)}: {'.'.join(place)}: a secret can't be left to the method {rule.method.name}",
-                hint="use redact or suppress: nobody should join on it, and nobody have it back",
+                hint="use redact or suppress: nobody should join on it, guess it, or have it back; "
+                "one column may be an exception, with its reason (secrets)",
             )
 
 
-#: ``token`` stays allowed: it lowers no label of a secret, and has no way back.
-_FOR_SECRETS = ("redact", "suppress", "null", "mask", "token")
+#: A token shows who has the same password and falls to whoever has the key and a list of passwords; a mask its length.
+FOR_SECRETS = ("redact", "suppress", "null")
 
 
 def is_secret(rule: EntityRule) -> bool:

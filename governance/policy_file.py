@@ -189,8 +189,8 @@ class Combination(Strict):
         return self
 
 
-class LowCardinality(Strict):
-    """That a method which keeps equal values equal may be used on a column of few values, and why."""
+class Exemption(Strict):
+    """That a column may have a method which is refused otherwise, and why."""
 
     allow: bool
     reason: Annotated[Text, AfterValidator(_said)]
@@ -199,11 +199,13 @@ class LowCardinality(Strict):
 class ColumnRule(Strict):
     """Another method for one column path, whatever is found in it. It never changes the label.
 
-    ``low_cardinality`` lets a column of few values have a method that keeps equal values equal.
+    ``low_cardinality`` lets a column of few values have a method that keeps equal values equal, ``secrets`` one of
+    secrets a method that leaves something of them.
     """
 
     method: MethodField | None = None
-    low_cardinality: LowCardinality | None = None
+    low_cardinality: Exemption | None = None
+    secrets: Exemption | None = None
 
     @field_validator("method", mode="before")
     @classmethod

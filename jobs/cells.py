@@ -78,7 +78,10 @@ class CellMethods:
         if self._binding is not None and isinstance(spec, Reversible):
             owners = self._binding.owners_in(self._batch, self._rows_of(leaf, values))
             return self._binding.encrypt(to_text(values), owners, leaf.entity_type or "", leaf.path)
-        return apply(spec, to_text(values), leaf.entity_type or "", own, self._context(leaf, spec, values))
+        try:
+            return apply(spec, to_text(values), leaf.entity_type or "", own, self._context(leaf, spec, values))
+        except ProtectionError as error:
+            raise ProtectionError(f"column {leaf.path}: {error.message}", hint=error.hint) from None
 
     def texts(self, leaf: LeafPlan, values: pa.Array, engine: "Engine") -> "Texts":
         """What is found inside the values of a leaf replaced, each distinct one once (for each subject, where dates

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 from clearance.classifiers.findings import ColumnReport
 from clearance.errors import PolicyError, ProtectionError
 from clearance.governance.policy import Policy
+from clearance.governance.policy_checks import FOR_SECRETS
 from clearance.jobs.binding import Subject
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
+from clearance.method_spec import MethodSpec
+from clearance.paths import KEY
 
 if TYPE_CHECKING:
     from clearance.jobs.plans import LeafPlan
@@ -28,11 +31,7 @@ def require_fit(plan: "LeafPlan", report: ColumnReport, policy: Policy, leaves: 
         spec.check_type(kind)
     except PolicyError as error:
         raise ProtectionError(f"column {plan.path}: {error.message}", hint=error.hint) from None
-    if spec.has_way_back and policy.is_secret(kind):
-        raise ProtectionError(
-            f"column {plan.path} holds secrets ({kind}), which {spec.name} would let come back",
-            hint="redact or suppress it",
-        )
+    require_no_secrets(plan, report, spec, policy)
     for needed, what in ((spec.subject_column, "subject"), (spec.row_key_column, "row key")):
         there = needed is None or any(leaf.path == needed and _one_a_row(leaf) for leaf in leaves)
         if not there:
@@ -41,6 +40,24 @@ def require_fit(plan: "LeafPlan", report: ColumnReport, policy: Policy, leaves: 
                 hint="name a column of the dataset, or a field of a struct",
             )
     require_many_values(report, spec.name, policy)
+
+
+def require_no_secrets(plan: "LeafPlan", report: ColumnReport, spec: MethodSpec, policy: Policy) -> None:
+    """Raises ``ProtectionError`` when something of secrets would be left, and nobody said why it may."""
+    # A map's keys must stay distinct, so they are tokenized. In a column of no one type any value may be a secret.
+    if spec.name in FOR_SECRETS or (spec.name == "token" and plan.steps[-1] == KEY):
+        return
+    raw = {finding.entity_type for finding in report.findings if finding.form == "raw"}
+    kinds = {plan.entity_type} if report.entity_type else raw
+    secrets = sorted(kind for kind in kinds if kind is not None and policy.is_secret(kind))
+    if not secrets or (policy.allows_secrets(plan.path) and not spec.has_way_back):
+        return
+    left = "let come back" if spec.has_way_back else "leave something of"
+    otherwise = f', or say why not: columns: {{"{plan.path}": {{secrets: {{allow: true, reason: "..."}}}}}}'
+    raise ProtectionError(
+        f"column {plan.path} holds secrets ({', '.join(secrets)}), which {spec.name} would {left}",
+        hint=f"redact or suppress it{'' if spec.has_way_back else otherwise}",
+    )
 
 
 def require_many_values(report: ColumnReport, method: str, policy: Policy) -> None:

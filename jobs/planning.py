@@ -8,7 +8,14 @@ from clearance.errors import ProtectionError
 from clearance.governance.labeling import label_column, protected_column, protected_type, whole_cell_method
 from clearance.governance.labels import Label, combine
 from clearance.governance.policy import Policy
-from clearance.jobs.fit import require_fit, require_many_texts, require_many_values, require_types, subject_of
+from clearance.jobs.fit import (
+    require_fit,
+    require_many_texts,
+    require_many_values,
+    require_no_secrets,
+    require_types,
+    subject_of,
+)
 from clearance.jobs.plans import How, InsidePlan, LeafPlan, ProtectionPlan
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
@@ -92,6 +99,8 @@ def plan_protection(
         plan = replace(plan, label=combine((plan.label, *known.floors(plan)), policy.levels))
         if plan.how == "cells":
             require_fit(plan, report, policy, leaves)
+        elif plan.how == "keep" and protect and policy.column_method(leaf.path) == KEEP:
+            require_no_secrets(plan, report, policy.spec(KEEP), policy)
         elif plan.how == "spans" and plan.changes:
             require_many_texts(plan, (report, *inside), policy, texts)
         _require_movable(plan, report, leaf.column in partitions)
@@ -154,7 +163,8 @@ def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, te
         if own == KEEP:
             method = own
         elif own is None and column is not None and method is not None:
-            method = None if column == KEEP else column
+            kept = texts.method(column, report.entity_type or OTHER) == KEEP
+            method = None if kept else column
         if method is not None:
             steps = parse_path(report.path)
             method = texts.method(method, report.entity_type or OTHER)

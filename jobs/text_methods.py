@@ -11,6 +11,7 @@ from typing import Any
 
 from clearance.classifiers.findings import ColumnReport
 from clearance.governance.policy import Policy
+from clearance.governance.policy_checks import FOR_SECRETS
 from clearance.jobs.schema import SparkLeaf
 from clearance.methods import METHODS, SURROGATE_KINDS
 
@@ -33,7 +34,7 @@ class InText:
 
     ``subject``: the column that dates in text are shifted by. A text has one subject, so where a policy names several
     columns, the first in order is it. ``bound``: no way back that a person's key does not close. ``secrets``: types
-    that never get a way back, whatever method a column has.
+    of which nothing is left, whatever method a column has.
     """
 
     subject: str | None
@@ -52,8 +53,10 @@ class InText:
     def method(self, settings: Settings, entity_type: str | None = None) -> Settings:
         """What stands for a method in text."""
         name = str(settings["name"])
+        if entity_type in self.secrets and name not in FOR_SECRETS:
+            return REDACT
         if name in ("format_preserving", "reversible"):
-            return REDACT if entity_type in self.secrets else TOKEN if self.bound else REVERSIBLE
+            return TOKEN if self.bound else REVERSIBLE
         if name == "date_shift":
             return settings if settings["subject"] == self.subject else REDACT
         if name == "generalize":

@@ -518,6 +518,14 @@ def test_a_hierarchy_is_named_from_the_policys_folder_and_its_content_is_in_the_
             "PASSWORD: {level: restricted, categories: [user.authorization.password], method: keep}",
             "a secret can't be left to the method keep",
         ),
+        (
+            "PASSWORD: {level: restricted, categories: [user.authorization.password], method: token}",
+            "a secret can't be left to the method token",
+        ),
+        (
+            "CREDENTIAL: {level: restricted, categories: [system.authentication], method: {name: mask, keep_last: 4}}",
+            "a secret can't be left to the method mask",
+        ),
         ("DATE_OF_BIRTH: {level: internal, method: {name: generalize, kind: date, to: week}}", "to can't be 'week'"),
         ("DATE_OF_BIRTH: {level: internal, method: {name: date_shift, max_days: 30, subject: [a]}}", "subject must be"),
     ],

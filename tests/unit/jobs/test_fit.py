@@ -97,15 +97,19 @@ def test_few_texts_inside_documents_are_not_left_to_counting(tmp_path):
         plan_protection([leaf("payload")], [strings, inside], load_policy())
 
 
-@pytest.mark.parametrize("method", ["reversible", "{name: format_preserving, alphabet: lower}"])
-def test_secrets_in_a_text_get_no_way_back_whatever_its_column_says(tmp_path, method):
+@pytest.mark.parametrize(
+    ("method", "others"),
+    [("reversible", "reversible"), ("{name: format_preserving, alphabet: lower}", "reversible"), ("token", "token"),
+     ("{name: mask, keep_last: 4}", "mask"), ("keep", "keep")],
+)  # fmt: skip
+def test_of_secrets_in_a_text_nothing_is_left_whatever_its_column_says(tmp_path, method, others):
     text = replace(report("note", "PASSWORD"), kind="text", entity_type=None)
     inside = report("note{json}.password", "PASSWORD")
     rules = policy(tmp_path, f"columns:\n  note: {{method: {method}}}\n")
     found = plan_protection([leaf("note")], [text, inside], rules)
     told = found.methods_at("note")
-    assert (told["PASSWORD"]["name"], told["EMAIL_ADDRESS"]["name"]) == ("redact", "reversible")
-    assert found.leaves[0].inside[0].method["name"] == "redact"
+    assert (told["PASSWORD"]["name"], told["EMAIL_ADDRESS"]["name"]) == ("redact", others)
+    assert found.leaves[0].changes and found.leaves[0].inside[0].method["name"] == "redact"
     assert "PASSWORD: redact" in found.leaves[0].note
 
 
@@ -132,10 +136,35 @@ def test_a_subject_has_one_value_a_row(tmp_path):
             plan(rules, day, *other)
 
 
-def test_a_secret_gets_nothing_with_a_way_back(tmp_path):
-    rules = policy(tmp_path, "columns:\n  key: {method: reversible}\n")
-    with pytest.raises(ProtectionError, match="key holds secrets"):
-        plan(rules, (leaf("key"), report("key", "CREDENTIAL")))
+BECAUSE = ", secrets: {allow: true, reason: page tokens}"
+
+
+@pytest.mark.parametrize("method", ["reversible", "token", "{name: mask, keep_last: 4}", "keep"])
+def test_nothing_is_left_of_a_secret_unless_somebody_says_why(tmp_path, method):
+    column = leaf("key"), report("key", "CREDENTIAL")
+    with pytest.raises(ProtectionError, match="column key holds secrets") as caught:
+        plan(policy(tmp_path, f"columns:\n  key: {{method: {method}}}\n"), column)
+    assert ("secrets: {allow: true, reason" in caught.value.hint) == (method != "reversible")
+    said = policy(tmp_path, f"columns:\n  key: {{method: {method}{BECAUSE}}}\n")
+    if method == "reversible":
+        with pytest.raises(ProtectionError, match="would let come back"):
+            plan(said, column)
+    else:
+        assert plan(said, column).leaves[0].label.level == "restricted"
+
+
+def test_a_secret_among_other_values_is_one(tmp_path):
+    rules = policy(tmp_path, "columns:\n  note: {method: reversible}\n")
+    found = replace(report("note", "PASSWORD"), kind="mixed", entity_type=None)
+    with pytest.raises(ProtectionError, match=r"column note holds secrets \(PASSWORD\)"):
+        plan(rules, (leaf("note"), found))
+
+
+def test_keys_of_a_map_that_are_secrets_stay_distinct(tmp_path):
+    column = leaf("m{key}"), report("m{key}", "CREDENTIAL")
+    assert plan(load_policy(), column).leaves[0].method["name"] == "token"
+    with pytest.raises(ProtectionError, match="holds secrets"):
+        plan(policy(tmp_path, 'columns:\n  "m{key}": {method: keep}\n'), column)
 
 
 def test_a_card_is_not_encrypted_where_too_few_digits_are_left(tmp_path):
