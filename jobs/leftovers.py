@@ -96,8 +96,14 @@ def _uncommitted(desk: "Desk", target: Target, local: Path) -> str | None:
     intent = next((entry for entry in about if entry["kind"] == "intent" and entry["id"] == about[-1]["id"]), None)
     if intent is None:
         return None
-    since = datetime.fromisoformat(intent["at"]).timestamp() - 1  # a file system may count whole seconds
-    return str(intent["run_id"]) if all(path.stat().st_mtime >= since for path in files) else None
+    # What a run of another home publishes here is staged beside it until it is committed; that run is on no record of
+    # this home. Nor is a file this one's that was written after it was found dead.
+    if _in_folder(local.parent / STAGING):
+        return None
+    # A file system may count whole seconds.
+    since, until = (datetime.fromisoformat(entry["at"]).timestamp() for entry in (intent, about[-1]))
+    times = [path.stat().st_mtime for path in files]
+    return str(intent["run_id"]) if since - 1 <= min(times) and max(times) <= until + 1 else None
 
 
 def _remove(target: Target, local: Path, run_id: str) -> None:

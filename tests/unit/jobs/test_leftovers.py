@@ -300,6 +300,27 @@ def test_files_of_a_publication_that_was_killed_before_its_commit_make_way(tmp_p
     assert not folder.exists() and not (tmp_path / "out" / STAGING).exists()
 
 
+def test_files_that_another_home_publishes_where_a_run_of_this_one_was_killed_stay(tmp_path: Path) -> None:
+    desk, target = open_desk(home=tmp_path / "home"), Target(str(tmp_path / "out" / "t"))
+    folder, staging = tmp_path / "out" / "t", tmp_path / "out" / STAGING
+    command = [sys.executable, "-c", KILLED_BEFORE_ITS_COMMIT, str(tmp_path / "home"), target.text]
+    assert subprocess.run(command, check=False).returncode == 9
+    with open_desk(home=tmp_path / "another").run("protect", target.key) as theirs:
+        (staging / theirs.run_id).mkdir(parents=True)  # until it is committed
+        with pytest.raises(PublishError, match="is no Delta table"):
+            make_way(desk, target, None)
+        assert list(folder.iterdir()) and (staging / theirs.run_id).is_dir()
+        (staging / theirs.run_id).rmdir()
+    (left,) = folder.iterdir()
+    written = left.stat().st_mtime
+    os.utime(left, (written + 60, written + 60))  # after the run was found dead: not its work
+    with pytest.raises(PublishError, match="is no Delta table"):
+        make_way(desk, target, None)
+    os.utime(left, (written, written))
+    make_way(desk, target, None)
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("kind", ["delta", "parquet"])
 def test_no_run_beside_takes_the_folder_away_in_which_one_begins_to_write(tmp_path: Path, kind: str) -> None:
     staging = tmp_path / STAGING

@@ -427,6 +427,11 @@ def test_the_gate_is_that_of_the_target(project: Project) -> None:
 def test_a_table_of_others_is_never_replaced(project: Project) -> None:
     project.written("first")
     project.approved()
+    project.prod.parent.mkdir()
+    project.prod.symlink_to(project.folder / "elsewhere")  # the manifest names it, and nobody where it leads
+    no("promote", ExitCode.UNDECIDABLE, "is a link to a place that is not there")
+    assert not (project.folder / "elsewhere").exists()
+    project.prod.unlink()
     write_deltalake(str(project.prod), pa.table({"id": [1], "note": ["theirs"]}))
     no("promote", ExitCode.UNDECIDABLE, "was not promoted")
     assert project.rows() == ["theirs"]
