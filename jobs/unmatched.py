@@ -17,7 +17,8 @@ _NEAR = 0.75
 
 
 def columns_nowhere(policy: Policy, registry: Registry, there: Collection[str]) -> list[dict[str, str]]:
-    """The columns under ``columns`` and ``domains`` of a policy that no scan on record saw, each with what was meant.
+    """The columns under ``columns`` and ``domains`` of a policy that no dataset has by its newest scan on record, each
+    with what was meant: one that was renamed since is as gone as one that never was.
 
     ``there``: columns of the datasets at hand; the nearest of them that the policy does not name itself is ``perhaps``
     (empty: none is near).
@@ -26,9 +27,16 @@ def columns_nowhere(policy: Policy, registry: Registry, there: Collection[str]) 
     missing = sorted(named.keys() - set(there))
     if not missing:
         return []
-    seen = {row["column"] for row in registry.rows("findings", ["column"], column=missing)}
+    seen = _seen(registry, missing)
     left = sorted(set(there) - named.keys())
     return [{"column": path, "perhaps": _near(path, left)} for path in missing if path not in seen]
+
+
+def _seen(registry: Registry, columns: Sequence[str]) -> set[str]:
+    """Those of the columns that some dataset had when it was last scanned."""
+    rows = registry.rows("findings", ["dataset", "run_id", "column"], column=columns)
+    scans = registry.latest_each("findings", columns=["run_id"], dataset=sorted({row["dataset"] for row in rows}))
+    return {row["column"] for row in rows if row["run_id"] == scans[row["dataset"]]["run_id"]}
 
 
 def require_meant(

@@ -54,6 +54,7 @@ def command(
     from clearance.jobs.leftovers import make_way
     from clearance.jobs.preparation import for_purposes, load_preparation
     from clearance.jobs.prepare import prepare
+    from clearance.jobs.schema import leaves_of
     from clearance.jobs.session import get_session
     from clearance.jobs.signed import write_statement
     from clearance.jobs.staging import Target
@@ -83,6 +84,8 @@ def command(
     progress.say("scanning", dataset=dataset)
     scanned = scan(spark, opened, desk, facts=facts)
     columns = {leaf.path for leaf in scanned.scan.leaves} | {report.path for report in scanned.scan.columns}
+    if opened.origin is not None:  # what was taken out beforehand was there
+        columns |= {leaf.path for leaf in leaves_of(opened.origin.frame.schema)}
     nowhere = columns_nowhere(desk.policy, desk.registry, columns)
     for each in nowhere:
         progress.say("warning: no dataset on record has a column that the policy names", column=each["column"])

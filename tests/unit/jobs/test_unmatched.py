@@ -33,6 +33,24 @@ def test_only_columns_that_no_scan_saw_are_told_and_what_was_meant(tmp_path):
     assert columns_nowhere(load_policy(None), registry, []) == []
 
 
+def test_a_column_that_was_renamed_since_an_earlier_scan_is_told(tmp_path):
+    (tmp_path / "p.yaml").write_text("version: 1\nname: p\nextends: default\ncolumns: {remarks: {method: redact}}\n")
+    policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
+
+    def scanned(run: str, dataset: str, *columns: str) -> None:
+        rows = [{"dataset": dataset, "version": "0", "column": column, "report": {}} for column in columns]
+        registry.append("findings", rows, run_id=run)
+
+    scanned("r1", "mine", "id", "remarks")
+    assert columns_nowhere(policy, registry, ["id", "remark"]) == []  # another dataset's, as far as is known
+    scanned("r2", "mine", "id", "remark")
+    assert columns_nowhere(policy, registry, ["id", "remark"]) == [{"column": "remarks", "perhaps": "remark"}]
+    with pytest.raises(PolicyError, match="no dataset on record has the column remarks; here is remark"):
+        require_meant(policy, registry, ["id", "remark"])
+    scanned("r3", "another", "remarks")
+    assert columns_nowhere(policy, registry, ["id", "remark"]) == []
+
+
 def test_a_column_with_a_dot_that_lacks_its_quotes_is_the_one_that_was_meant(tmp_path):
     (tmp_path / "p.yaml").write_text("version: 1\nname: p\nextends: default\ncolumns: {e.mail: {method: redact}}\n")
     policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
