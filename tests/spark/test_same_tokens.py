@@ -69,7 +69,7 @@ def expected(source, rewriter):
     return done
 
 
-@pytest.mark.parametrize(("partitions", "batch"), [(1, 10_000), (2, 7), (17, 500)])
+@pytest.mark.parametrize(("partitions", "batch"), [(1, 10_000), (2, 7), (17, 500), (200, 10_000)])
 def test_partitions_and_batches_never_show(spark, source, rewriter, expected, partitions, batch):
     setting = "spark.sql.execution.arrow.maxRecordsPerBatch"
     before = spark.conf.get(setting)
