@@ -22,6 +22,9 @@ _STRONGEST: tuple[Role, ...] = ("direct", "sensitive", "quasi", "none")
 _LEAST_REPEATING = 100
 #: Share of the values that must be places for the column to be one of places.
 _MOSTLY = 0.6
+_DATE = "DATE_TIME"
+#: A date of somebody's life, care or work, as the column's name says: no detector can tell it from any other.
+PERSONAL_DATE = "PERSONAL_DATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class _Roles:
     attributes: tuple[Attribute, ...]
     by_entity_type: Mapping[str, str]
     by_value: Mapping[str, str]
+    personal: frozenset[str]
+    beside_people: tuple[Words, ...]
 
 
 @lru_cache(maxsize=1)
@@ -75,6 +80,8 @@ def _roles() -> _Roles:
         ),
         by_entity_type=content["by_entity_type"],
         by_value=content["by_value"],
+        personal=frozenset(content["personal_dates"]["attributes"]),
+        beside_people=tuple(name_words(phrase) for phrase in content["personal_dates"]["beside_people"]),
     )
 
 
@@ -105,11 +112,29 @@ def with_role(report: ColumnReport, column: Column) -> ColumnReport:
             if column.whole(kind) >= _MOSTLY * column.profile.filled:
                 return replace(report, role=role_of_type(kind), attribute=attribute)
         return replace(report, role="none")
-    role = role_of_type(report.entity_type)
-    about = _roles().by_entity_type.get(report.entity_type)
+    if named is not None and _is_somebodys_date(report, named, column):
+        report = _as_personal_date(report)
+    role = role_of_type(report.entity_type or "")
+    about = _roles().by_entity_type.get(report.entity_type or "")
     if named is not None and role == "quasi":
         return replace(report, role=named.role, attribute=named.attribute)
     return replace(report, role=role, attribute=about)
+
+
+def _is_somebodys_date(report: ColumnReport, named: Attribute, column: Column) -> bool:
+    if report.entity_type != _DATE or named.attribute not in _roles().personal:
+        return False
+    return bool(column.around.people) or not name_coverage(column.name, _roles().beside_people)
+
+
+def _as_personal_date(report: ColumnReport) -> ColumnReport:
+    """The same dates, as somebody's: when a record was written and when a person died are not protected alike."""
+    findings = tuple(
+        replace(each, entity_type=PERSONAL_DATE) if (each.entity_type, each.form) == (_DATE, "raw") else each
+        for each in report.findings
+    )
+    told = (*report.evidence, "column name says a date of somebody's life, care or work")
+    return replace(report, entity_type=PERSONAL_DATE, findings=findings, evidence=told)
 
 
 __all__ = ["Attribute", "role_of_type", "with_role"]

@@ -69,12 +69,17 @@ class InText:
     def note(self, report: ColumnReport, policy: Policy) -> str:
         """What a plan says of methods that become others in this leaf's text; empty where none do."""
         changed: dict[tuple[str, str], list[str]] = {}
-        for kind in sorted({finding.entity_type for finding in report.findings if finding.form == "raw"}):
+        raw = {finding.entity_type for finding in report.findings if finding.form == "raw"}
+        for kind in sorted(raw):
             asked = policy.method_for(kind, report.path)
             done = self.method(asked, kind)
             if done != asked and asked["name"] not in ("suppress", "null"):
                 changed.setdefault((str(asked["name"]), str(done["name"])), []).append(kind)
-        return "; ".join(f"in text {', '.join(kinds)}: {done}, not {asked}" for (asked, done), kinds in changed.items())
+        told = [f"in text {', '.join(kinds)}: {done}, not {asked}" for (asked, done), kinds in changed.items()]
+        # One true date of a subject beside the shifted ones gives all of them away.
+        if self.subject is not None and "DATE_TIME" in raw and policy.method_for("DATE_TIME", report.path) == KEEP:
+            told.append("in text true dates stay, by which shifted ones can be told: shift DATE_TIME too")
+        return "; ".join(told)
 
 
 def fitting(settings: Settings, entity_type: str) -> Settings:

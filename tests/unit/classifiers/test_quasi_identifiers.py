@@ -110,3 +110,23 @@ def test_adult(patterns: Engine, shared: Path) -> None:
     found = reports(patterns, {name: [row[i] for row in rows[:2000]] for i, name in enumerate(header)})
     assert {name for name in header if found[name].role == "quasi"} == set(header) - {"salary-class"}
     assert found["salary-class"].role == "sensitive"
+
+
+DAYS = ["2020-01-02", "2021-02-03", "2019-11-30"] * 14
+
+
+@pytest.mark.parametrize("name", ["hire_date", "admitted", "dateOfDeath", "date_mariage", "discharge date"])
+def test_a_date_of_somebodys_life_is_told_from_when_something_happened(patterns: Engine, name: str) -> None:
+    found = reports(patterns, {name: DAYS, "created_at": DAYS, "ticket": [str(i) for i in range(42)]})
+    somebodys, records = found[name], found["created_at"]
+    assert (somebodys.entity_type, somebodys.role, somebodys.attribute) == ("PERSONAL_DATE", "quasi", "EVENT_DATE")
+    assert {finding.entity_type for finding in somebodys.findings} == {"PERSONAL_DATE"}
+    assert records.entity_type == "DATE_TIME"
+
+
+@pytest.mark.parametrize("name", ["service_date", "appointment_date", "date_of_service"])
+def test_what_things_have_dates_of_too_is_somebodys_beside_people_alone(patterns: Engine, name: str) -> None:
+    mileage = [str(1000 + i) for i in range(42)]
+    assert reports(patterns, {name: DAYS, "mileage": mileage})[name].entity_type == "DATE_TIME"
+    mails = [f"u{i}@example.com" for i in range(42)]
+    assert reports(patterns, {name: DAYS, "email": mails})[name].entity_type == "PERSONAL_DATE"

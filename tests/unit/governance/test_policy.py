@@ -425,6 +425,7 @@ TO_THE_YEAR = {"name": "generalize", "kind": "date", "to": "year", "malformed": 
         ("DATE_OF_BIRTH", "confidential", "user.demographic.date_of_birth", "GDPR", TO_THE_YEAR),
         ("PASSWORD", "restricted", "user.authorization.password", "CCPA", "redact"),
         ("CREDENTIAL", "restricted", "system.authentication", None, "redact"),
+        ("PERSONAL_DATE", "confidential", "user.demographic", "GDPR", TO_THE_YEAR),
         ("AGE", "internal", "user.demographic.age_range", "GDPR", "keep"),
         ("DATE_TIME", "internal", "system.operations", None, "keep"),
         ("CHILD_DATA", "restricted", "user.childrens", "COPPA", "redact"),

@@ -127,6 +127,16 @@ def test_tokens_that_are_there_already_are_not_refused():
 SHIFT = "{name: date_shift, max_days: 30, subject: user.id}"
 
 
+def test_true_dates_in_a_text_beside_shifted_ones_are_told(tmp_path):
+    text = leaf("note"), replace(report("note", "DATE_TIME"), kind="text", entity_type=None)
+    day = leaf("day", "date"), report("day", "PERSONAL_DATE")
+    said = "in text true dates stay, by which shifted ones can be told: shift DATE_TIME too"
+    shifted = f"columns:\n  day: {{method: {SHIFT}}}\n"
+    assert plan(policy(tmp_path, shifted), text, day, ID).leaves[0].note == said
+    assert plan(policy(tmp_path, f"{shifted}  note: {{method: {SHIFT}}}\n"), text, day, ID).leaves[0].note == ""
+    assert plan(load_policy(), text, day, ID).leaves[0].note == ""
+
+
 def test_a_subject_has_one_value_a_row(tmp_path):
     rules = policy(tmp_path, f"columns:\n  day: {{method: {SHIFT}}}\n")
     day = leaf("day", "date"), report("day", "DATE_TIME")
