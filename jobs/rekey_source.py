@@ -136,7 +136,8 @@ def _require_same_plan(
     if other:
         raise ProtectionError(
             f"protecting {dataset.reference.text} today would not give what is on record: {', '.join(other[:5])}",
-            hint="the policy or the detectors changed since: protect it again with clearance protect",
+            hint="policy or detectors are others now: give those of then (--policy, --ner or --no-ner, --detectors), "
+            "or protect it again with clearance protect",
         )
 
 
