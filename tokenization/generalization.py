@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from clearance.generalizing import Bins, Dates, Generalize, Hierarchy, Ip, Postal, TopBottom
 from clearance.tokenization.dates import civil, read_dates
 from clearance.tokenization.rows import Booleans, Integers
+from clearance.tokenization.written_dates import year_of
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
 _SHORT = r"^-?[0-9]{1,15}$"
@@ -126,7 +127,9 @@ def _dates(spec: Dates, values: pa.Array) -> pa.Array:
         quarter = year * 4 + (month - 1) // 3
         return _mixed(values, formed, quarter, lambda at: f"{at // 4:04}-Q{at % 4 + 1}", own)
     if spec.to == "year":
-        return _mixed(values, formed, year, lambda at: f"{at:04}", _matching(_OWN_DATES["year"]))
+        own = _matching(_OWN_DATES["year"])
+        # Of a date in anybody's order the year is plain; of nothing else that is coarser.
+        return _mixed(values, formed, year, lambda at: f"{at:04}", lambda text: own(text) or year_of(text))
     until, width = date.fromisoformat(spec.reference or ""), spec.width or 1
     # Years since, one less before this year's anniversary; who is born on the 29th of February has it on March 1st.
     age = until.year - year - ((month > until.month) | ((month == until.month) & (day > until.day)))

@@ -32,6 +32,7 @@ _WORDED = [
 ]
 _YEAR_FIRST = re.compile(r"([12][0-9]{3})([/.])([0-9]{1,2})\2([0-9]{1,2})")
 _YEAR_LAST = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([12][0-9]{3})")
+_TIME = re.compile(r",?[\sT]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:\s?[ap]\.?m\.?)?$", re.ASCII | re.I)
 _ALONE = re.compile(r"(?<![0-9])(?:1[0-9]|20)[0-9]{2}(?![0-9])")
 
 
@@ -50,6 +51,19 @@ def iso_date(text: str) -> str | None:
         day_first, month_first = _iso(year, second, first), _iso(year, first, second)
         if separator == "." or day_first is None or month_first is None or day_first == month_first:
             return day_first if separator == "." or month_first is None else month_first
+    return None
+
+
+def year_of(text: str) -> str | None:
+    """The year of a value that is one date as people write them, with its time or without. ``03/04/1990`` too:
+    whichever day it is, the year is plain.
+    """
+    text = _TIME.sub("", text.strip())
+    if day := iso_date(text):
+        return day[:4]
+    if found := _YEAR_LAST.fullmatch(text):
+        first, _, second, year = found.groups()
+        return year if _iso(year, second, first) or _iso(year, first, second) else None
     return None
 
 
