@@ -227,6 +227,9 @@ class KeyReference:
         return _open_ring(self, stamp)
 
 
+_ENDED = {"destroyed": "destroyed", "pending": "set to be destroyed"}
+
+
 @lru_cache(maxsize=8)
 def _open_ring(reference: KeyReference, _stamp: tuple[int, ...]) -> KeyRing:
     from clearance.tokenization.providers import open_keys
@@ -241,6 +244,12 @@ def _open_ring(reference: KeyReference, _stamp: tuple[int, ...]) -> KeyRing:
         ring = provider.ring_of(keyset)
     if reference.kid is None or reference.kid == ring.primary:
         return ring
+    if state := ring.unusable.get(reference.kid):
+        ended = _ENDED.get(state, "disabled")
+        raise KeyUnavailableError(
+            f"the key {reference.kid!r}, which this run was started with, was {ended} meanwhile",
+            hint="run again: the key that writes now is taken",
+        )
     if reference.kid not in ring.kids:
         raise KeyUnavailableError(
             f"the key file on this machine does not hold the key {reference.kid!r} this run was started with",

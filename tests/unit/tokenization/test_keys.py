@@ -272,6 +272,23 @@ def test_a_run_keeps_its_key_while_the_file_rotates(path: Path) -> None:
     assert FileKeyProvider(path).reference().kid == "newer0"
 
 
+def test_a_key_that_is_taken_away_under_a_run_is_told_as_that(path: Path) -> None:
+    keys, now = FileKeyProvider(path), datetime(2026, 1, 1, tzinfo=UTC)
+    keys.create()
+    reference = keys.reference()
+    kid = reference.kid or ""
+    keys.change(lifecycle.rotate)
+    day = timedelta(days=1)
+    for change, told in (
+        (lambda keyset, _: lifecycle.disable(keyset, kid), "disabled"),
+        (lambda keyset, _: lifecycle.destroy(keyset, kid, now=now, after=day), "set to be destroyed"),
+        (lambda keyset, _: lifecycle.destroy(keyset, kid, now=now + 2 * day, after=day), "destroyed"),
+    ):
+        keys.change(change)
+        with pytest.raises(KeyUnavailableError, match=f"the key '{kid}', which this run was .* was {told} meanwhile"):
+            reference.open()
+
+
 def test_another_file_at_the_same_path_is_refused(path: Path) -> None:
     FileKeyProvider(path).create()
     with pytest.raises(KeyUnavailableError, match="this machine"):
