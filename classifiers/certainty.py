@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from clearance.classifiers.column_score import model
 from clearance.classifiers.columns import finish
 from clearance.classifiers.findings import ColumnReport, Interval
 from clearance.classifiers.profile import LeafProfile
@@ -46,7 +47,8 @@ def _types(report: ColumnReport) -> frozenset[tuple[str, str]]:
 
 
 def _variants(profile: LeafProfile) -> Iterator[LeafProfile]:
-    """The profile with one type's or one trait's counts at an end of their interval, one after the other."""
+    """The profile with one type's or one trait's counts at an end of their interval, one after the other, and with
+    those of the same values together: of cards that draw more, more pass the check digit."""
     for key, counts in profile.counts.items():
         counts = counts.within(profile.filled)
         for factor in _ends(max(counts.rows, counts.whole), profile.filled):
@@ -57,6 +59,14 @@ def _variants(profile: LeafProfile) -> Iterator[LeafProfile]:
         for factor in _ends(number, profile.filled):
             other = copy.copy(profile)
             other.traits = Counter({**profile.traits, trait: _times(number, factor, profile.filled)})
+            yield other
+    for kind, (passes, among) in model().check_digits.items():
+        for factor in _ends(profile.traits[among], profile.filled):
+            other = copy.copy(profile)
+            moved = {trait: _times(profile.traits[trait], factor, profile.filled) for trait in (passes, among)}
+            other.traits = Counter({**profile.traits, **moved})
+            if (counts := profile.counts.get(("raw", kind))) is not None:
+                other.counts = {**profile.counts, ("raw", kind): _scaled(counts, factor, profile.filled)}
             yield other
 
 

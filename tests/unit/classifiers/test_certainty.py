@@ -49,6 +49,29 @@ def test_a_verdict_that_hangs_on_the_draw_is_not(case: str) -> None:
     assert unsure(profile(OPEN[case]), name="c", dtype="string")
 
 
+def luhn(digits: str) -> str:
+    """The digits with their check digit (ISO/IEC 7812-1)."""
+    doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(digits))]
+    return digits + str(-sum(number - 9 * (number > 9) for number in doubled) % 10)
+
+
+CARDS = [luhn(f"4{i:014d}") for i in range(7, 30_000_000, 1_000_003)]
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+def test_cards_too_few_to_tell_from_chance_are_read_on(seen: int) -> None:
+    """A scan of all rows reports three: a sample that stopped at two would miss two in five of what it promises."""
+    drawn = profile(CARDS[:seen] + plain(2993))
+    assert not finish(drawn, name="c", dtype="string").findings
+    assert unsure(drawn, name="c", dtype="string")
+    assert finish(profile(CARDS[:3] + plain(2993)), name="c", dtype="string").findings
+
+
+def test_numbers_of_which_few_pass_the_check_digit_are_not() -> None:
+    numbers = [str(4_000_000_000_000_000 + 7 * i) for i in range(40)]
+    assert not unsure(profile(numbers + plain(2993)), name="c", dtype="string")
+
+
 def test_more_rows_settle_a_share_that_is_not_at_the_limit() -> None:
     assert unsure(profile(mails(33) + plain(27)), name="c", dtype="string")
     assert not unsure(profile(mails(3300) + plain(2700)), name="c", dtype="string")
