@@ -51,8 +51,8 @@ def _unread(text: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """One value-free phrase for a failure: a file that can't be read, or Spark's error condition, else the exception's
-    class, and what to mend.
+    """One value-free phrase for a failure: a file that can't be read, or Spark's error condition and what to mend, or
+    that alone; else the exception's class.
     """
     condition = getattr(error, "getCondition", None) or getattr(error, "getErrorClass", None)
     try:
@@ -65,6 +65,8 @@ def reason(error: BaseException) -> str:
     mend = next((told for words, told in _MENDABLE.items() if words in text), "")
     if not mend and (unread := _unread(text)):
         return unread
+    if mend and not named:
+        return mend  # a class of Java's or Python's says no more
     return f"{named or type(error).__name__}{detail}{f': {mend}' if mend else ''}"
 
 

@@ -11,6 +11,7 @@ from clearance.governance.combinations import raised
 from clearance.governance.decisions import read_facts
 from clearance.governance.labeling import after_protection, reasons, role_labels, role_types, roles_left
 from clearance.governance.labels import Label, combine
+from clearance.governance.lineage_facets import lineage_dataset
 from clearance.governance.observation import changed
 from clearance.governance.policy import Policy
 from clearance.jobs import records
@@ -63,7 +64,7 @@ def scan(
     ``extent``: how much of it is read.
     """
     read_facts(facts or {})
-    dataset = open_dataset(spark, what)
+    dataset = _opened(spark, what, desk)
     key = dataset.key
     declared = {**_declared_before(desk, key), **(facts or {})}
     with desk.run("scan", key, spark=spark, inputs=[records.source_of(dataset)]) as run:
@@ -90,6 +91,17 @@ def scan(
             labels["reasons"].setdefault(path, []).append(reason)
         _record_scan(desk, run, dataset, found, labels, declared)
     return Scanned(found, columns, label, run.run_id, declared)
+
+
+def _opened(spark: "SparkSession", what: Reference | Dataset, desk: Desk) -> Dataset:
+    """The dataset; one that can't be opened leaves on record that it was asked for, and why it was not looked at."""
+    try:
+        return open_dataset(spark, what)
+    except DatasetError:
+        if isinstance(what, Dataset) or (what.local_path is not None and not what.local_path.exists()):
+            raise  # a slip of the pen is nobody's dataset
+        with desk.run("scan", what.key, spark=spark, inputs=[lineage_dataset(what.identity, role="input")]):
+            raise
 
 
 def _look(dataset: Dataset, desk: Desk, extent: Extent) -> Scan:

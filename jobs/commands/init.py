@@ -1,5 +1,6 @@
 """``clearance init``."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -43,6 +44,18 @@ extends: default
 @click.option("--starter", is_flag=True, help="Also write solutions.yaml and policy.yaml to begin with.")
 def command(key_file: str | None, keys: str | None, home: str | None, starter: bool) -> int:
     """Create the key file, the signing key (readable by you alone) and the home. Nothing that exists is changed."""
+    told: list[str] = []
+    try:
+        _create(options.key_uri(key_file, keys), home, told.append, starter=starter)
+    finally:
+        # Said when all is made: whoever reads the first lines alone closes the pipe.
+        for line in told:
+            click.echo(line)
+    return 0
+
+
+def _create(keys: str | None, home: str | None, say: Callable[[str], None], *, starter: bool) -> None:
+    """What ``init`` creates; ``say`` hears of each thing once it is there."""
     from clearance.governance.registry import clearance_home
     from clearance.tokenization.keys import open_keys
     from clearance.tokenization.signing_key import (
@@ -52,21 +65,21 @@ def command(key_file: str | None, keys: str | None, home: str | None, starter: b
         public_path,
     )
 
-    provider = open_keys(options.key_uri(key_file, keys))
+    provider = open_keys(keys)
     if provider.exists():
         provider.load()
-        click.echo(f"key file       {provider.path} (was there)")
+        say(f"key file       {provider.path} (was there)")
     else:
         provider.create()
-        told = "readable by you alone" if provider.private else "its keys wrapped by the service"
-        click.echo(f"key file       {provider.path} (created, {told}: back it up, tokens depend on it)")
+        guarded = "readable by you alone" if provider.private else "its keys wrapped by the service"
+        say(f"key file       {provider.path} (created, {guarded}: back it up, tokens depend on it)")
     signing = default_signing_path()
     if signing.exists():
         load_signing_key(signing)
-        click.echo(f"signing key    {signing} (was there)")
+        say(f"signing key    {signing} (was there)")
     else:
         create_signing_key(signing)
-        click.echo(f"signing key    {signing} (created; give {public_path(signing).name} to who checks statements)")
+        say(f"signing key    {signing} (created; give {public_path(signing).name} to who checks statements)")
     place = home or clearance_home()
     if "://" not in place:
         folder = Path(place)
@@ -79,10 +92,10 @@ def command(key_file: str | None, keys: str | None, home: str | None, starter: b
             raise RegistryError(
                 f"the home {place} can't be created ({error.strerror})", hint="name a folder that you may write: --home"
             ) from None
-    click.echo(f"home           {place}")
+    say(f"home           {place}")
     for name, content in (("solutions.yaml", _SOLUTIONS), ("policy.yaml", _POLICY)) if starter else ():
         if Path(name).exists():
-            click.echo(f"{name:<14} (was there)")
+            say(f"{name:<14} (was there)")
         else:
             try:
                 Path(name).write_text(content)
@@ -90,5 +103,4 @@ def command(key_file: str | None, keys: str | None, home: str | None, starter: b
                 raise UsageError(
                     f"{name} can't be written ({error.strerror})", hint="call it in a folder that you may write"
                 ) from None
-            click.echo(f"{name:<14} (created)")
-    return 0
+            say(f"{name:<14} (created)")

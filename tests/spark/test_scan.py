@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from clearance.errors import DetectionError
+from clearance.errors import DatasetError, DetectionError
 from clearance.governance.approvals import Signer
 from clearance.governance.envelopes import key_id
 from clearance.governance.identities import Key, enrol
 from clearance.jobs.datasets import Reference, from_frame, open_dataset
+from clearance.jobs.report import report
 from clearance.jobs.review_task import Review
 from clearance.jobs.settings import Detection
 from clearance.jobs.tasks import scan
@@ -132,6 +133,23 @@ def test_a_failing_detector_fails_the_scan_without_its_words(spark, desk, people
     assert desk.registry.rows("labels") == []
     assert [r["status"] for r in desk.registry.rows("runs")] == ["running", "failed"]
     assert [e["eventType"] for e in desk.spool.events()] == ["START", "FAIL"]
+
+
+def test_what_can_not_be_opened_is_on_record_as_asked_for_in_vain(spark, desk, tmp_path):
+    broken = Reference(str(tmp_path / "broken.parquet"))
+    with pytest.raises(DatasetError):  # a name where nothing is
+        scan(spark, broken, desk)
+    assert desk.registry.rows("runs") == []
+    (tmp_path / "broken.parquet").write_text("PAR1 nothing PAR1")
+    with pytest.raises(DatasetError, match=r"broken\.parquet"):
+        scan(spark, broken, desk)
+    assert [(row["dataset"], row["status"]) for row in desk.registry.rows("runs")] == [
+        (broken.key, "running"),
+        (broken.key, "failed"),
+    ]
+    assert [event["eventType"] for event in desk.spool.events()] == ["START", "FAIL"]
+    (told,) = report(desk.registry, desk.policy).told["datasets"]
+    assert (told["key"], told["label"]) == (broken.key, None) and "broken.parquet" in str(told["failed"])
 
 
 def test_a_cast_that_fails_is_told_without_the_value(spark, desk, people):
