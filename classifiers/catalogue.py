@@ -13,7 +13,8 @@ from typing import Any, Literal
 import yaml
 
 from clearance.classifiers.declarations import read_declarations
-from clearance.classifiers.detectors import Detector, countries, packaged_files
+from clearance.classifiers.detectors import Detector, countries, load_detectors, packaged_files
+from clearance.classifiers.known_types import require_known_names
 from clearance.classifiers.ner import load_ner
 from clearance.classifiers.recognizers import RecognizerEntry, build_recognizer, enabled_entries, recognizer_entries
 from clearance.classifiers.resolution import load_resolution
@@ -156,9 +157,10 @@ class Tried:
     problem: str = ""
 
 
-def try_file(path: Path) -> list[Tried]:
+def try_file(path: Path, beside: Sequence[str | Path | RulesFile] = ()) -> list[Tried]:
     """Every detector of a YAML file on its own examples; one that fails does not hide the others.
 
+    ``beside``: files that are given with it, for types and detectors that its rules name.
     Raises UsageError for a file that can't be read, holds neither detectors nor a resolution, or a wrong resolution.
     """
     (file,) = read_files([path])
@@ -168,7 +170,9 @@ def try_file(path: Path) -> list[Tried]:
         raise UsageError(f"{path}: no detector in it", hint="see docs/how-to/evaluate.md")
     tried = [_try(path, number, entry) for number, entry in enumerate(data.get("detectors", ()), 1)]
     if not any(each.problem for each in tried):
-        read_declarations([file])  # what only the whole shows, such as a name given twice
+        # What only the whole shows, such as a name given twice, or a rule for a type that nothing finds.
+        load_detectors(files=[*beside, file])
+        require_known_names([*read_files(beside), file])
     return tried
 
 

@@ -28,7 +28,7 @@ _VIN_VALUE = {str(digit): digit for digit in range(10)} | dict(
 )
 _VIN_WEIGHT = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _SEPARATORS = str.maketrans("", "", " -")
-_CARD_SEPARATORS = str.maketrans("", "", " -._")
+_CARD_SEPARATORS = str.maketrans("", "", " -._/")
 #: An ASCII digit -> the digit sum of its double.
 _LUHN_DOUBLED = bytes.maketrans(b"0123456789", bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]))
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -74,7 +74,7 @@ def luhn_fits(digits: str) -> bool:
 
 
 def payment_card_fits(text: str) -> bool:
-    """Card number with blanks, dashes or points: a known network's prefix and length, and the Luhn digit."""
+    """Card number with blanks, dashes, points or strokes: a known network's prefix and length, and the Luhn digit."""
     number = text.translate(_CARD_SEPARATORS)
     in_range = any(low <= number[: len(low)] <= high and len(number) in lengths for low, high, lengths in _CARD_RANGES)
     return in_range and luhn_fits(number) and len(set(number)) > 1

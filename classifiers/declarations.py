@@ -4,9 +4,10 @@ A file holds a list ``detectors`` of mappings with these keys (and, if it likes,
 :mod:`clearance.classifiers.resolution`):
 
 ``name``, ``entity_type``, ``score``, ``pattern``
-    The pattern is one of the `regex <https://pypi.org/project/regex/>`_ module, in which case is ignored. It runs over
-    whole texts, however long, so repetitions have a largest count and none is nested in another without one. A list of
-    pieces is put together: a piece that several patterns share has an anchor where it stands first.
+    The type is written in capitals, digits and ``_``. The pattern is one of the
+    `regex <https://pypi.org/project/regex/>`_ module, in which case is ignored. It runs over whole texts, however
+    long, so repetitions have a largest count and none is nested in another without one. A list of pieces is put
+    together: a piece that several patterns share has an anchor where it stands first.
 ``match``, ``no_match``
     Made-up texts in which it must and must not find something. At least one each.
 ``flags: cased``
@@ -62,6 +63,8 @@ _OPTIONAL = {
     "needs": dict,
     "gate": list,
 }
+#: As tokens and policies name it.
+_ENTITY_TYPE = regex.compile("[A-Z][A-Z0-9_]*")
 _NEEDS = {"length": int, "digits": int, "any": list, "capital": bool}
 
 
@@ -102,6 +105,8 @@ def _detector(where: str, entry: Any) -> Detector:
     group = entry.get("group", 0)
     if group not in pattern.groupindex and group not in range(pattern.groups + 1):
         raise UsageError(f"{where}: its pattern has no group {group!r}", hint="count its groups, or name one")
+    if not _ENTITY_TYPE.fullmatch(entry["entity_type"]):
+        raise UsageError(f"{where}: an entity type is capitals, digits and _", hint="such as CUSTOMER_NUMBER")
     gate = _texts(where, "gate", entry)
     for simple in gate:
         _compiled(where, simple, flags)

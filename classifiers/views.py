@@ -43,6 +43,9 @@ _ESCAPED = (
     + r"|commat|period|lowbar|hyphen);|\\(?:u00|x)"
     + _HEX
 )
+# No-break and typographic spaces, and hyphens and dashes beside ASCII's, between groups of digits.
+_SPACES = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_DASHES = "\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
 _DIGIT_WORDS = {
     word: digit
     for digit, words in enumerate(("zero oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
@@ -56,6 +59,8 @@ def _any_case(word: str) -> str:
 
 _DIGIT_WORD = "(?:" + "|".join(map(_any_case, _DIGIT_WORDS)) + ")"
 _BRACKETED = r"[\[({<]\s?(?:[aA][tT]|[dD][oO][tT]|@|\.)\s?[\])}>]"
+#: Lower case, touched by what it belongs to: "File(A)" and "f(a)" name no address, "ana(a)example.org" does.
+_A_FOR_AT = r"\w\(a\)\w"
 # Four groups of base64 that decode to twelve printable ASCII characters: only these letters can, and few words do.
 _BASE64_OF_ASCII = r"(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/_\-]){4}"
 
@@ -63,7 +68,8 @@ _BASE64_OF_ASCII = r"(?:[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx0145
 VIEW_GATES: Mapping[str, str] = {
     "folded": f"[{_INVISIBLE}{_COMPATIBLE}{_DIGITS}]",
     "look-alikes": "[" + "".join(_LOOKALIKES) + "]",
-    "spoken address": rf"{_BRACKETED}| [dD][oO][tT] | AT ",
+    "set apart": rf"\d[{_SPACES}{_DASHES}][0-9A-Z]",
+    "spoken address": rf"{_BRACKETED}| [dD][oO][tT] | AT |_[dD][oO][tT]_|{_A_FOR_AT}",
     "spelled digits": rf"{_DIGIT_WORD}[ ,.\-]{{1,3}}{_DIGIT_WORD}[ ,.\-]{{1,3}}{_DIGIT_WORD}",
     "spaced digits": r"\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d[ \-]{1,5}\d",
     "spaced address": r"\w @ \w [\w.\-] ",
@@ -73,15 +79,21 @@ VIEW_GATES: Mapping[str, str] = {
 }
 
 _FOLDING = regex.compile(f"[{_INVISIBLE}{_COMPATIBLE}{_DIGITS}]")
+_APART = regex.compile(rf"(?<=[0-9A-Z])(?:(?<space>[{_SPACES}])|[{_DASHES}])(?=[0-9A-Z])")
 _ESCAPE = regex.compile(_ESCAPED)
 _SPACED_ADDRESS = regex.compile(
     r"""(?<![^\s(\[{<"'“‘„«:;,=])(?:[\w.+\-] ){2,64}@(?: [\w.\-]){4,64}(?=[.,;:!?)\]}>"'”’“»]*(?:\s|$))"""
 )
 _WORD = regex.compile(r"\S+")
 _SPOKEN = regex.compile(
-    r"(?<dot>\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|(?<=[\w\-]) dot (?=[a-z0-9]))"
+    r"(?<dot>\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|(?<=[\w\-]) dot (?=[a-z0-9])"
+    r"|(?<=_at_[a-z0-9\-]{1,63}(?:_dot_[a-z0-9\-]{1,63}){0,3})_dot_(?=[a-z0-9]))"
     r"|(?<at>\s?[\[({<]\s?(?:at|@)\s?[\])}>]\s?"
-    r"|(?<=[\w\-]) at (?=[\w\-]{1,63}(?: dot [\w\-]{1,63}){1,4}\b)"
+    # Nobody is written to "at this dot com".
+    r"|(?<=[\w\-]) at (?!(?:the|this|that|a|an|every|each|any|your|his|her|their|our|my) dot )"
+    r"(?=[\w\-]{1,63}(?: dot [\w\-]{1,63}){1,4}\b)"
+    r"|(?<=[^\W_])_at_(?=[a-z0-9\-]{1,63}(?:_dot_[a-z0-9\-]{1,63}){1,4}(?![\w\-]))"
+    r"|(?<=\w)(?-i:\(a\))(?=[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}\b)"
     r"|(?<=[\w\-]) (?-i:AT) (?=[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}\b))",
     regex.IGNORECASE,
 )
@@ -131,11 +143,16 @@ class View:
         return low, high
 
     def touches(self, start: int, end: int) -> bool:
-        """Whether anything in ``[start, end)`` of the view was rewritten, or something between its ends left out."""
+        """Whether anything in ``[start, end)`` of the view was rewritten, or something between its ends left out.
+
+        What ends right before ``start`` counts too where it is no part of a word any more: ``%3D4111`` hides a number.
+        """
         last = bisect_right(self.starts, end - 1) - 1
         if last < 0:
             return False
         low, high, _, _ = self.edits[last]
+        if high == start and high > low:
+            return not self.text[high - 1].isalnum()
         # What was left out has no place of its own: it must lie between two characters of the range.
         return high > start if high > low else low > start
 
@@ -160,6 +177,12 @@ def _folded(text: str) -> Iterator[Edit]:
             yield match.start(), match.end(), ""
 
 
+def _set_apart(text: str) -> Iterator[Edit]:
+    """No-break spaces and dashes between groups of digits and capitals, as blanks and hyphens."""
+    for match in _APART.finditer(text):
+        yield match.start(), match.end(), " " if match["space"] else "-"
+
+
 def _without_lookalikes(text: str) -> Iterator[Edit]:
     """Cyrillic and Greek letters that look like ASCII ones, in words that have ASCII letters as well."""
     for word in _WORD.finditer(text):
@@ -171,7 +194,7 @@ def _without_lookalikes(text: str) -> Iterator[Edit]:
 
 
 def _spoken_address(text: str) -> Iterator[Edit]:
-    """john (at) example [dot] com, john at example dot com, john AT example.com."""
+    """john (at) example [dot] com, john at example dot com, john AT example.com, john_at_example_dot_com."""
     for match in _SPOKEN.finditer(text):
         yield match.start(), match.end(), "@" if match["at"] else "."
 
@@ -245,6 +268,7 @@ def _printable(data: bytes) -> str | None:
 _REWRITINGS: Mapping[str, Callable[[str], Iterator[Edit]]] = {
     "folded": _folded,
     "look-alikes": _without_lookalikes,
+    "set apart": _set_apart,
     "spoken address": _spoken_address,
     "spelled digits": _spelled_digits,
     "spaced digits": _spaced_digits,

@@ -23,6 +23,7 @@ class RulesFile(NamedTuple):
     text: str
 
 
+_TWICE = "a key is given twice"
 #: The C parser takes a tenth of the time. It does not survive lists in lists without end, which ours do not hold.
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: A text of fewer brackets and shorter lines is not nested deep enough for that.
@@ -36,7 +37,7 @@ class _Strict:
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, "a key is given twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, _TWICE, key.start_mark)
             seen.add(str(key.value))
         made: dict[Any, Any] = super().construct_mapping(node, deep)  # type: ignore[misc]
         return made
@@ -85,18 +86,19 @@ def content_of(name: str, text: str) -> dict[str, Any]:
 
     Raises UsageError, without a word of the file, for what is not YAML or has other keys than KEYS.
     """
-    line = ""
+    line, problem = "", "not valid YAML"
     data: Any = None
     try:
         data = _read(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ", line unknown"
+        problem = _TWICE if getattr(error, "problem", "") == _TWICE else problem
     except (ValueError, RecursionError):  # a date that does not exist, lists in lists in lists
         line = ", line unknown"
     if line:
         # Raised out here: the YAML error quotes the line, which may hold a value of a list.
-        raise UsageError(f"{name}{line}: not valid YAML", hint="see docs/how-to/tune-detection.md for an example")
+        raise UsageError(f"{name}{line}: {problem}", hint="see docs/how-to/tune-detection.md for an example")
     if not isinstance(data, dict) or not data or set(data) - set(KEYS):
         hint = f"its keys are {' and '.join(KEYS)}, one or both"
         if isinstance(data, dict) and data:

@@ -62,7 +62,7 @@ def test(file: Path | None, text: str | None, output: str, **given: Any) -> int:
     from clearance.classifiers.catalogue import try_file
 
     assert file is not None
-    tried = try_file(file)
+    tried = try_file(file, given["detectors"])
     told = [
         {"detector": each.detector, "match": each.match, "no_match": each.no_match, "problem": each.problem}
         for each in tried
@@ -84,6 +84,8 @@ def hash_(salt: str | None, output: str) -> int:
     salt = secrets.token_hex(16) if salt is None else salt
     phrases = {normalised(line) for line in sys.stdin if line.strip()}
     words = max((phrase.count(" ") + 1 for phrase in phrases), default=0)
+    if not phrases:
+        raise UsageError("standard input holds no value", hint="give one value a line")
     if len(salt) < 16 or "" in phrases or not 1 <= words <= MOST_WORDS:
         raise UsageError(
             f"a salt has 16 characters or more, a value 1 to {MOST_WORDS} words", hint="give one value a line"

@@ -90,7 +90,7 @@ def test_without_a_base_score_a_word_is_required_and_needed(tmp_path: Path) -> N
         ("window: 20", "needs: {letters: 2}", "needs: unknown key letters"),
         ("window: 20", "gate: ['(']", "not a valid pattern"),
         ("{2}-", "{2}-(", "not a valid pattern at"),
-        ("window: 20", "window: 20\n    window: 30", "line 11: not valid YAML"),
+        ("window: 20", "window: 20\n    window: 30", "line 11: a key is given twice"),
         ("name: Badge", "name: VinWithCheckDigit", "VinWithCheckDigit is declared twice"),
         ("exclude: [invoice]", "exclude: ['']", "a word of exclude is empty"),
         ("exclude: [invoice]", "exclude: [7]", "exclude holds what is not a text"),

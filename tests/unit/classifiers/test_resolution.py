@@ -449,7 +449,7 @@ def test_nonsense_may_ask_a_check() -> None:
         ("canary-7: {}", "unknown key"),
         ("- resolution", "no resolution"),
         ("resolution: {allow: [canary", "line 1"),
-        ("resolution: {thresholds: {A: 0.1, A: 0.2}}", "not valid YAML"),
+        ("resolution: {thresholds: {A: 0.1, A: 0.2}}", "a key is given twice"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_place_and_without_its_values(text: str, told: str) -> None:

@@ -126,3 +126,6 @@ def test_a_list_is_hashed_without_being_shown(monkeypatch, capsys):
     assert "Otto" not in told
     monkeypatch.setattr("sys.stdin", io.StringIO("Otto\n"))
     assert run(["detectors", "hash", "--salt", "short"]) == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert run(["detectors", "hash"]) == 2
+    assert "no value" in capsys.readouterr().err

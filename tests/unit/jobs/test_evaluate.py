@@ -204,6 +204,31 @@ def test_a_file_without_detectors_or_with_one_twice_is_refused(tmp_path, content
     assert run(["detectors", "test", str(file)]) == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("resolution:\n  thresholds: {EMAIL_ADRESS: 0.5}\n", "nothing finds the type EMAIL_ADRESS"),
+        (DETECTORS.replace("SecretCode", "SwiftCode"), "detector SwiftCode is declared twice"),
+        (DETECTORS.replace("SECRET_CODE", "secret code"), "capitals, digits and _"),
+        (DETECTORS + "resolution: {allow: []}\nresolution: {allow: []}\n", "a key is given twice"),
+    ],
+)
+def test_what_a_scan_would_refuse_a_test_refuses_too(tmp_path, capsys, content, told):
+    file = tmp_path / "own.yaml"
+    file.write_text(content)
+    assert run(["detectors", "test", str(file)]) == 2
+    printed = capsys.readouterr()
+    assert told in printed.err + printed.out
+
+
+def test_rules_for_a_type_of_another_file_are_tried_beside_it(tmp_path):
+    (tmp_path / "own.yaml").write_text(DETECTORS)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("resolution:\n  thresholds: {SECRET_CODE: 0.5}\n")
+    assert run(["detectors", "test", str(rules)]) == 2
+    assert run(["detectors", "test", str(rules), "--detectors", str(tmp_path / "own.yaml")]) == 0
+
+
 def test_a_text_is_tried_without_being_shown(tmp_path, capsys):
     file = tmp_path / "text.txt"
     file.write_text(TEXTS[0]["text"])
