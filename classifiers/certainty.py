@@ -65,8 +65,9 @@ def _variants(profile: LeafProfile) -> Iterator[LeafProfile]:
             other = copy.copy(profile)
             moved = {trait: _times(profile.traits[trait], factor, profile.filled) for trait in (passes, among)}
             other.traits = Counter({**profile.traits, **moved})
-            if (counts := profile.counts.get(("raw", kind))) is not None:
-                other.counts = {**profile.counts, ("raw", kind): _scaled(counts, factor, profile.filled)}
+            if ("raw", kind) in profile.counts:
+                scaled = _scaled(profile.counts[("raw", kind)], factor, profile.filled)
+                other.counts = {**profile.counts, ("raw", kind): scaled}
             yield other
 
 

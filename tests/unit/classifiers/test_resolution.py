@@ -211,6 +211,7 @@ def test_a_users_types_are_the_engines() -> None:
     [
         ("the rule in Smith v. Jones is old", "Smith v. Jones", "LOCATION", "rampart"),
         ("Halford v Greene", "Halford v", "STREET_ADDRESS", "rampart"),
+        ("SMS from +6581234567", "6581234567", "UK_NHS", "NhsRecognizer"),
         ("384 U.S. 436 (1966)", "436", "STREET_ADDRESS", "rampart"),
         ("384 U.S. 436 (1966)", "1966", "LOCATION", "rampart"),
         ("failed with HTTP 413", "413", "STREET_ADDRESS", "rampart"),
