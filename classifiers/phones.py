@@ -16,22 +16,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from phonenumbers import Leniency, PhoneNumber, PhoneNumberMatch, PhoneNumberMatcher
-from phonenumbers.phonenumbermatcher import (
-    _INNER_MATCHES,
-    _LEAD_PATTERN,
-    _MATCHING_BRACKETS,
-    _PATTERN,
-    _PUB_PAGES,
-    _SLASH_SEPARATED_DATES,
-    _TIME_STAMPS,
-    _TIME_STAMPS_SUFFIX,
-)
-from phonenumbers.phonenumberutil import _UNWANTED_END_CHAR_PATTERN
+from phonenumbers.phonenumbermatcher import _PATTERN
 
 from clearance.classifiers.alphabets import alphabet_of_classes, kinds_of
 from clearance.classifiers.folding import Buffer
 from clearance.classifiers.phone_batches import surely_dialled, surely_international
 from clearance.classifiers.phone_candidates import EXTENSION, PUNCTUATION, candidate_rows
+from clearance.classifiers.phone_forms import (
+    SEPARATORS,
+    WITHOUT_PUNCTUATION,
+    inner_parts,
+    is_date,
+    is_plain,
+    stands_alone,
+)
 from clearance.classifiers.phone_rules import LEAST_DIGITS, Region
 from clearance.classifiers.phone_table import LONGEST, PREFIX_DIGITS, PrefixTable
 
@@ -62,10 +60,6 @@ _LONGEST_LEAD = 10
 _LOOK_AHEAD = 3
 #: What no candidate can hold: beyond it, the search starts anew for every region.
 _OUTSIDE = re.compile(rf"[^0-9\x80-\U0010ffff{re.escape(PUNCTUATION + EXTENSION)}]")
-_WITHOUT_PUNCTUATION = {ord(mark): None for mark in " ()-./[]+"}
-#: Where parts of a plain candidate begin (``_INNER_MATCHES``); a hyphen only does beside a space.
-_SEPARATORS = frozenset(" (/.")
-_BRACKETS = frozenset("()[]")
 
 
 class _Candidates(NamedTuple):
@@ -105,12 +99,12 @@ def _only_place(shape: str) -> _Place | None:
         return None
     start, end = match.span()
     candidate = shape[start:end]
-    digits = candidate.translate(_WITHOUT_PUNCTUATION)
-    usual = _is_plain(candidate, digits) and LEAST_DIGITS <= len(digits) <= _UNCUT_DIGITS
-    if not usual or not _stands_alone(shape, candidate, start) or shape.count("0") != len(digits):
+    digits = candidate.translate(WITHOUT_PUNCTUATION)
+    usual = is_plain(candidate, digits) and LEAST_DIGITS <= len(digits) <= _UNCUT_DIGITS
+    if not usual or not stands_alone(shape, candidate, start) or shape.count("0") != len(digits):
         return None
     runs = tuple((start + run.start(), start + run.end()) for run in _DIGITS.finditer(candidate))
-    return _Place(start, end, "+" in candidate, _SEPARATORS.isdisjoint(candidate), runs)
+    return _Place(start, end, "+" in candidate, SEPARATORS.isdisjoint(candidate), runs)
 
 
 def _only_candidates(texts: Sequence[str]) -> Iterator[_Candidates]:
@@ -150,8 +144,8 @@ class PhoneFinder:
                 break
             start, position = match.span()
             candidate = match.group()
-            digits = candidate.translate(_WITHOUT_PUNCTUATION)
-            plain = _is_plain(candidate, digits)
+            digits = candidate.translate(WITHOUT_PUNCTUATION)
+            plain = is_plain(candidate, digits)
             if plain and self._is_number(text, candidate, digits, start):
                 found.append((start, position))
                 # Other regions may take a part, and go on behind it.
@@ -241,23 +235,23 @@ class PhoneFinder:
         """Whether some region takes the whole of a plain candidate: what others find is inside of it then."""
         return (
             LEAST_DIGITS <= len(digits) <= _UNCUT_DIGITS
-            and _stands_alone(text, candidate, start)
-            and not _is_date(text, candidate, start)
+            and stands_alone(text, candidate, start)
+            and not is_date(text, candidate, start)
             and next(self._accepting(digits, plus="+" in candidate), None) is not None
         )
 
     def _regions_to_ask(self, text: str, candidate: str, digits: str, start: int) -> Sequence[Region]:
         """The regions that may find a number in a plain candidate that is none; the others go on behind it."""
-        if len(digits) < LEAST_DIGITS or _is_date(text, candidate, start):
+        if len(digits) < LEAST_DIGITS or is_date(text, candidate, start):
             return ()
-        parts = [] if _SEPARATORS.isdisjoint(candidate) else _inner_parts(candidate)
+        parts = [] if SEPARATORS.isdisjoint(candidate) else inner_parts(candidate)
         if len(digits) > _UNCUT_DIGITS:
             parts.append(candidate)
         return list(
             dict.fromkeys(
                 region
                 for part in parts
-                for region in self._accepting(part.translate(_WITHOUT_PUNCTUATION), plus="+" in part)
+                for region in self._accepting(part.translate(WITHOUT_PUNCTUATION), plus="+" in part)
             )
         )
 
@@ -285,12 +279,12 @@ class _Matcher(PhoneNumberMatcher):
         self._search_index = start
 
     def _parse_and_verify(self, candidate: str, offset: int) -> PhoneNumberMatch | None:
-        digits = candidate.translate(_WITHOUT_PUNCTUATION)
-        if not _is_plain(candidate, digits):
+        digits = candidate.translate(WITHOUT_PUNCTUATION)
+        if not is_plain(candidate, digits):
             return super()._parse_and_verify(candidate, offset)
         if len(digits) < LEAST_DIGITS or not self._region.accepts(digits, plus="+" in candidate):
             return None
-        if not _stands_alone(self.text, candidate, offset):
+        if not stands_alone(self.text, candidate, offset):
             return None
         return PhoneNumberMatch(offset, candidate, PhoneNumber())
 
@@ -308,59 +302,12 @@ def _match(text: str, start: int, stop: int, regions: Sequence[Region]) -> tuple
     return spans, tries
 
 
-def _is_plain(candidate: str, digits: str) -> bool:
-    """Whether the digits, and a plus sign before them, are all that counts in a candidate."""
-    return digits.isascii() and digits.isdecimal() and candidate.count("+") <= 1 and len(candidate) <= 250
-
-
-def _is_date(text: str, candidate: str, start: int) -> bool:
-    """The dates and timestamps that ``_extract_match`` skips."""
-    if "/" in candidate and _SLASH_SEPARATED_DATES.search(candidate):
-        return True
-    end = start + len(candidate)
-    if not text.startswith(":", end) or not _TIME_STAMPS.search(candidate):
-        return False
-    return _TIME_STAMPS_SUFFIX.match(text, end) is not None
-
-
-def _inner_parts(candidate: str) -> list[str]:
-    """What ``_extract_inner_match`` tries of a candidate, in its order."""
-    parts = []
-    for pattern in _INNER_MATCHES:
-        match = pattern.search(candidate)
-        if match is not None:
-            parts.append(candidate[: match.start()])
-        while match is not None:
-            parts.append(match.group(1))
-            match = pattern.search(candidate, match.start() + 1)
-    return [_UNWANTED_END_CHAR_PATTERN.sub("", part) for part in parts]
-
-
 def _most_tries(candidate: str, digits: str, *, searches: int) -> int:
     """A bound on the tries that a region spends on a plain candidate, searched so many times.
 
     Each mark begins a part by at most two patterns, and each of these tries what is before its first part as well.
     """
     return searches * (1 + 4 * (len(candidate) - len(digits)))
-
-
-def _stands_alone(text: str, candidate: str, start: int) -> bool:
-    """The first half of ``_parse_and_verify``: brackets match, no page reference, no letter or such next to it."""
-    if not _BRACKETS.isdisjoint(candidate) and (
-        _MATCHING_BRACKETS.fullmatch(candidate) is None or _PUB_PAGES.search(candidate)
-    ):
-        return False
-    if start > 0 and _LEAD_PATTERN.match(candidate) is None and _is_bad_neighbour(text[start - 1]):
-        return False
-    end = start + len(candidate)
-    return end >= len(text) or not _is_bad_neighbour(text[end])
-
-
-@lru_cache(maxsize=4096)
-def _is_bad_neighbour(character: str) -> bool:
-    return PhoneNumberMatcher._is_invalid_punctuation_symbol(character) or PhoneNumberMatcher._is_latin_letter(
-        character
-    )
 
 
 def _without_contained(spans: Spans) -> Spans:
