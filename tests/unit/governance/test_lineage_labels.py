@@ -174,7 +174,7 @@ class World:
 
 
 def test_a_thousand_random_jobs_are_labelled_as_by_brute_force() -> None:
-    world = World(6)
+    world = World(14)  # by which all levels occur
     expected = world.brute_force()
     found = derive(world.known, *world.events)
     assert len(world.events) > 1000 and len(found) > 400
