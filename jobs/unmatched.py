@@ -35,6 +35,8 @@ def columns_nowhere(policy: Policy, registry: Registry, there: Collection[str]) 
 def _seen(registry: Registry, columns: Sequence[str]) -> set[str]:
     """Those of the columns that some dataset had when it was last scanned."""
     rows = registry.rows("findings", ["dataset", "run_id", "column"], column=columns)
+    if not rows:
+        return set()
     scans = registry.latest_each("findings", columns=["run_id"], dataset=sorted({row["dataset"] for row in rows}))
     return {row["column"] for row in rows if row["run_id"] == scans[row["dataset"]]["run_id"]}
 

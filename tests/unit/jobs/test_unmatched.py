@@ -41,6 +41,8 @@ def test_a_column_that_was_renamed_since_an_earlier_scan_is_told(tmp_path):
         rows = [{"dataset": dataset, "version": "0", "column": column, "report": {}} for column in columns]
         registry.append("findings", rows, run_id=run)
 
+    scanned("r0", "yet another", "id")
+    assert columns_nowhere(policy, registry, ["id"]) == [{"column": "remarks", "perhaps": ""}]
     scanned("r1", "mine", "id", "remarks")
     assert columns_nowhere(policy, registry, ["id", "remark"]) == []  # another dataset's, as far as is known
     scanned("r2", "mine", "id", "remark")
