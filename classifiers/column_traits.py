@@ -38,6 +38,7 @@ from clearance.classifiers.traits import (
     PARTICLES,
     PHONE_GROUPS,
     PLUS,
+    POSTCODE_OF_EIGHT,
     STREET,
     STREET_WORD,
     THING_NAME,
@@ -213,7 +214,8 @@ def _number_facts(texts: _ShortTexts, integer: Mask) -> dict[str, Mask]:
     plus = texts.match(PLUS, number & integer & (separators == 1))
     card = number & (digits >= 12) & (digits <= 19)
     luhn = texts.luhn(card)
-    phone = number & (digits >= 7) & (digits <= 15)
+    postcode = texts.match(POSTCODE_OF_EIGHT, number & (digits == 8) & (separators == 1))
+    phone = number & (digits >= 7) & (digits <= 15) & ~postcode
     return {
         "card": card,
         "luhn": luhn,

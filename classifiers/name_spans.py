@@ -36,10 +36,12 @@ CAPITAL_BESIDE_NAME = 8.0
 #: Of a small word behind a name with a capital: "Ms Tremblay flew". Particles ("de", "van") need no score.
 SMALL_AFTER_NAME = 0.05
 #: Changes with every change of this file's code that changes a span.
-RULES = 5
+RULES = 6
 
 #: Text that is broken into lines has lines of so many characters.
 _FULL_LINE = 40
+#: How far the lines go that are compared with it.
+_LINES_AROUND = 600
 #: A court's words are looked for in so many characters on either side.
 _NEAR = 200
 
@@ -68,7 +70,7 @@ _NAME_GLUE = re.compile(
 _AFTER_INITIAL = re.compile(r"[^\W\d_]{2,30}(?: [A-Z]\.?){1,2} ([^\W\d_a-z][^\W\d_][\w'’\-]{0,30})")
 #: "J. T. Fernsby": initials in front of what the model calls a name are a part of it.
 _INITIALS_BEFORE = re.compile(
-    r"(?<![\w.])(?!(?:U\.[SKN]|E\.[UG]|D\.C|N\.Y|L\.A|P\.[OMS]|A\.[MDK]|[QK]\.C|I\.E)\.)"
+    r"(?<![\w./])(?!(?:U\.[SKN]|E\.[UG]|D\.C|N\.Y|L\.A|P\.[OMS]|A\.[MDK]|[QK]\.C|I\.E)\.)"
     r"(?:[^\W\d_a-z]\.[ \-]?){1,3}(?<=[. \-])$"
     # "Mr H J Neal", "B Rogers" on a line or in a list of its own: without stops, an initial may be a word ("A", "I").
     r"|(?:(?<=\n)|(?<=[,;&(] )|(?<=\bM[rs] )|(?<=\bMrs )|(?<=\bMiss )|(?<=\bDr ))"
@@ -76,9 +78,19 @@ _INITIALS_BEFORE = re.compile(
 )
 #: Forms of address, nobody's name, that the model takes into one.
 _ADDRESSED = re.compile(
-    r"(?:HHJ|Shri|Smt\.?|Barrister|Herr|Frau|Maître|Adv\.?|Trooper|Constable|Sergeant|Detective|Corporal|Lieutenant|Officer)"
+    r"(?:HHJ|Shri|Smt\.?|Barrister|Herr|Frau|Maître|Adv\.?|Trooper|Constable|Sergeant|Detective|Corporal|Lieutenant|Officer"
+    r"|Oba|OBA|Alhaji|ALHAJI|Sardar|Magistrate|Judge|JUDGE|Recorder|RECORDER|(?<=[RrSs]\.)J(?:USTICE|ustice))"
     r" (?=[^\W\d_a-z])"
+    # "S/O. Ravi", "W/o Anitha": the letters of a relation.
+    r"|(?<=\b[SDWHCsdwhc]/)[Oo]\.? ?(?=[^\W\d_a-z])"
 )
+#: "tell Dave Olsen": what is done with somebody is no part of a name.
+_SMALL_WORD = re.compile(
+    r"(?:tell|ask|remind|call|e-?mail|message|text|ping|contact|notify|inform|invite|thank|meet|cc|tag|assign|refund"
+    r"|pay|bill|charge|interview|hire|address(?:ed)?|named?|called|said|says|signed|aka) (?=[^\W\d_a-z][^\W\d_]*[a-z])"
+)
+#: "WILHELM ROCHER 3rd", "MARGA ROUX N.O.": what number a party has, and that it acts for somebody.
+_BEHIND_A_PARTY = re.compile(r",? (?:\d{1,2} ?(?:st|nd|rd|th)\b|N\. ?O\b)")
 #: Offices in front of names: "LORD JUSTICE HALE LORD JUSTICE WEBB" are two people, "Mr Justice Hale" is one of them.
 _OFFICES = frozenset({"justice", "lord", "lady", "sir", "dame", "hhj", "coram"})
 #: Words between the names that a court sets one behind another.
@@ -86,13 +98,16 @@ _ROLE = re.compile(
     r"(?:appellant|applicant|claimant|defendant|petitioner|plaintiff|respondent)s?|recorder", re.IGNORECASE
 )
 #: ... and what stands behind a name: "KC Webb" is called so, "Jack Webb KC" is not.
-_BEHIND_A_NAME = re.compile(r"(?<!\w)[^\W\d_a-z][\w'’\-]+,? (?:[QK]C|[CMO]BE)$")
+_BEHIND_A_NAME = re.compile(r"(?<!\w)[^\W\d_a-z][\w'’\-]+,? (?:[QK]C|[CDKMO]BE)$")
 _BEFORE_JUSTICE = re.compile(r"(?:M(?:r|s|rs|iss)\.?|Lord|Lady|Madam|Chief|Associate|by|Hon\S{0,8})\s$", re.IGNORECASE)
 #: "Latham J", "MOKWENA AJ", "Vane JJ.A": where a court speaks, these at a name's end are an office and no initial.
 _OFFICE_BEHIND = re.compile(
     r"(?<=[^\W\d_]{2}),? (?:J|[ADCLP]{0,2}CJ|[AD]?JA|JJA?|LJJ?|J{1,2}[SC][CA]|AJ[AP]?|DJP|PCJ|SC|PC|JJ?\.[ASC])\.?$"
 )
-_COURT = re.compile(r"court|judg|justice|coram|appeal|appell|plaintiff|respondent|counsel|tribunal", re.IGNORECASE)
+_COURT = re.compile(
+    r"court|judg|justice|coram|appeal|appell|plaintiff|respondent|counsel|tribunal|(?-i:\b(?:JJ?A|CJ|LJJ?|SCJJ)\b)",
+    re.IGNORECASE,
+)
 #: What stands behind "J." where it is no initial: "Hale J. The court", "Hale J. Judgment by".
 _NO_SURNAME = re.compile(
     r"(?:Judge?ment|Status|Ruling|Order|Reasons|Between|Delivered|Dated?|Introduction|Background|Held|Court|Case|Counsel)s?$"
@@ -116,11 +131,12 @@ def facts() -> list[Any]:
         SMALL_AFTER_NAME,
         _FULL_LINE,
         _NEAR,
+        _LINES_AROUND,
     ]
     patterns = [
         *(_FUNCTION_WORD, _NO_NAME, _HANDLE, _NAME_GLUE),
         *(_AFTER_INITIAL, _INITIALS_BEFORE, _ADDRESSED, _BEFORE_JUSTICE, _ROLE, _BEHIND_A_NAME, _PLACE_GLUE),
-        *(_OFFICE_BEHIND, _COURT, _NO_SURNAME),
+        *(_OFFICE_BEHIND, _COURT, _NO_SURNAME, _SMALL_WORD, _BEHIND_A_PARTY),
     ]
     return [RULES, numbers, [pattern.pattern for pattern in patterns], sorted(_OFFICES)]
 
@@ -168,6 +184,9 @@ def _end_of_name(text: str, name: _Piece) -> int:
     if rest is not None and rest.start(1) <= end + 2 and not _is_no_surname(rest[1]):
         # "Stefanía K. Oddgeirsdóttir": whatever the model says, an initial is followed by a surname.
         return max(end, rest.end(1))
+    party = _BEHIND_A_PARTY.search(text, name.start + 1, end + 4)
+    if party is not None and party.start() < end <= party.end() + 1:
+        return party.start()
     office = _OFFICE_BEHIND.search(text[name.start : end])
     if office is None or _COURT.search(text, max(0, name.start - _NEAR), end + _NEAR) is None:
         return end
@@ -191,6 +210,8 @@ def _start_of_name(text: str, name: _Piece) -> int:
     """Behind a form of address and in front of initials: "Shri R. K. Rao" and "Dr. S. N. Rao" are three words."""
     if addressed := _ADDRESSED.match(text, name.start, name.end):
         return addressed.end()
+    if small := _SMALL_WORD.match(text, name.start, name.end):
+        return small.end()
     before = max(0, name.start - 12)
     initials = _INITIALS_BEFORE.search(text[before : name.start])
     return before + initials.start() if initials else name.start
@@ -264,4 +285,8 @@ def _is_wrapped(text: str, left: _Piece, start: int) -> bool:
     if text[left.end : start] != "\n":
         return False
     begin = text.rfind("\n", 0, left.end) + 1
-    return left.end - begin >= _FULL_LINE and " " in text[begin : left.start].strip()
+    if left.end - begin < _FULL_LINE or " " not in text[begin : left.start].strip():
+        return False
+    # Broken text is broken everywhere: beside lines much longer than this one, a line ends where it was meant to.
+    around = text[max(0, begin - _LINES_AROUND) : start + _LINES_AROUND]
+    return max(map(len, around.split("\n"))) <= 2 * (left.end - begin)

@@ -21,6 +21,8 @@ _OF_THINGS = ("Countries", "OrganizationByForm", "OrganizationByKind", "Organiza
 _AMONG_THINGS = 2
 #: Columns beside it that are of places (city, state, country, latitude), for a name to be that of a place.
 _AMONG_PLACES = 3
+#: As many say where it is (latitude and longitude), for names that few people have.
+_SITED = 2
 
 
 def names_nobody(name: str, profile: LeafProfile, around: Surroundings, raw: Mapping[str, TypeCounts]) -> bool:
@@ -31,6 +33,9 @@ def names_nobody(name: str, profile: LeafProfile, around: Surroundings, raw: Map
     by_form = sum(counts.detectors[detector] for counts in raw.values() for detector in _OF_THINGS)
     if 2 * by_form >= filled and 10 * traits["somebody"] < filled:
         return True  # countries have single words, which are no full names of anybody
+    known = traits["somebody"] + traits["given_name"] + traits["surname"]
+    if around.places >= _SITED and known < 0.2 * filled:
+        return True  # towns, beside their coordinates: some are called like people
     if traits["unknown_name"] < 0.3 * filled:
         return False
     if traits["somebody"] >= 0.02 * filled:

@@ -35,6 +35,8 @@ CARD_GROUPS = re.compile(
 # A street with its house number, behind it as in most of Europe or before it; only where the column's name says street.
 HOUSED = re.compile(r"[^\W\d_][^\d]{2,48}\d{1,5} ?[a-zA-Z]?\.?(?:[ ,/-].{0,48})?|\d{1,5} ?[a-zA-Z]?,? [^\W\d_].{2,60}")
 MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}", re.ASCII)
+#: How Brazil writes postcodes, and nobody a phone number.
+POSTCODE_OF_EIGHT = re.compile(r"\d{5}-\d{3}", re.ASCII)
 #: Digits in the groups that somebody's numbering plan has: behind a plus, a zero or a bracket whatever they are, else
 #: as in North America, Brazil, Mexico, India, China, Russia, and in pairs and threes as in much of Europe.
 PHONE_GROUPS = re.compile(
@@ -229,7 +231,7 @@ def _number_traits(text: str, bare: str, *, separated: bool) -> list[str]:
         found.append("ssn")
     if length == 9:
         found.append("nine")
-    if 7 <= length <= 15:
+    if 7 <= length <= 15 and not POSTCODE_OF_EIGHT.fullmatch(text):
         found.append("phone")
         if (separated and PHONE_GROUPS.fullmatch(text)) or PLUS.fullmatch(text):
             found.append("phone_formatted")

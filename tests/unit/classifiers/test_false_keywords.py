@@ -128,6 +128,12 @@ user story22 is done
 see Exhibit J, the court said
 Act No. 45 of 1860 applies to the case
 Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/120.0.6099.71 Safari/537.36
+the username is taken already
+File "/home/app/main.py", line 88
+ssh to the host over port 22
+my order number is 123-45-6789
+DB_PASSWORD=${DB_PASSWORD}
+the pw for the archive is wrong
 """.splitlines()
 
 #: The same words, with something behind them.
@@ -142,6 +148,12 @@ SOMETHING = [
     ("part number 12-A, phone 212-555-0147", "PHONE_NUMBER"),
     ("order 7 goes to +1-555-111-2222", "PHONE_NUMBER"),
     ("the zip file is for zip 62704", "ZIP_CODE"),
+    ("the username is taken by stargaze, mine: username : moonb4by", "USERNAME"),
+    ('File "/home/anwari/app/main.py", line 88', "USERNAME"),
+    ("mysql -u kirby shop", "USERNAME"),
+    ("?token=5f0d3b1a-1111-4c22-9b33-77aa88bb99cc", "CREDENTIAL"),
+    ("pw for the archive is Qx7!mmB4", "PASSWORD"),
+    ("otp 48 21 07 bataiye", "PASSWORD"),
 ]
 
 

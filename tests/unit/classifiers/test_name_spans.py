@@ -64,11 +64,13 @@ def test_an_office_and_a_full_stop_part_names(text: str, names: list[str]) -> No
         ("by Shri R. K. Rao", "R. K. Rao"),
         ("HHJ Rao sat", "Rao"),
         ("at 3.p. Rao", "Rao"),
+        ("S/O. Rao", "Rao"),
+        ("Magistrate Rao", "Rao"),
         ("see www.A. Rao", "Rao"),
     ],
 )
 def test_a_name_begins_at_its_initials_and_behind_a_form_of_address(text: str, name: str) -> None:
-    words = {"Shri": 0.9, "R": 0.9, "K": 0.9, "Rao": 0.9, "HHJ": 0.9}
+    words = {"Shri": 0.9, "R": 0.9, "K": 0.9, "Rao": 0.9, "HHJ": 0.9, "O": 0.9, "Magistrate": 0.9}
     assert found(text, words) == [(name, "PERSON")]
 
 
@@ -82,10 +84,14 @@ def test_a_name_begins_at_its_initials_and_behind_a_form_of_address(text: str, n
         ("Latham and Doreen JJ.A. of the court", ["Latham", "Doreen"]),
         ("ask Doreen J about it", ["Doreen J"]),
         ("the court heard Doreen J. Fernsby today", ["Doreen J. Fernsby"]),
+        ("DOREEN LATHAM N.O. First Applicant", ["DOREEN LATHAM"]),
+        ("DOREEN LATHAM 3rd Respondent", ["DOREEN LATHAM"]),
+        ("per Latham J, SCJJ sitting", ["Latham"]),
     ],
 )
 def test_letters_of_an_office_are_no_part_of_a_name_where_a_court_speaks(text: str, names: list[str]) -> None:
-    words = dict.fromkeys(("Latham", "MOKWENA", "Doreen", "J", "AJ", "SC", "JJ", "A"), 0.95)
+    labelled = ("Latham", "MOKWENA", "Doreen", "J", "AJ", "SC", "JJ", "A", "DOREEN", "LATHAM", "N", "O", "3rd")
+    words = dict.fromkeys(labelled, 0.95)
     assert found(text, words) == [(name, "PERSON") for name in names]
 
 
@@ -110,6 +116,19 @@ def test_a_name_goes_on_in_the_next_line_where_lines_are_full() -> None:
     assert found(text, names) == [("Tahir\nAbbas Bhatti", "PERSON")]
     listed = "Invited to it were these two of us\nTahir\nAbbas Bhatti\n"
     assert found(listed, names) == [("Tahir", "PERSON"), ("Abbas Bhatti", "PERSON")]
+
+
+def test_beside_much_longer_lines_a_line_of_names_is_a_list() -> None:
+    names = {"Tahir": 0.9, "Abbas": 0.9, "Bhatti": 0.9}
+    text = "and it was submitted by the learned counsel Tahir\nAbbas Bhatti\n"
+    paragraph = "The judgment of the court is one paragraph of a text that nobody has broken into lines. " * 3
+    assert found(text + paragraph, names) == [("Tahir", "PERSON"), ("Abbas Bhatti", "PERSON")]
+
+
+@pytest.mark.parametrize("verb", ["tell", "remind", "email", "refund"])
+def test_what_is_done_with_somebody_is_no_part_of_a_name(verb: str) -> None:
+    words = dict.fromkeys((verb, "Dave", "Olsen"), 0.95)
+    assert found(f"then {verb} Dave Olsen today", words)[-1] == ("Dave Olsen", "PERSON")
 
 
 def test_a_capital_beside_a_name_belongs_to_it_unless_the_model_is_sure_that_it_does_not() -> None:

@@ -52,6 +52,20 @@ def test_places_with_some_called_after_people_are_no_people(patterns: Engine) ->
     assert _report(patterns, "name", values, *beside, "email").entity_type == "PERSON"
 
 
+def test_towns_beside_their_coordinates_are_no_people(patterns: Engine) -> None:
+    towns = ["Clayton", "Jackson", "Springfield", "Franklin", "Georgetown", "Salem", "Marion", "Auburn", "Dayton"]
+    values = [*towns, "Fort Hollow", "Mount Vernon", "Cedar Rapids", "St. Clair", "Warren", "Garcia", "Oxford"]
+    assert _report(patterns, "name", values * 6, "latitude", "longitude").entity_type is None
+    people = ["Ana Ferreira", "Zofia Nowak", "Ben Okafor", "Hannah Rossi", "Maria Garcia", "Thomas Robinson"]
+    assert _report(patterns, "name", people * 8, "latitude", "longitude").entity_type == "PERSON"
+
+
+def test_postcodes_of_brazil_are_no_phone_numbers(patterns: Engine) -> None:
+    values = [f"{1310 + 37 * n:05d}-{n * 53 % 1000:03d}" for n in range(60)]
+    assert "PHONE_NUMBER" not in {finding.entity_type for finding in _report(patterns, "c7", values).findings}
+    assert "PHONE_NUMBER" not in {finding.entity_type for finding in _report(patterns, "cep", values).findings}
+
+
 def test_firms_some_called_after_people_are_no_people(patterns: Engine) -> None:
     plain = ["Avery Dennison", "Baker Hughes", "Becton Dickinson", "Best Buy", "Goldman Sachs", "Lockheed Martin"]
     called = ["Charles Schwab Corporation", "Robert Half International", "Henry Schein Inc", "Jack Daniels"]
