@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 
+from stdnum import luhn, verhoeff
 from stdnum.exceptions import ValidationError
 
 _MODULE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?")
@@ -79,6 +80,32 @@ def hungarian_social_security_fits(text: str) -> bool:
     if re.fullmatch(r"\d{9}", number, re.ASCII) is None:
         return False
     return sum(int(digit) * (3, 7)[place % 2] for place, digit in enumerate(number[:8])) % 10 == int(number[8])
+
+
+def hungarian_personal_number_fits(text: str) -> bool:
+    """Személyi szám: a digit for sex and century, birth date, serial, and a check digit (Act XX of 1996, annex).
+
+    That is modulo 11, by weights 1 to 10, and 10 to 1 for those born from 1997 on.
+    """
+    number = re.sub(r"[ \-]", "", text)
+    match = re.fullmatch(r"([1-8])(\d{2})(\d{2})(\d{2})\d{4}", number, re.ASCII)
+    if match is None or not (1 <= int(match[3]) <= 12 and 1 <= int(match[4]) <= 31):
+        return False
+    late = match[1] in "34" or (match[1] in "12" and int(match[2]) >= 97)
+    weights = range(10, 0, -1) if late else range(1, 11)
+    return sum(int(digit) * weight for digit, weight in zip(number, weights, strict=False)) % 11 == int(number[10])
+
+
+def luxembourg_matricule_fits(text: str) -> bool:
+    """Matricule: birth date, serial, a digit by Luhn and one by Verhoeff, each over the first eleven.
+
+    Law of 19 June 2013 on the identification of natural persons, grand-ducal regulation of 28 November 2013.
+    """
+    number = text.replace(" ", "")
+    match = re.fullmatch(r"(?:18|19|20)\d{2}(\d{2})(\d{2})\d{5}", number, re.ASCII)
+    if match is None or not (1 <= int(match[1]) <= 12 and 1 <= int(match[2]) <= 31):
+        return False
+    return luhn.is_valid(number[:12]) and verhoeff.is_valid(number[:11] + number[12])
 
 
 def hong_kong_identity_fits(text: str) -> bool:
