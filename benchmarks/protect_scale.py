@@ -71,9 +71,15 @@ def planned(spark: "SparkSession", folder: Path, desk: Desk) -> ProtectionPlan:
     return plan
 
 
-def rewritten(spark: "SparkSession", folder: Path, plan: ProtectionPlan, desk: Desk) -> "DataFrame":
-    """The protected rows of a folder."""
-    return protected_frame(open_dataset(spark, Reference(str(folder))), plan, desk.detection, desk.tokens())
+def rewritten(
+    spark: "SparkSession", folder: Path, plan: ProtectionPlan, desk: Desk, parts: int | None = None
+) -> "DataFrame":
+    """The protected rows of a folder, in exactly so many partitions where they are given."""
+    source = open_dataset(spark, Reference(str(folder)))
+    if parts is not None:
+        # How Spark cuts files is its own affair: it made 3 of what was asked for as 2.
+        source = replace(source, frame=source.frame.repartition(parts))
+    return protected_frame(source, plan, desk.detection, desk.tokens())
 
 
 def show(rows: int, octets: int, work: Callable[[], object], first: float | None) -> float:
@@ -96,9 +102,7 @@ def cut(spark: "SparkSession", folder: Path, parts: int, plan: ProtectionPlan, d
     """The sum of a hash of all rewritten rows, which are in exactly so many partitions."""
     from pyspark.sql import functions as F
 
-    # How Spark cuts files is its own affair: it made 3 of what was asked for as 2.
-    source = open_dataset(spark, Reference(str(folder)))
-    frame = protected_frame(replace(source, frame=source.frame.repartition(parts)), plan, desk.detection, desk.tokens())
+    frame = rewritten(spark, folder, plan, desk, parts)
     hashed = F.xxhash64(*frame.columns).cast("decimal(38,0)")
     numbered = frame.select(F.spark_partition_id().alias("part"), hashed.alias("hash"))
     row = numbered.agg(F.count_distinct("part"), F.sum("hash")).head()
