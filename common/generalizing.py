@@ -83,9 +83,10 @@ class TopBottom(Generalize):
 
 @dataclass(frozen=True, slots=True)
 class Dates(Generalize):
-    """ISO dates and timestamps to a ``month`` (``1990-03``), ``quarter`` (``1990-Q1``), ``year`` (``1990``), or an
+    """Dates and timestamps to a ``month`` (``1990-03``), ``quarter`` (``1990-Q1``), ``year`` (``1990``), or an
     ``age_band``: whole years from the date to ``reference``, in bands of ``width`` years (``[30, 40)``), all from
-    ``upper`` on in one (``>=90``).
+    ``upper`` on in one (``>=90``). Written as ISO 8601 or as people do; what may be two days (``03/04/1990``) is read
+    where both give the same.
 
     The reference date is stated, never today: the same data gives the same result tomorrow. Dates after it are
     malformed.

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from clearance.generalizing import Bins, Dates, Generalize, Hierarchy, Ip, Postal, TopBottom
 from clearance.tokenization.dates import civil, read_dates
 from clearance.tokenization.rows import Booleans, Integers
-from clearance.tokenization.written_dates import year_of
+from clearance.tokenization.written_dates import days_of
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
 _SHORT = r"^-?[0-9]{1,15}$"
@@ -27,7 +27,13 @@ _PRECISION = 600
 """Digits of the arithmetic on what ``_NUMBER`` matches: none is rounded."""
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
-_OWN_DATES = {"month": r"[0-9]{4}-(?:0[1-9]|1[0-2])", "quarter": r"[0-9]{4}-Q[1-4]", "year": r"[0-9]{4}"}
+_EPOCH = date(1970, 1, 1).toordinal()
+_WANTED_DATES = {
+    "month": "date of which the month is plain",
+    "quarter": "date of which the quarter is plain",
+    "year": "date",
+    "age_band": "date up to the reference date of which the age is plain",
+}
 
 _Slow = Callable[[str], str | None]
 
@@ -41,7 +47,7 @@ def generalize(spec: Generalize, values: pa.Array) -> tuple[pa.Array, str]:
         if isinstance(spec, TopBottom):
             return _top_bottom(spec, values), "number"
     if isinstance(spec, Dates):
-        return _dates(spec, values), "ISO date" + (" up to the reference date" if spec.reference else "")
+        return _dates(spec, values), _WANTED_DATES[spec.to]
     if isinstance(spec, Postal):
         return _postal(spec, values), f"postal code of more than {spec.keep} letters and digits"
     if isinstance(spec, Ip):
@@ -117,35 +123,58 @@ def _top_bottom(spec: TopBottom, values: pa.Array) -> pa.Array:
 
 def _dates(spec: Dates, values: pa.Array) -> pa.Array:
     dates = read_dates(values)
-    year, month, day = civil(dates.days)
-    formed = dates.formed
-    if spec.to == "month":
-        own = _matching(_OWN_DATES["month"])
-        return _mixed(values, formed, year * 12 + month - 1, lambda at: f"{at // 12:04}-{at % 12 + 1:02}", own)
-    if spec.to == "quarter":
-        own = _matching(_OWN_DATES["quarter"])
-        quarter = year * 4 + (month - 1) // 3
-        return _mixed(values, formed, quarter, lambda at: f"{at // 4:04}-Q{at % 4 + 1}", own)
-    if spec.to == "year":
-        own = _matching(_OWN_DATES["year"])
-        # Of a date in anybody's order the year is plain; of nothing else that is coarser.
-        return _mixed(values, formed, year, lambda at: f"{at:04}", lambda text: own(text) or year_of(text))
-    until, width = date.fromisoformat(spec.reference or ""), spec.width or 1
-    # Years since, one less before this year's anniversary; who is born on the 29th of February has it on March 1st.
-    age = until.year - year - ((month > until.month) | ((month == until.month) & (day > until.day)))
-    formed = formed & (dates.days <= until.toordinal() - date(1970, 1, 1).toordinal())
+    formed, days = dates.formed.copy(), dates.days.copy()
+    others = days.copy()
+    rest = np.flatnonzero(~formed)
+    for row, text in zip(rest, values.take(pa.array(rest)).to_pylist(), strict=True):
+        if text is not None and (meant := days_of(text)):
+            formed[row], days[row], others[row] = True, _number_of(meant[0]), _number_of(meant[-1])
+    groups, label, own = _date_groups(spec)
+    group = groups(days)
+    # Whichever of two days is meant, what both give is true of it.
+    formed &= group == groups(others)
+    if spec.reference is not None:
+        formed &= np.maximum(days, others) <= _number_of(date.fromisoformat(spec.reference))
+    return _mixed(values, formed, group, label, own)
 
-    def label(age: int) -> str:
-        if spec.upper is not None and age >= spec.upper:
-            return f">={spec.upper}"
-        start = age // width * width
-        return f"[{start}, {start + width})"
+
+def _date_groups(spec: Dates) -> tuple[Callable[[Integers], Integers], Callable[[int], str], _Slow]:
+    """What days since 1970-01-01 have in common, how that is written, and the texts that are written so."""
+    if spec.to == "month":
+        return _months, lambda at: f"{at // 12:04}-{at % 12 + 1:02}", _matching(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+    if spec.to == "quarter":
+        return lambda days: _months(days) // 3, lambda at: f"{at // 4:04}-Q{at % 4 + 1}", _matching(r"[0-9]{4}-Q[1-4]")
+    if spec.to == "year":
+        return lambda days: civil(days)[0], lambda at: f"{at:04}", _matching(r"[0-9]{4}")
+    until, width = date.fromisoformat(spec.reference or ""), spec.width or 1
+
+    def starts(days: Integers) -> Integers:
+        year, month, day = civil(days)
+        # Years since, one less before this year's anniversary; who is born on the 29th of February has it on March 1st.
+        ages = until.year - year - ((month > until.month) | ((month == until.month) & (day > until.day)))
+        # The upper limit is an edge of a band.
+        bands: Integers = ages // width * width
+        return bands if spec.upper is None else np.minimum(bands, spec.upper)
+
+    def band(start: int) -> str:
+        return f">={start}" if start == spec.upper else f"[{start}, {start + width})"
 
     def own_band(text: str) -> str | None:
         found = re.fullmatch(r"(?:\[|>=)([0-9]{1,4})(?:, [0-9]{1,4}\))?", text)
-        return text if found and label(int(found[1])) == text else None
+        start = int(found[1]) if found else 0
+        is_start = start % width == 0 and (spec.upper is None or start <= spec.upper)
+        return text if found and is_start and band(start) == text else None
 
-    return _mixed(values, formed, age, label, own_band)
+    return starts, band, own_band
+
+
+def _months(days: Integers) -> Integers:
+    year, month, _ = civil(days)
+    return year * 12 + month - 1
+
+
+def _number_of(day: date) -> int:
+    return day.toordinal() - _EPOCH
 
 
 def _postal(spec: Postal, values: pa.Array) -> pa.Array:

@@ -1,7 +1,8 @@
-"""Dates as people write them in a text, read where only one day can be meant.
+"""Dates as people write them, read where only one day can be meant.
 
-``03/04/1990`` is two days, so it is none. Months are named in the languages whose dates the detectors find: English,
-German, French, Spanish, Italian, Portuguese, Dutch, Polish and Swedish. No name means two months.
+``03/04/1990`` is two days, so it is none, but what both have in common can be told. Months are named in the languages
+whose dates the detectors find: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish and Swedish. No
+name means two months.
 """
 
 import re
@@ -33,6 +34,8 @@ _WORDED = [
 _YEAR_FIRST = re.compile(r"([12][0-9]{3})([/.])([0-9]{1,2})\2([0-9]{1,2})")
 _YEAR_LAST = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([12][0-9]{3})")
 _TIME = re.compile(r",?[\sT]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:\s?[ap]\.?m\.?)?$", re.ASCII | re.I)
+_LONGEST = 100
+"""Characters of the longest date in words with its time, and more: what is longer is not looked through."""
 _ALONE = re.compile(r"(?<![0-9])(?:1[0-9]|20)[0-9]{2}(?![0-9])")
 
 
@@ -54,17 +57,20 @@ def iso_date(text: str) -> str | None:
     return None
 
 
-def year_of(text: str) -> str | None:
-    """The year of a value that is one date as people write them, with its time or without. ``03/04/1990`` too:
-    whichever day it is, the year is plain.
+def days_of(text: str) -> list[date]:
+    """The days that a value which is one date as people write them may mean, with its time or without: two for
+    ``03/04/1990``, one for what ``iso_date`` reads, none for all else.
     """
+    if len(text) > _LONGEST:
+        return []
     text = _TIME.sub("", text.strip())
     if day := iso_date(text):
-        return day[:4]
+        return [date.fromisoformat(day)]
     if found := _YEAR_LAST.fullmatch(text):
         first, _, second, year = found.groups()
-        return year if _iso(year, second, first) or _iso(year, first, second) else None
-    return None
+        days = (_iso(year, second, first), _iso(year, first, second))
+        return [date.fromisoformat(day) for day in days if day]
+    return []
 
 
 def only_year(text: str) -> str | None:

@@ -92,6 +92,12 @@ def test_an_age_band_holds_the_age_at_the_stated_date(born: date, width: int) ->
     assert band == (">=90" if age >= 90 else f"[{start}, {start + width})")
 
 
+def test_a_band_of_other_limits_is_no_own_output() -> None:
+    spec = Dates(to="age_band", width=10, reference="2026-01-01", upper=90, malformed="redact")
+    assert changed(spec, "[80, 90)", ">=90") == ["[80, 90)", ">=90"]
+    assert changed(spec, "[85, 95)", "[90, 100)", ">=80", ">=100", "[80, 91)") == ["[X]"] * 5
+
+
 def test_ages_on_and_around_a_birthday() -> None:
     def ages(reference: str, *born: str) -> list[str | None]:
         return changed(Dates(to="age_band", width=1, reference=reference, malformed="redact"), *born)
@@ -165,7 +171,7 @@ ODD = [
 def test_what_cannot_be_read_never_passes(spec: Generalize) -> None:
     # Nothing but its digits tells 2020-13-01 from a postal code of some country.
     odd = [value for value in ODD if spec.kind != "postal" or not value.startswith("2020")]
-    if getattr(spec, "to", "") == "year":  # whichever day that is, its year is plain
+    if getattr(spec, "to", "") in ("year", "age_band"):  # whichever day that is, its year is plain, and the band too
         odd.remove("12/03/1990")
     for value in odd:
         with pytest.raises(ProtectionError) as caught:
@@ -194,7 +200,31 @@ def test_the_year_of_a_date_in_anybodys_order_is_plain() -> None:
         "1/2/1990 at 5",
     ]
     assert apply(spec, pa.array(odd), "X", TOKENS).to_pylist() == ["[X]"] * len(odd)
-    assert apply(replace(spec, to="month"), pa.array(["03/04/1990"]), "X", TOKENS).to_pylist() == ["[X]"]
+
+
+WRITTEN = ["03/15/1989", "15.3.1989", "1989/3/15", "March 15, 1989", "15 de marzo de 1989", "3/15/1989 10:30:00 AM"]
+BORN = Dates(to="age_band", width=10, reference="2026-03-20", malformed="redact")
+
+
+@pytest.mark.parametrize(
+    ("spec", "coarser"),
+    [(Dates(to="month"), "1989-03"), (Dates(to="quarter"), "1989-Q1"), (Dates(to="year"), "1989"), (BORN, "[30, 40)")],
+    ids=lambda part: getattr(part, "to", ""),
+)
+def test_dates_as_people_write_them_are_read(spec: Dates, coarser: str) -> None:
+    assert changed(spec, *WRITTEN) == [coarser] * len(WRITTEN)
+
+
+def test_a_date_in_two_orders_is_read_where_both_say_the_same() -> None:
+    month, quarter = Dates(to="month", malformed="redact"), Dates(to="quarter", malformed="redact")
+    assert changed(month, "03/04/1990", "03/03/1990", "03.04.1990") == ["[X]", "1990-03", "1990-04"]
+    assert changed(quarter, "03/04/1990", "03/02/1990 8:15", "13/13/1990") == ["[X]", "1990-Q1", "[X]"]
+    # Who was born on March 4th has had the birthday by the 20th, who was born on April 3rd has not: it shows where that
+    # birthday ends a band.
+    assert changed(BORN, "03/04/1990", "03/04/1986") == ["[30, 40)", "[X]"]
+    assert changed(replace(BORN, width=1), "03/04/1990", "01/02/1990") == ["[X]", "[36, 37)"]
+    # One of its two days would be after the reference.
+    assert changed(BORN, "03/04/2026", "03/05/2027", "15 May 2026") == ["[X]"] * 3
 
 
 def test_bytes_that_are_no_text_are_malformed() -> None:
