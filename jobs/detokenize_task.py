@@ -130,7 +130,8 @@ def open_values(
     column: tuple[Dataset, str] | None = None,
     subject_keys: SubjectKeys | None = None,
 ) -> list[str]:
-    """The values inside tokens, one each; with ``column`` (dataset and path) they are cells of that column.
+    """The values inside tokens, one each and nothing around it; with ``column`` (dataset and path) they are cells of
+    that column, which may be texts.
 
     ``subject_keys``: opens tokens that are bound to persons, by trying everyone's key in the table.
     Raises like ``detokenize``: one that can't be opened, or may not be, and none is.
@@ -183,9 +184,17 @@ def _opened(
         shown = opener.count(leaf, cells, counts)
         require_openable(counts, what="this", partly=not whole)
         if whole and not shown.all():
+            told = f"{len(texts) - int(shown.sum())} of {len(texts)} values hold no reversible token of this key file"
             raise ProtectionError(
-                f"{len(texts) - int(shown.sum())} of {len(texts)} values hold no reversible token of this key file",
+                told + (" and these types" if types else ""),
                 hint="nothing was opened; give whole tokens, one a line",
+            )
+        # A column's cells may be texts. Any other value that holds more than its token was cut or joined on its way.
+        more = len(texts) - sum(map(opener.is_token, texts)) if whole and not column else 0
+        if more:
+            raise ProtectionError(
+                f"{more} of {len(texts)} values are more than a token",
+                hint="nothing was opened; give one token a line and nothing else, or a text that holds some: --text -",
             )
         opened = foreseen_anywhere(counts)
         ask.allow(_asked({path: opened}), len(texts) if whole else sum(opened.values()), {path: opened})

@@ -206,6 +206,10 @@ class Opener:
         found: npt.NDArray[np.bool_] = shows[places]
         return found
 
+    def is_token(self, text: str) -> bool:
+        """Whether a value is one token, and nothing but it."""
+        return any((token.start, token.end) == (0, len(text)) for token in tokens_in(text, self._readers))
+
     def changing(self, leaf: OpenLeaf, batch: pa.RecordBatch, column: pa.Array) -> Any:
         """The function that replaces a leaf's array, for ``replace_leaves``."""
 

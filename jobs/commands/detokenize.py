@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to-format", type=click.Choice(["delta", "parquet"]), default="delta", show_default=True, help="Its format."
 )
-@click.option("--value", metavar="-", help="Open values from standard input, one a line.")
+@click.option("--value", metavar="-", help="Open tokens from standard input, one a line and nothing else.")
 @click.option("--text", metavar="-", help="Open the tokens inside the text on standard input.")
 @click.option("--purpose", required=True, help="What the values are for, as a grant of the policy names it.")
 @click.option("--reason", required=True, help="Why now: a case or ticket, no personal data. It goes into the audit.")

@@ -87,6 +87,27 @@ def test_bound_tokens_open_from_values_and_in_text_with_the_table_alone(
         open_values([ann, bob, ann, bob], desk, subject_keys=keys, **WHY)
 
 
+def test_a_value_is_one_token_and_nothing_else(world: tuple[Desk, SubjectKeys, list[str]]) -> None:
+    desk, keys, (ann, _) = world
+    free = desk.readers()[0].open().reversible_token("a@b.org", "EMAIL_ADDRESS")
+    for odd in (f"{free}x", f"x{free}", f"{free} ", f"{free}{free}", f'{{"m": "{free}"}}', f"to {ann}"):
+        with pytest.raises(ProtectionError, match="1 of 2 values are more than a token") as caught:
+            open_values([free, odd], desk, subject_keys=keys, **WHY)
+        assert "--text -" in str(caught.value.hint)
+    assert not [entry for entry in desk.audit.entries() if entry["kind"] == "intent" and entry["action"] == "show"]
+    assert open_text(f"{free}x", desk, **WHY).text == "a@b.orgx"
+
+
+def test_values_without_a_token_of_the_types_asked_for_are_told_so(world: tuple[Desk, SubjectKeys, list[str]]) -> None:
+    desk, _, _ = world
+    tokenizer = desk.readers()[0].open()
+    mail, name = tokenizer.reversible_token("a@b.org", "EMAIL_ADDRESS"), tokenizer.reversible_token("Jo", "PERSON")
+    with pytest.raises(
+        ProtectionError, match="1 of 2 values hold no reversible token of this key file and these types"
+    ):
+        open_values([mail, name], desk, types=["EMAIL_ADDRESS"], **WHY)
+
+
 def test_the_tokens_of_an_erased_person_stay(world: tuple[Desk, SubjectKeys, list[str]]) -> None:
     desk, keys, (ann, bob) = world
     (token,) = desk.tokens().within("people").open().tokenize(pa.array(["C-1"]), "CUSTOMER_ID").to_pylist()
