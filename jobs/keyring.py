@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearance.errors import ClearanceError
 from clearance.governance.audit import Audit
-from clearance.governance.registry import Registry, Row
+from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
 
 if TYPE_CHECKING:
@@ -48,24 +48,19 @@ def datasets_of(registry: Registry, kid: str) -> list[dict[str, Any]]:
     found = []
     for dataset, row in sorted(newest.items()):
         if kid in key_ids(row):
-            lost = {c["path"] for c in row["columns"] or () if any(map(_is_opened_by_it, (c, *c.get("inside", ()))))}
-            found.append({"dataset": dataset, "irreversible": sorted(lost | _texts(registry, row))})
+            lost = {column["path"] for column in row["columns"] or () if _needs_it(column)}
+            found.append({"dataset": dataset, "irreversible": sorted(lost)})
     return found
 
 
-def _is_opened_by_it(column: Mapping[str, Any]) -> bool:
-    return (column.get("method") or {}).get("name") in _IRREVERSIBLE
-
-
-def _texts(registry: Registry, row: Row) -> set[str]:
-    """Columns in whose texts a protection left reversible tokens, as its label's reasons tell."""
-    label = registry.latest("labels", ["reasons"], dataset=row["dataset"], run_id=row["run_id"])
-    reasons = (label or {}).get("reasons") or {}
-    told = {
-        path: [why["text"].partition(";")[0] for why in each if why["rule"] == "spans"]
-        for path, each in reasons.items()
-    }
-    return {path for path, texts in told.items() if any(text.endswith(": reversible") for text in texts)}
+def _needs_it(column: Mapping[str, Any]) -> bool:
+    """Whether something of a column opens with its key only: all of it, leaves inside, or parts of its texts."""
+    whole = column.get("method") or {}
+    parts = [leaf.get("method") or {} for leaf in column.get("inside") or ()]
+    parts += (column.get("by_type") or {}).values()
+    if column.get("how") == "spans" and whole.get("name") != "keep" and "by_type" not in column:
+        return True  # an older record, which does not say what was done in the texts
+    return any(method.get("name") in _IRREVERSIBLE for method in (whole, *parts))
 
 
 def subject_keys_of(registry: Registry, kid: str) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from clearance.jobs.plans import How, InsidePlan, LeafPlan, ProtectionPlan
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
-from clearance.jobs.text_methods import KEEP, OTHER, TOKEN, InText, Settings, unmarked
+from clearance.jobs.text_methods import KEEP, OTHER, REDACT, TOKEN, InText, Settings, unmarked
 from clearance.method_spec import MethodSpec
 from clearance.methods import METHODS
 from clearance.paths import KEY, Step, format_path, parse_path
@@ -94,7 +94,11 @@ def plan_protection(
         plan = _plan_leaf(leaf, report, inside, policy, texts, protect=protect)
         if plan.how == "spans" and plan.changes:
             apart, own = {each.path: each.method for each in plan.inside}, overrides.get(leaf.path)
-            plan = replace(plan, unmarked=unmarked(methods, texts.method(own) if own else None, apart))
+            plan = replace(
+                plan,
+                unmarked=unmarked(methods, texts.method(own) if own else None, apart),
+                by_type=_by_type((report, *(each for each in inside if each.path not in apart)), own, methods, texts),
+            )
         plan = known.settled(plan, policy)
         plan = replace(plan, label=combine((plan.label, *known.floors(plan)), policy.levels))
         if plan.how == "cells":
@@ -116,6 +120,14 @@ def plan_protection(
         tuple(policy.spec(leaf.method) for leaf in plans if leaf.how == "cells"),
         subject_of(plans, *subject) if subject is not None else None,
     )
+
+
+def _by_type(
+    reports: Iterable[ColumnReport], own: Settings | None, methods: Mapping[str, Settings], texts: InText
+) -> dict[str, Settings]:
+    """The method of each entity type that was found in some texts, raw or as tokens; ``own`` is the column's."""
+    found = sorted({finding.entity_type for report in reports for finding in report.findings})
+    return {kind: texts.method(own, kind) if own else methods.get(kind, REDACT) for kind in found}
 
 
 def _require_movable(plan: LeafPlan, report: ColumnReport, partition: bool) -> None:
@@ -158,20 +170,20 @@ def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, te
     their types' methods, and one that it gives the leaf itself before both."""
     column = policy.column_method(path)
     for report in reports:
-        own = policy.column_method(report.path)
-        method: Settings | None = whole_cell_method(report.to_dict(), policy)
-        if own == KEEP:
-            method = own
-        elif own is None and column is not None and method is not None:
-            kept = texts.method(column, report.entity_type or OTHER) == KEEP
-            method = None if kept else column
-        if method is not None:
-            steps = parse_path(report.path)
-            method = texts.method(method, report.entity_type or OTHER)
-            if steps[-1] == KEY and _collapses(method):
-                method = TOKEN
-            require_many_values(report, str(method["name"]), policy)
-            yield InsidePlan(report.path, steps[_depth(steps) :], report.entity_type or OTHER, method)
+        own, kind = policy.column_method(report.path), report.entity_type or OTHER
+        asked: Settings | None = whole_cell_method(report.to_dict(), policy)
+        of_column = own is None and column is not None and asked is not None
+        asked = own if own == KEEP else column if of_column else asked
+        if asked is None:
+            continue
+        method = texts.method(asked, kind)
+        if of_column and method == KEEP:
+            continue
+        steps = parse_path(report.path)
+        if steps[-1] == KEY and _collapses(method):
+            method = TOKEN
+        require_many_values(report, str(method["name"]), policy)
+        yield InsidePlan(report.path, steps[_depth(steps) :], kind, method)
 
 
 def _collapses(method: Settings) -> bool:

@@ -42,7 +42,8 @@ class LeafPlan:
     ``how``: whole ``cells`` by the method of ``entity_type``, ``spans`` inside text each by its type's method,
     ``null`` (suppressed), ``done`` (by this method already, as a signed record says), or
     ``keep``. ``inside``: the leaves inside its strings that have a method, which goes before
-    what is found in them. ``label`` is what the leaf has once this is done and proved.
+    what is found in them. ``by_type``: of ``spans``, the method of each entity type that was found in the texts.
+    ``label`` is what the leaf has once this is done and proved.
     """
 
     path: str
@@ -57,6 +58,7 @@ class LeafPlan:
     note: str = ""
     inside: tuple[InsidePlan, ...] = ()
     unmarked: Mapping[str, Settings] = field(default_factory=dict)
+    by_type: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
     def changes(self) -> bool:
@@ -91,8 +93,14 @@ class LeafPlan:
             "label": self.label.to_dict(),
             **({"note": self.note} if self.note else {}),
             **({"inside": [leaf.to_dict() for leaf in self.inside]} if self.inside else {}),
-            **({"unmarked": {name: dict(method) for name, method in self.unmarked.items()}} if self.unmarked else {}),
+            # Of changed texts it is named when empty too: an older record, without it, does not say what was done.
+            **({"by_type": _told(self.by_type)} if self.by_type or (self.how == "spans" and self.changes) else {}),
+            **({"unmarked": _told(self.unmarked)} if self.unmarked else {}),
         }
+
+
+def _told(methods: Mapping[str, Settings]) -> dict[str, Any]:
+    return {name: dict(method) for name, method in methods.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,20 +105,22 @@ def test_destruction_names_the_datasets_it_ends(keys: Any, home: Path) -> None:
             "statement": {"keys": {"domain": "default", "ids": ["other0"]}},
         },
     ]
-    nested = {"path": "payload", "method": {"name": "by entity type"}, "inside": [{"method": {"name": "reversible"}}]}
-    rows[1]["columns"].append(nested)
-    Registry(str(home)).append("protections", rows, run_id=RUN)
-    spans = [
-        {"rule": "spans", "text": f"EMAIL_ADDRESS: {method}; tokenised lowers it"} for method in ("keep", "reversible")
+    texts = {"method": {"name": "by entity type"}, "how": "spans"}
+    rows[1]["columns"] += [
+        {**texts, "path": "payload", "by_type": {}, "inside": [{"method": {"name": "reversible"}}]},
+        {**texts, "path": "note", "by_type": {"PERSON": {"name": "token"}, "EMAIL_ADDRESS": {"name": "reversible"}}},
+        {**texts, "path": "talk", "by_type": {"PERSON": {"name": "token"}}},
+        {**texts, "path": "kept", "method": {"name": "keep"}},
+        {**texts, "path": "done", "method": {"name": "keep"}, "by_type": {"US_SSN": {"name": "reversible"}}},
+        # An older record does not say what was done in its texts: it may be anything.
+        {**texts, "path": "old"},
     ]
-    why = {"note": spans, "talk": spans[:1], "email": [{"rule": "cells", "text": "EMAIL_ADDRESS: reversible"}]}
-    label = {"version": "0", "kind": "protected", "columns": {}, "label": {}, "policy_digest": "x", "reasons": why}
-    Registry(str(home)).append("labels", [{"dataset": "file:///b", **label}], run_id=RUN)
+    Registry(str(home)).append("protections", rows, run_id=RUN)
     keys("rotate", "--reason", "x", "--format", "json")
     told = keys("destroy", old, "--reason", "over", "--format", "json")["datasets"]
     assert told == [
         {"dataset": "file:///a", "irreversible": ["email", "ssn"]},
-        {"dataset": "file:///b", "irreversible": ["note", "payload"]},
+        {"dataset": "file:///b", "irreversible": ["done", "note", "old", "payload"]},
     ]
     assert datasets_of(Registry(str(home)), "other0") == [{"dataset": "file:///c", "irreversible": ["email"]}]
 

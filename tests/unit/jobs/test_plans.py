@@ -173,6 +173,24 @@ def test_in_text_each_method_is_carried_out_or_the_plan_says_what_is_done_instea
     assert plan.leaves[0].label.level == "internal"
 
 
+def test_the_record_names_what_is_done_in_a_text(tmp_path):
+    done = text_plan(tmp_path, leaf("who")).leaves[0].to_dict()["by_type"]
+    assert {kind: method["name"] for kind, method in done.items()} == {
+        "AGE": "generalize", "DATE_TIME": "date_shift", "PERSON": "surrogate", "US_SSN": "reversible"}  # fmt: skip
+    done = text_plan(tmp_path, path="own").leaves[0].to_dict()["by_type"]
+    assert {kind for kind, method in done.items() if method["name"] == "surrogate"} == {"PERSON"}
+
+
+def test_the_record_names_what_is_found_in_documents_beside_their_leaves(tmp_path):
+    (tmp_path / "p.yaml").write_text(IN_TEXT)
+    below = [report("p{json}.ssn", "US_SSN"), report("p{json}.say", None, "PERSON", "PHONE_NUMBER", kind="text")]
+    column = replace(report("p", None, kind="mixed"), evidence=("values hold JSON",))
+    plan = plan_protection([leaf("p")], [column, *below], load_policy(tmp_path / "p.yaml")).leaves[0]
+    # The number is a leaf of its own, with a method for all of it: ``inside`` names that.
+    assert list(plan.by_type) == ["PERSON", "PHONE_NUMBER"]
+    assert [inside.path for inside in plan.inside] == ["p{json}.ssn"]
+
+
 def test_a_text_of_nobody_or_with_numbers_gets_constants_and_says_so(tmp_path):
     plan = text_plan(tmp_path, path="salary")
     assert {method["name"] for method in plan.methods_at("salary").values()} == {"redact"}
@@ -193,6 +211,8 @@ def test_a_text_that_was_done_by_the_same_methods_is_not_done_again(tmp_path):
     first = text_plan(tmp_path, leaf("who")).leaves[0]
     again = text_plan(tmp_path, leaf("who"), known=OnRecord(texts={"note": first.unmarked})).leaves[0]
     assert (again.changes, again.label, again.unmarked) == (False, first.label, first.unmarked)
+    # The reversible tokens of the first time are still in it.
+    assert again.to_dict()["by_type"] == first.to_dict()["by_type"]
     otherwise = OnRecord(texts={"note": {"PERSON": {"name": "surrogate"}}})
     other = text_plan(tmp_path, leaf("who"), known=otherwise).leaves[0]
     assert other.changes
