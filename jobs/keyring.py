@@ -7,12 +7,11 @@ from clearance.errors import ClearanceError
 from clearance.governance.audit import Audit
 from clearance.governance.registry import Registry
 from clearance.governance.runs import new_run_id
+from clearance.methods import METHODS
 
 if TYPE_CHECKING:
     from clearance.tokenization.keys import KeysetProvider
     from clearance.tokenization.keyset import Keyset
-
-_IRREVERSIBLE = frozenset({"reversible", "format_preserving"})
 
 
 def audited(
@@ -60,7 +59,8 @@ def _needs_it(column: Mapping[str, Any]) -> bool:
     parts += (column.get("by_type") or {}).values()
     if column.get("how") == "spans" and whole.get("name") != "keep" and "by_type" not in column:
         return True  # an older record, which does not say what was done in the texts
-    return any(method.get("name") in _IRREVERSIBLE for method in (whole, *parts))
+    declared = [METHODS.get(str(method.get("name"))) for method in (whole, *parts)]
+    return any(method.has_way_back for method in declared if method is not None)
 
 
 def subject_keys_of(registry: Registry, kid: str) -> list[dict[str, Any]]:

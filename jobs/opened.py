@@ -136,9 +136,15 @@ def require_openable(counts: Counts, what: str = "what was asked for", *, partly
             told += [f"{n} {name} {kind or '?'}{f' in {path}' if path else ''}" for (path, kind), n in found]
     if told:
         more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+        paths = any(path for (path, _, _), n in counts.items() if n)
+        remedy = "ask for reversible columns with --columns, or for" if paths else "leave these out, or ask for"
+        # What no key opens any more is in the source alone, whatever else is asked for.
+        lost = not opens and len(told) == len(foreseen_at(counts, DESTROYED))
         raise ProtectionError(
             f"{what} can't be opened: {'; '.join(told[:3])}{more}",
-            hint="nothing was opened; ask for reversible columns with --columns, or for entity types with --types",
+            hint="nothing opens them any more: go to the source that they were made from"
+            if lost
+            else f"nothing was opened; {remedy} entity types with --types",
         )
     if not opens:
         if erased := sum(n for _, n in foreseen_at(counts, ERASED)):

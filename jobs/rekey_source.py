@@ -18,6 +18,7 @@ from clearance.jobs.rekeyed import Before, Rekeyed, rekeyed
 from clearance.jobs.scan_task import Scanned, scan
 from clearance.jobs.signed_record import SignedRecord
 from clearance.jobs.subject_keys import SubjectKeys
+from clearance.methods import METHODS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,11 +53,7 @@ def from_source(
     subject = _bound(before.record, dataset, desk, subject_keys)
     scanned = scan(spark, dataset, desk.under(ask.run))
     _require_same_plan(scanned, row, dataset, desk, subject)
-    types = column_types(before.label)
-    leaves = [leaf for leaf in row["columns"] if leaf["how"] in ("cells", "spans")]
-    columns = {
-        leaf["path"]: frozenset(types.get(leaf["path"], ())) | ({leaf["entity_type"]} - {None}) for leaf in leaves
-    }
+    columns = to_be_granted(row["columns"], column_types(before.label))
     ask.allow(columns, int(row["rows"]), {})
     with ask.deed("rekey", {}, before.target.key) as told:
         done = protect(
@@ -65,6 +62,33 @@ def from_source(
         told["facts"] = {"version": done.version, "protected_by": done.run_id}
     ask.run.facts = {"rows": done.rows, "grant": ask.grant}
     return rekeyed(before, desk, ask, done.version, done.rows, {}, done.label)
+
+
+def to_be_granted(
+    columns: Sequence[Mapping[str, Any]], types: Mapping[str, Sequence[str]]
+) -> dict[str, frozenset[str]]:
+    """The columns of a record in which a key wrote, with the entity types that it wrote for; where it wrote in none,
+    all that were changed. ``types``: those of the label, by path.
+    """
+    written, changed = {}, {}
+    for leaf in columns:
+        if leaf["how"] not in ("cells", "spans") or leaf["method"]["name"] == "keep":
+            continue
+        path, own = leaf["path"], frozenset(types.get(leaf["path"], ())) | ({leaf["entity_type"]} - {None})
+        parts = [*leaf.get("by_type", {}).items()]
+        parts += [(each["entity_type"], each["method"]) for each in leaf.get("inside", ())]
+        changed[path] = own | {kind for kind, _ in parts}
+        keyed = frozenset(kind for kind, method in parts if _writes_with_key(method))
+        if leaf["how"] == "cells" and _writes_with_key(leaf["method"]):
+            written[path] = own
+        elif keyed or (leaf["how"] == "spans" and "by_type" not in leaf):  # an older record does not say it of texts
+            written[path] = keyed | own
+    return written or changed
+
+
+def _writes_with_key(method: Mapping[str, Any]) -> bool:
+    declared = METHODS.get(str(method["name"]))
+    return declared is None or declared.needs_key or method.get("malformed") == "token"
 
 
 def _prepared(
@@ -130,10 +154,7 @@ def _require_same_plan(
         known=known.for_plan(scanned.columns),
         subject=(*subject, desk.tokens_to_write()) if subject is not None else None,
     )
-    now = {leaf.path: leaf.to_dict() for leaf in plan.leaves}
-    then = {leaf["path"]: leaf for leaf in row["columns"]}
-    other = sorted(path for path in now.keys() | then.keys() if now.get(path) != then.get(path))
-    if other:
+    if other := others_than([leaf.to_dict() for leaf in plan.leaves], row["columns"]):
         raise ProtectionError(
             f"protecting {dataset.reference.text} today would not give what is on record: {', '.join(other[:5])}",
             hint="policy or detectors are others now: give those of then (--policy, --ner or --no-ner, --detectors), "
@@ -141,4 +162,13 @@ def _require_same_plan(
         )
 
 
-__all__ = ["from_source"]
+def others_than(planned: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Paths of columns of which a plan says something else than a record."""
+    now, then = ({leaf["path"]: dict(leaf) for leaf in leaves} for leaves in (planned, recorded))
+    for path, leaf in now.items():
+        if "by_type" not in then.get(path, {}):  # an older record, or no changed text
+            leaf.pop("by_type", None)
+    return sorted(path for path in now.keys() | then.keys() if now.get(path) != then.get(path))
+
+
+__all__ = ["from_source", "others_than", "to_be_granted"]

@@ -298,7 +298,9 @@ def _told(provider: "KeysetProvider", keyset: "Keyset", output: str, **more: Any
 def _print(told: Any) -> None:
     rows = []
     for key in told["keys"]:
-        use = {"enabled": "writes and reads" if key["writes"] else "reads", "pending": f"destroyed after {key['due']}"}
+        # Nothing destroys it by itself: its roots are there until the second call.
+        pending = f"disabled; destroy it again after {key['due']}"
+        use = {"enabled": "writes and reads" if key["writes"] else "reads", "pending": pending}
         scope = "all domains" if key["domains"] == ["*"] else ", ".join(key["domains"]) or "-"
         rows.append([key["kid"], use.get(key["state"], key["state"]), key["created"][:10], scope])
     table(["key id", "use", "created", "domains"], rows)

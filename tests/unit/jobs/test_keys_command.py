@@ -36,7 +36,7 @@ def keys(home: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     return call
 
 
-def test_a_key_from_its_making_to_its_end(keys: Any, home: Path) -> None:
+def test_a_key_from_its_making_to_its_end(keys: Any, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (first,) = keys("create", "--format", "json")["keys"]
     assert first["writes"] and first["domains"] == ["*"]
     old = first["kid"]
@@ -52,6 +52,8 @@ def test_a_key_from_its_making_to_its_end(keys: Any, home: Path) -> None:
     listed = {k["kid"]: k["state"] for k in keys("list", "--format", "json")["keys"]}
     assert listed.pop(old) == "pending" and list(listed.values()) == ["enabled"]
     assert keys("--format", "json") == keys("list", "--format", "json")
+    # The day alone ends no key.
+    assert run(["keys", "list"]) == 0 and f"{old}  disabled; destroy it again after 2" in capsys.readouterr().out
     audit = Audit(Registry(str(home)))
     assert audit.verify().ok and not audit.verify().open_intents
     told = [(e["action"], e.get("facts", {}).get("reason")) for e in audit.entries() if e["kind"] == "intent"]

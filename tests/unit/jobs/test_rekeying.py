@@ -8,6 +8,7 @@ import pytest
 
 from clearance.jobs.opening import OpenLeaf
 from clearance.jobs.recomputation import Digests, same_rows, same_sums
+from clearance.jobs.rekey_source import others_than, to_be_granted
 from clearance.jobs.rekeying import _Opened
 from clearance.jobs.settings import Tokens
 from clearance.paths import parse_path
@@ -49,3 +50,33 @@ def test_what_stood_in_one_row_stands_in_one_row_under_the_new_key(keys):
         swapped = sums_of(mails, other, new)
         assert same_sums("mail", before, swapped) and same_sums("note[]", before, swapped)
         assert not same_rows(before, swapped)
+
+
+YEAR = {"name": "generalize", "kind": "date", "to": "year", "malformed": "redact"}
+TEXT = {"path": "note", "how": "spans", "entity_type": None, "method": {"name": "by entity type"}}
+DONE = [
+    {"path": "mail", "how": "cells", "entity_type": "EMAIL_ADDRESS", "method": {"name": "token"}},
+    {"path": "born", "how": "cells", "entity_type": "DATE_OF_BIRTH", "method": YEAR},
+    {"path": "id", "how": "keep", "entity_type": None, "method": {"name": "keep"}},
+    {**TEXT, "by_type": {"PERSON": {"name": "surrogate"}, "US_SSN": {"name": "redact"}}},
+]
+
+
+def test_a_grant_must_cover_what_the_key_wrote_and_no_more():
+    asked = to_be_granted(DONE, {"mail": ["EMAIL_ADDRESS"], "born": ["DATE_OF_BIRTH"], "note": []})
+    assert asked == {"mail": frozenset({"EMAIL_ADDRESS"}), "note": frozenset({"PERSON"})}
+    tokens_for_odd = {**DONE[1], "method": {**YEAR, "malformed": "token"}}
+    assert to_be_granted([tokens_for_odd], {}) == {"born": frozenset({"DATE_OF_BIRTH"})}
+    inside = [{"path": "note{json}.tel", "entity_type": "PHONE_NUMBER", "method": {"name": "token"}}]
+    assert to_be_granted([{**TEXT, "by_type": {}, "inside": inside}], {}) == {"note": frozenset({"PHONE_NUMBER"})}
+    # Where the key wrote nothing, all that was changed; an older record does not say what is in its texts.
+    assert to_be_granted([DONE[1], DONE[2]], {}) == {"born": frozenset({"DATE_OF_BIRTH"})}
+    assert to_be_granted([TEXT], {"note": []}) == {"note": frozenset()}
+
+
+def test_an_older_record_that_says_less_of_texts_is_no_other_plan():
+    old = [*DONE[:3], TEXT]
+    assert others_than(DONE, DONE) == others_than(DONE, old) == []
+    otherwise = [*DONE[:3], {**TEXT, "by_type": {"PERSON": {"name": "token"}}}]
+    assert others_than(otherwise, DONE) == ["note"]
+    assert others_than(DONE[1:], DONE) == ["mail"]

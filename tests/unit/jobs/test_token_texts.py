@@ -110,8 +110,12 @@ def test_tokens_of_a_key_that_rests_or_is_gone_are_told_by_that_key(tmp_path):
     with pytest.raises(ProtectionError, match=f"1 tokens of a key that is destroyed, {old} in note"):
         require_openable(gone)
     require_openable(gone, partly=True)
-    with pytest.raises(ProtectionError, match="destroyed"):  # nothing opens beside it
+    with pytest.raises(ProtectionError, match="destroyed") as caught:  # nothing opens beside it
         require_openable(counts(token), partly=True)
+    assert caught.value.hint == "nothing opens them any more: go to the source that they were made from"
+    with pytest.raises(ProtectionError, match="one-way") as caught:
+        require_openable(Counter({("", FINAL, "PERSON"): 1}), what="this")
+    assert "--columns" not in caught.value.hint  # a value on standard input has none
 
 
 @given(st.lists(st.none() | st.text(max_size=40), max_size=30))
