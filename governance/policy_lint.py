@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
+from clearance.classifiers.quasi_identifiers import PERSONAL_DATE
 from clearance.governance.policy import DeidentificationRule, Policy, load_policy
 from clearance.governance.policy_sources import DEFAULT_NAME
 from clearance.governance.taxonomy import covers
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,11 @@ def lint(policy: Policy, today: date, found_too: Collection[str] = ()) -> list[O
     detectors of the reader's own find.
     """
     checks = (_levels, _regimes, _lowering, _combinations, _usage, _settled, _grants)
-    found = [*_types(policy, found_too), *(one for check in checks for one in check(policy))]
+    found = [
+        *_types(policy, found_too),
+        *_unnamed(policy, found_too),
+        *(one for check in checks for one in check(policy)),
+    ]
     found += [
         Oddity("ended-grant", policy.where("reversal", name), f"the grant {name} ended on {grant.valid_until}")
         for name, grant in policy.content.reversal.items()
@@ -68,6 +75,21 @@ def _types(policy: Policy, found_too: Collection[str]) -> Iterator[Oddity]:
             yield Oddity("no-category", place, f"{name} has no category: no rule about categories applies to it")
         if rule.method.name == "keep" and policy.levels.exceeds(rule.level, policy.rules.hosting.public):
             yield Oddity("kept", place, f"{name} is {rule.level}, and kept as it is")
+
+
+def _unnamed(policy: Policy, found_too: Collection[str]) -> Iterator[Oddity]:
+    """What is found and has no entry: a policy that does not extend the default has none but its own."""
+    unnamed = sorted({*load_policy().entity_types, *found_too} - policy.entity_types.keys())
+    rule, place = policy.content.unknown_type, policy.where("unknown_type")
+    then = f"{rule.level}, {rule.method.name} by unknown_type"
+    if PERSONAL_DATE in unnamed and not {"DATE_TIME", "DATE_OF_BIRTH"}.isdisjoint(policy.entity_types):
+        unnamed.remove(PERSONAL_DATE)
+        told = "dates in a column whose name says that they are of somebody's life, care or work, such as hire_date"
+        yield Oddity("unnamed", place, f"{PERSONAL_DATE} has no entry: {told}, are {then}, whatever DATE_TIME says")
+    if unnamed:
+        more = f" and {len(unnamed) - _SHOWN} more" if len(unnamed) > _SHOWN else ""
+        told = f"{', '.join(unnamed[:_SHOWN])}{more}"
+        yield Oddity("unnamed", place, f"what is found as a type without an entry is {then}: {told}")
 
 
 def _levels(policy: Policy) -> Iterator[Oddity]:

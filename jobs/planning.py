@@ -20,7 +20,7 @@ from clearance.jobs.plans import How, InsidePlan, LeafPlan, ProtectionPlan
 from clearance.jobs.schema import SparkLeaf
 from clearance.jobs.settings import Tokens
 from clearance.jobs.subject_keys import SubjectKeys
-from clearance.jobs.text_methods import KEEP, OTHER, REDACT, TOKEN, InText, Settings, unmarked
+from clearance.jobs.text_methods import KEEP, OTHER, REDACT, TOKEN, InText, Settings, unmarked, unnamed_note
 from clearance.method_spec import MethodSpec
 from clearance.methods import METHODS
 from clearance.paths import KEY, Step, format_path, parse_path
@@ -257,7 +257,7 @@ def _label_of_text(report: ColumnReport, policy: Policy, texts: InText) -> Label
 
 
 def _whole_cells(leaf: SparkLeaf, report: ColumnReport, policy: Policy, method: Settings, plan: _Make) -> LeafPlan:
-    note = ""
+    note = unnamed_note([report.entity_type], policy, leaf.path)
     if leaf.steps[-1] == KEY and _collapses(method):
         # Equal keys would collapse the map's entries: keys are tokenized or kept.
         method, note = TOKEN, "a map's keys must stay distinct: tokenized instead"

@@ -163,8 +163,10 @@ def _require_same_plan(
 
 
 def others_than(planned: Sequence[Mapping[str, Any]], recorded: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Paths of columns of which a plan says something else than a record."""
+    """Paths of columns with which a plan does something else than a record says."""
     now, then = ({leaf["path"]: dict(leaf) for leaf in leaves} for leaves in (planned, recorded))
+    for leaf in (*now.values(), *then.values()):
+        leaf.pop("note", None)  # words for who reads it
     for path, leaf in now.items():
         if "by_type" not in then.get(path, {}):  # an older record, or no changed text
             leaf.pop("by_type", None)

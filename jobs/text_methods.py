@@ -76,10 +76,19 @@ class InText:
             if done != asked and asked["name"] not in ("suppress", "null"):
                 changed.setdefault((str(asked["name"]), str(done["name"])), []).append(kind)
         told = [f"in text {', '.join(kinds)}: {done}, not {asked}" for (asked, done), kinds in changed.items()]
+        told += [unnamed] if (unnamed := unnamed_note(sorted(raw), policy, report.path)) else []
         # One true date of a subject beside the shifted ones gives all of them away.
         if self.subject is not None and "DATE_TIME" in raw and policy.method_for("DATE_TIME", report.path) == KEEP:
             told.append("in text true dates stay, by which shifted ones can be told: shift DATE_TIME too")
         return "; ".join(told)
+
+
+def unnamed_note(types: Iterable[str | None], policy: Policy, path: str) -> str:
+    """What a plan says of types that the policy does not name; empty where it names all, or the column's method."""
+    unnamed = [kind for kind in types if kind is not None and kind not in policy.entity_types]
+    if not unnamed or policy.column_method(path) is not None:
+        return ""
+    return f"by unknown_type: the policy does not name {', '.join(unnamed)}"
 
 
 def fitting(settings: Settings, entity_type: str) -> Settings:
@@ -115,4 +124,5 @@ __all__ = [
     "fitting",
     "lowered_by",
     "unmarked",
+    "unnamed_note",
 ]

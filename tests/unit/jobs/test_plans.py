@@ -191,6 +191,17 @@ def test_the_record_names_what_is_found_in_documents_beside_their_leaves(tmp_pat
     assert [inside.path for inside in plan.inside] == ["p{json}.ssn"]
 
 
+def test_what_the_policy_does_not_name_is_told_with_what_was_done(tmp_path):
+    day = plan_of(leaf("hired"), report("hired", "NO_SUCH_TYPE"))
+    assert (day.how, day.method["name"]) == ("null", "suppress")
+    assert day.note == "by unknown_type: the policy does not name NO_SUCH_TYPE"
+    text = plan_of(leaf("say"), report("say", None, "PERSON", "NO_SUCH_TYPE", kind="text"))
+    assert text.note == "by unknown_type: the policy does not name NO_SUCH_TYPE"
+    (tmp_path / "p.yaml").write_text("version: 1\nname: x\nextends: default\ncolumns:\n  hired: {method: redact}\n")
+    named = plan_of(leaf("hired"), report("hired", "NO_SUCH_TYPE"), load_policy(tmp_path / "p.yaml"))
+    assert (named.method["name"], named.note) == ("redact", "")
+
+
 def test_a_text_of_nobody_or_with_numbers_gets_constants_and_says_so(tmp_path):
     plan = text_plan(tmp_path, path="salary")
     assert {method["name"] for method in plan.methods_at("salary").values()} == {"redact"}

@@ -65,6 +65,31 @@ def test_what_is_odd_is_told_with_its_line(text: str, kind: str, told: str, tmp_
     assert any(told in words for key, words in found.items() if key == kind), found
 
 
+OWN = """version: 1
+name: own
+levels: [internal, restricted]
+regimes: {}
+unknown_leaf: {level: restricted, method: suppress}
+unknown_type: {level: restricted, method: suppress}
+deidentification: {}
+combinations: {}
+rules: {hosting: {public: internal, vendor: internal, private: restricted}, regimes: true, usage: {}, purposes: false,
+  regions: false, environments: {}}
+entity_types:
+  DATE_TIME: {level: internal, categories: [system.operations], method: keep}
+"""
+
+
+def test_what_a_policy_of_its_own_does_not_name_is_told(tmp_path: Path) -> None:
+    found = lint(load_policy(policy_of(OWN, tmp_path)), date(2026, 6, 1))
+    dates, others = [one.text for one in found if one.kind == "unnamed"]
+    # A type that is found by the column's name alone: whoever names DATE_TIME thinks of hire_date too.
+    assert dates.startswith("PERSONAL_DATE has no entry") and "hire_date" in dates
+    assert "restricted, suppress by unknown_type" in dates
+    assert "more" in others and "restricted, suppress" in others and "PERSONAL_DATE" not in others
+    assert not [one for one in lint(load_policy(policy_of(HEAD, tmp_path)), date(2026, 6, 1)) if one.kind == "unnamed"]
+
+
 def test_a_type_that_an_own_detector_finds_has_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "entity_types:\n  BADGE: {level: internal, categories: [user.unique_id], method: token}\n"
     policy, own = str(policy_of(HEAD + text, tmp_path)), tmp_path / "own.yaml"

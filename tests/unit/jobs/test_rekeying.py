@@ -75,7 +75,7 @@ def test_a_grant_must_cover_what_the_key_wrote_and_no_more():
 
 
 def test_an_older_record_that_says_less_of_texts_is_no_other_plan():
-    old = [*DONE[:3], TEXT]
+    old = [{**DONE[0], "note": "in other words"}, *DONE[1:3], TEXT]
     assert others_than(DONE, DONE) == others_than(DONE, old) == []
     otherwise = [*DONE[:3], {**TEXT, "by_type": {"PERSON": {"name": "token"}}}]
     assert others_than(otherwise, DONE) == ["note"]
