@@ -22,6 +22,9 @@ from clearance.tokenization.rows import Booleans, Integers
 from clearance.tokenization.written_dates import days_of
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
+_EDGE = r"(-?[0-9]{1,400}(?:\.[0-9]{1,400})?)"
+_OWN_BIN = re.compile(rf"\[{_EDGE}, [0-9.-]+\)|>={_EDGE}")
+"""Edges of intervals are written out, so that they are longer than what ``_NUMBER`` reads."""
 _SHORT = r"^-?[0-9]{1,15}$"
 _PRECISION = 600
 """Digits of the arithmetic on what ``_NUMBER`` matches: none is rounded."""
@@ -85,8 +88,8 @@ def _bins(spec: Bins, values: pa.Array) -> pa.Array:
         value = _number(text)
         if value is not None:
             return label(value)
-        own = re.fullmatch(r"\[(.+), .+\)|<(.+)|>=(.+)", text)
-        start = _number(own[1] or own[3] or "") if own else None
+        own = _OWN_BIN.fullmatch(text)
+        start = Decimal(own[1] or own[2]) if own else None
         is_own = (start is not None and label(start) == text) or (spec.lower is not None and text == _below(spec.lower))
         return text if is_own else None
 

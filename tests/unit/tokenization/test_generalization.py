@@ -1,6 +1,7 @@
 """Generalized values are true of the value, say no more than declared, and stay as they are at a second run."""
 
 import ipaddress
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -57,6 +58,12 @@ def test_all_spellings_of_a_number_give_one_interval() -> None:
         "[-10, 0)",
         "[-20, -10)",
     ]
+    # What is written out in full is longer than any number that is read.
+    assert changed(Bins(width=10), "1e40", "-1e99") == [
+        f"[1{'0' * 40}, 1{'0' * 38}10)",
+        f"[-1{'0' * 99}, -{'9' * 98}0)",
+    ]
+    assert changed(Bins(width=1e-9), "1e-60") == ["[0, 0.000000001)"]
     assert changed(Bins(width=0.1), "0.3", "0.29999999999999998") == ["[0.3, 0.4)", "[0.2, 0.3)"]
 
 
@@ -225,6 +232,22 @@ def test_a_date_in_two_orders_is_read_where_both_say_the_same() -> None:
     assert changed(replace(BORN, width=1), "03/04/1990", "01/02/1990") == ["[X]", "[36, 37)"]
     # One of its two days would be after the reference.
     assert changed(BORN, "03/04/2026", "03/05/2027", "15 May 2026") == ["[X]"] * 3
+
+
+@pytest.mark.parametrize("spec", KINDS, ids=lambda spec: f"{spec.kind}-{getattr(spec, 'to', '')}")
+def test_a_cell_of_a_million_characters_takes_no_minutes(spec: Generalize) -> None:
+    million = 1_000_000
+    odd = [
+        "[" + ", " * (million // 2),
+        "<" + "1" * million,
+        "T" * million,
+        "f:" * (million // 2),
+        "1 " * (million // 2),
+    ]
+    start = time.process_time()
+    redacted = apply(replace(spec, malformed="redact"), pa.array(odd), "X", TOKENS)  # type: ignore[call-arg]
+    assert time.process_time() - start < 10
+    assert redacted.to_pylist() == ["[X]"] * len(odd)
 
 
 def test_bytes_that_are_no_text_are_malformed() -> None:
