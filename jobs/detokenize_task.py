@@ -28,7 +28,7 @@ from clearance.jobs.opened import (
     require_openable,
     require_whole,
 )
-from clearance.jobs.opening import ERASED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
+from clearance.jobs.opening import ERASED, MALFORMED, OPEN, ROWS, SHOWN, Counts, Opener, OpenLeaf, foreseen
 from clearance.jobs.reissue import Changed, Reissued, publish_opened, told_of
 from clearance.jobs.signed_record import signed_record
 from clearance.jobs.staging import Target
@@ -45,14 +45,17 @@ class Detokenized(Reissued):
     """A dataset with values in it again.
 
     ``erased``: how many tokens of each column stay closed, as the keys of the persons they are bound to are gone.
+    ``malformed``: how many constants stay in each column for values that its method could not read.
     """
 
     opened: Mapping[str, Mapping[str, int]]
     erased: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    malformed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``erased`` only where there is some."""
-        return {name: value for name, value in super().to_dict().items() if name != "erased" or value}
+        """JSON-ready; ``erased`` and ``malformed`` only where there are some."""
+        told = super().to_dict()
+        return {name: value for name, value in told.items() if name not in ("erased", "malformed") or value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def detokenize(
         subject = Subject.of(record.subject, subject_keys) if record.subject and subject_keys else None
         counts = counted(dataset, leaves, desk.readers(), subject)
         require_openable(counts)
-        opened, erased = foreseen(counts, (OPEN,)), foreseen(counts, (ERASED,))
+        opened, erased, malformed = (foreseen(counts, (fact,)) for fact in (OPEN, ERASED, MALFORMED))
         leaves = tuple(leaf for leaf in leaves if leaf.path in opened)
         partition = next((leaf.path for leaf in leaves if leaf.steps[0].name in dataset.partitions), None)
         if partition is not None:
@@ -108,7 +111,9 @@ def detokenize(
         expected = target.version(spark)
         with ask.deed("open", opened, target.key) as told:
             try:
-                frame = opened_frame(dataset, leaves, desk.readers(), record, subject=subject, stays=erased)
+                frame = opened_frame(
+                    dataset, leaves, desk.readers(), record, subject=subject, stays={*erased, *malformed}
+                )
                 staged.write(frame, dataset.partitions, dataset.reference.text)
                 require_whole(spark, staged, leaves, counts)
                 changed = Changed(dataset, target, opened, label, counts["", ROWS, ""], leaves)
@@ -117,7 +122,7 @@ def detokenize(
                 staged.remove(spark)
         ask.run.facts = {"rows": counts["", ROWS, ""], "opened": opened, "erased": erased, "grant": ask.grant}
         outcome = told_of(ask, dataset, target, version, counts["", ROWS, ""], new_label)
-        return Detokenized(**outcome, opened=opened, erased=erased)
+        return Detokenized(**outcome, opened=opened, erased=erased, malformed=malformed)
 
 
 def open_values(

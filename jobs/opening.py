@@ -22,7 +22,7 @@ from clearance.leaves import read_leaf, replace_leaves
 from clearance.methods import parse_method
 from clearance.paths import Step
 from clearance.tokenization.canonical import texts_of
-from clearance.tokenization.methods import apply, restore
+from clearance.tokenization.methods import apply, constants, restore
 from clearance.tokenization.subjects import SUBJECT_RULE
 from clearance.tokenization.token_format import ONE_WAY, PREFIX, REVERSIBLE
 from clearance.values import is_readable, to_text
@@ -36,6 +36,8 @@ COUNTS = "path string, fact string, entity_type string, n bigint"
 OPEN, FINAL, STRANGE, LOST = "open", "one-way", "strange", "lost"
 #: Tokens that are bound to a person: whose key is not at hand, and whose key is gone.
 BOUND, ERASED = "bound", "erased"
+#: Constants in the place of what the method of a column could not read: they stay, as nothing is inside.
+MALFORMED = "malformed"
 #: Tokens that name a key which may not be used now, or never again; the key's id stands in the place of their type.
 DISABLED, DESTROYED = "disabled", "destroyed"
 ROWS, SHOWN, VALUES, NULLS = "rows", "shown", "values", "nulls"
@@ -174,9 +176,10 @@ class Opener:
 
     def _count(self, leaf: OpenLeaf, values: pa.Array, counts: Counts) -> npt.NDArray[np.bool_]:
         if leaf.method is not None:
-            opened = self._restored(leaf, values)
+            opened, constant = self._restored(leaf, values)
             counts[leaf.path, OPEN, leaf.entity_type] += len(opened) - opened.null_count
-            counts[leaf.path, LOST, leaf.entity_type] += opened.null_count - values.null_count
+            counts[leaf.path, MALFORMED, leaf.entity_type] += int(constant.sum())
+            counts[leaf.path, LOST, leaf.entity_type] += opened.null_count - values.null_count - int(constant.sum())
             return np.asarray(opened.is_valid())
         encoded = pc.dictionary_encode(values)
         places = np.asarray(encoded.indices.fill_null(len(encoded.dictionary)))
@@ -234,12 +237,12 @@ class Opener:
 
     def _changed(self, leaf: OpenLeaf, values: pa.Array) -> pa.Array:
         if leaf.method is not None:
-            opened = self._restored(leaf, values)
-            if opened.null_count != values.null_count:
+            opened, constant = self._restored(leaf, values)
+            if opened.null_count - constant.sum() != values.null_count:
                 raise ProtectionError(f"{leaf.path} changed after it was counted", hint="run again")
-            if self._writers is None:
-                return opened
-            return apply(parse_method(leaf.method), opened, leaf.entity_type, self._writers[leaf.reader])
+            if self._writers is not None:
+                opened = apply(parse_method(leaf.method), opened, leaf.entity_type, self._writers[leaf.reader])
+            return pc.if_else(pa.array(constant), values.cast(pa.string()), opened)
         encoded = pc.dictionary_encode(values)
         distinct = encoded.dictionary.cast(pa.string())
         changed, rest = distinct, np.ones(len(distinct), np.bool_)
@@ -319,12 +322,14 @@ class Opener:
 
         return changed_tokens(text, self._readers, change, spelled=self._writers is None)
 
-    def _restored(self, leaf: OpenLeaf, values: pa.Array) -> pa.Array:
+    def _restored(self, leaf: OpenLeaf, values: pa.Array) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+        """The values, null where there is no way back, and which of those are the method's own constants."""
         method = parse_method(leaf.method or {})
         valid = values.drop_null()
         opened = restore(method, valid, leaf.entity_type, self._readers[leaf.reader], leaf.kid)
         places = np.cumsum(np.asarray(values.is_valid())) - 1
-        return opened.take(pa.array(places, mask=np.asarray(values.is_null())))
+        opened = opened.take(pa.array(places, mask=np.asarray(values.is_null())))
+        return opened, np.asarray(pc.and_(opened.is_null(), constants(method, values, leaf.entity_type)))
 
     @staticmethod
     def _texts(distinct: pa.Array, rest: npt.NDArray[np.bool_]) -> Iterator[tuple[int, str]]:

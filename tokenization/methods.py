@@ -112,6 +112,12 @@ def restore(
     return form.decrypt(encoded.dictionary, cipher).cast(pa.string()).take(encoded.indices)
 
 
+def constants(spec: MethodSpec, values: pa.Array, entity_type: str) -> pa.Array:
+    """Which of a column's values are the constant that the method writes for what it can't read."""
+    constant = redaction(entity_type) if spec.on_malformed == "redact" else None
+    return pc.fill_null(pc.equal(values, pa.scalar(constant, values.type)), False)
+
+
 def _by_value(
     spec: FormatPreserving | Generalize | Surrogate, cells: pa.Array, entity_type: str, tokenizer: Tokenizer
 ) -> pa.Array:

@@ -145,6 +145,8 @@ def _print(done: "Mapping[str, Any]") -> None:
     table(["column", "entity type", "opened"], rows, indent="  ")
     for path, types in done.get("erased", {}).items():
         click.echo(f"  {path}: {sum(types.values()):,} tokens stay closed, for the keys of their persons are gone")
+    for path, types in done.get("malformed", {}).items():
+        click.echo(f"  {path}: {sum(types.values()):,} constants stay, for values that were malformed")
 
 
 __all__ = ["command"]
