@@ -24,10 +24,13 @@ from clearance.jobs.text_methods import KEEP, OTHER, REDACT, TOKEN, InText, Sett
 from clearance.method_spec import MethodSpec
 from clearance.methods import METHODS
 from clearance.paths import KEY, Step, format_path, parse_path
+from clearance.perturbing import Noise
 
 _Make = Callable[..., LeafPlan]
 DONE = "done before, as its signed record says"
-_INTEGERS = ("tinyint", "smallint", "int", "bigint")
+_BITS = {"tinyint": 7, "smallint": 15, "int": 31, "bigint": 63}
+_SCALES = 30
+"""How far Laplace noise reaches: one value in ten to the thirteenth lies further out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,11 @@ def plan_protection(
             require_many_texts(plan, (report, *inside), policy, texts)
         _require_movable(plan, report, leaf.column in partitions)
         plans.append(plan)
+    if plans and all(plan.drops == "column" for plan in plans):
+        raise ProtectionError(
+            "every column would be dropped: nothing is left to publish",
+            hint="suppress cells instead (scope: cell), or leave a column",
+        )
     require_types(plans, policy)
     return ProtectionPlan(
         tuple(plans),
@@ -144,9 +152,17 @@ def _type_after(leaf: SparkLeaf, spec: MethodSpec) -> str:
     if len(leaf.steps) == 1 and getattr(spec, "malformed", "") == "fail":
         if spec.name == "date_shift" and leaf.type == "date":
             return leaf.type
-        if spec.name == "noise" and leaf.type in _INTEGERS and getattr(spec, "decimals", 1) == 0:
+        if isinstance(spec, Noise) and spec.decimals == 0 and _holds(leaf.type, spec):
             return leaf.type
     return "string"
+
+
+def _holds(kind: str, noise: Noise) -> bool:
+    """Whether a type of whole numbers holds what the noise makes, which lies beyond the bounds too."""
+    spread = noise.upper - noise.lower if noise.sensitivity is None else noise.sensitivity
+    far = noise.amount if noise.amount is not None else _SCALES * spread / (noise.epsilon or 1)
+    end = 1 << _BITS.get(kind, 0)
+    return kind in _BITS and -end <= noise.lower - far and noise.upper + far < end
 
 
 def _below(reports: Iterable[ColumnReport]) -> dict[str, list[ColumnReport]]:
@@ -228,8 +244,10 @@ def _plan_leaf(
         method: Settings = policy.method_for(None, leaf.path)
         kept = method["name"] == "keep"
         label = protected_column(facts, policy, methods={"UNKNOWN": method}, verified=True)
-        gone = method if method["name"] in ("suppress", "null") else {"name": "suppress", "scope": "cell"}
-        return plan("keep" if kept else "null", method if kept else gone, label)
+        if kept or method["name"] in ("suppress", "null"):
+            return plan("keep" if kept else "null", method, label)
+        note = f"its values can't be looked at: made null, not {method['name']}"
+        return plan("null", {"name": "suppress", "scope": "cell"}, label, note)
     whole = whole_cell_method(facts, policy)
     if whole is not None:
         return _whole_cells(leaf, report, policy, whole, plan)

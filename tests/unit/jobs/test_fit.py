@@ -220,5 +220,41 @@ def test_in_text_an_encrypted_number_is_a_reversible_token_and_a_surrogate_is_on
 @pytest.mark.parametrize(("path", "drops"), [("a", "column"), ("s.a", "")])
 def test_a_column_inside_another_is_emptied_and_the_plan_says_so(tmp_path, path, drops):
     rules = policy(tmp_path, f"columns:\n  {path}: {{method: {{name: suppress, scope: column}}}}\n")
-    made = plan(rules, (leaf(path), report(path, "EMAIL_ADDRESS"))).leaves[0]
+    made = plan(rules, (leaf(path), report(path, "EMAIL_ADDRESS")), ID).leaves[0]
     assert (made.how, made.drops, bool(made.note)) == ("null", drops, not drops)
+
+
+def test_a_plan_that_would_drop_every_column_is_refused(tmp_path):
+    rules = policy(tmp_path, "columns:\n  a: {method: {name: suppress, scope: column}}\n")
+    with pytest.raises(ProtectionError, match="every column would be dropped"):
+        plan(rules, (leaf("a"), report("a", "EMAIL_ADDRESS")))
+
+
+@pytest.mark.parametrize(
+    ("type", "reach", "after"),
+    [
+        ("tinyint", "distribution: uniform, amount: 5, lower: 0, upper: 100", "tinyint"),
+        ("tinyint", "distribution: uniform, amount: 50, lower: 0, upper: 100", "string"),
+        ("tinyint", "distribution: uniform, amount: 50, lower: -100, upper: 0", "string"),
+        ("int", "distribution: laplace, epsilon: 1, lower: 0, upper: 1000", "int"),
+        ("smallint", "distribution: laplace, epsilon: 0.1, lower: 0, upper: 1000", "string"),
+        ("smallint", "distribution: laplace, epsilon: 0.1, sensitivity: 10, lower: 0, upper: 1000", "smallint"),
+        ("int", "distribution: uniform, amount: 5, lower: 0, upper: 100, decimals: 1", "string"),
+    ],
+)
+def test_a_number_keeps_its_type_where_the_noise_has_room_in_it(tmp_path, type, reach, after):
+    """A value beyond its type became null, and the proof refused the whole run."""
+    rules = policy(tmp_path, f"columns:\n  n: {{method: {{name: noise, row_key: user.id, {reach}}}}}\n")
+    assert plan(rules, (leaf("n", type), report("n", None)), ID).leaves[0].type_after == after
+
+
+def test_what_cannot_be_looked_at_is_made_null_whatever_was_asked_and_the_plan_says_so(tmp_path):
+    unknown = (
+        SparkLeaf("b", parse_path("b"), "binary", False, True),
+        ColumnReport.unknown("b", "binary", rows=5, reason="binary"),
+    )
+    asked = policy(tmp_path, "columns:\n  b: {method: token}\n")
+    assert plan(asked, unknown, ID).leaves[0].note == "its values can't be looked at: made null, not token"
+    asked = policy(tmp_path, "columns:\n  b: {method: suppress}\n")
+    made = plan(asked, unknown, ID).leaves[0]
+    assert (made.how, made.note) == ("null", "")
