@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearance.generalizing import Bins, Dates, Hierarchy, Ip, Postal, TopBottom
+from clearance.jobs.workers import keep_freed_memory
 from clearance.method_spec import MethodSpec
 from clearance.methods import FormatPreserving, Mask, Reversible, Surrogate, Token
 from clearance.perturbing import DateShift, Noise
@@ -271,6 +272,7 @@ def protecting(
     """The method on the one column of a frame."""
 
     def protect(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        keep_freed_memory()  # as in every worker of a job
         tokenizer = Tokenizer(reference.open())
         for batch in batches:
             yield pa.RecordBatch.from_arrays([apply(method, batch.column(0), kind, tokenizer)], names=["v"])
