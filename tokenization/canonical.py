@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 from clearance.tokenization.normalization import family_of, normalize, region_of, width_of
 from clearance.tokenization.plain_values import are_plain_addresses, plain_identifiers
 from clearance.tokenization.regions import REGIONS
-from clearance.tokenization.rows import Booleans
+from clearance.tokenization.rows import Booleans, in_order
+
+_OCTETS = pa.large_binary()
 
 
 class _Fast(NamedTuple):
@@ -79,14 +81,14 @@ def texts_of(values: pa.Array) -> list[str]:
 
 
 class Plain(NamedTuple):
-    """The values of a batch that are plainly written: (n,) which they are, and their canonical forms.
+    """The values of a batch that are plainly written: (n,) which they are, and their canonical forms, as octets.
 
     The input of a value's HMAC is ``prefix``, its rule and NUL, and the form.
     """
 
     prefix: bytes
     fits: Booleans
-    forms: list[bytes]
+    forms: pa.Array
 
 
 def plain(values: pa.Array, entity_type: str, region: str) -> Plain:
@@ -95,32 +97,26 @@ def plain(values: pa.Array, entity_type: str, region: str) -> Plain:
     if family == "email":
         trimmed = _trim_lower(values)
         fits = are_plain_addresses(trimmed)
-        return Plain(b"email/1\0", fits, _octets(trimmed, fits))
+        return Plain(b"email/1\0", fits, (trimmed if fits.all() else trimmed.filter(pa.array(fits))).cast(_OCTETS))
     if family == "id":
         return Plain(b"id/1\0", *plain_identifiers(values, width_of(entity_type)))
     fast = _fast_path(entity_type, region)
     if fast is None:
-        return Plain(b"", np.zeros(len(values), np.bool_), [])
+        return Plain(b"", np.zeros(len(values), np.bool_), pa.array([], _OCTETS))
     matched = pc.match_substring_regex(values, fast.pattern)
     fits = matched.to_numpy(zero_copy_only=False)
     # Only what matched: Arrow's kernels refuse bytes that are no UTF-8.
     changed = fast.change(values if fits.all() else values.filter(matched))
-    return Plain(f"{fast.rule}\0".encode(), fits, changed.cast(pa.large_string()).cast(pa.large_binary()).to_pylist())
+    return Plain(f"{fast.rule}\0".encode(), fits, changed.cast(pa.large_string()).cast(_OCTETS))
 
 
-def messages(values: pa.Array, entity_type: str, region: str, found: Plain | None = None) -> list[bytes]:
+def messages(values: pa.Array, entity_type: str, region: str, found: Plain | None = None) -> pa.Array:
     """``message`` for each of a text array's values; there must be no nulls. ``found``: what ``plain`` says."""
     found = plain(values, entity_type, region) if found is None else found
-    quick = (found.prefix + form for form in found.forms)
+    quick = pc.binary_join_element_wise(pa.scalar(found.prefix, _OCTETS), found.forms, pa.scalar(b"", _OCTETS))
     if found.fits.all():
-        return list(quick)
+        return quick
     odd = values.filter(pa.array(~found.fits))
-    slow = iter([message(text, entity_type, region) for text in texts_of(odd)])
-    return [next(quick) if fits else next(slow) for fits in found.fits.tolist()]
-
-
-def _octets(values: pa.Array, chosen: Booleans) -> list[bytes]:
-    octets: list[bytes] = (
-        (values if chosen.all() else values.filter(pa.array(chosen))).cast(pa.large_binary()).to_pylist()
-    )
-    return octets
+    slow = pa.array([message(text, entity_type, region) for text in texts_of(odd)], _OCTETS)
+    parts = [(np.flatnonzero(found.fits), quick), (np.flatnonzero(~found.fits), slow)]
+    return in_order(parts, _OCTETS)

@@ -1,5 +1,6 @@
 """AES-CMAC (RFC 4493, NIST SP 800-38B) of many messages under one key, one OpenSSL call for each block of the chain."""
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -7,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from clearance.tokenization.rows import BLOCK, Bytes, Integers
+from clearance.tokenization.rows import BLOCK, Bytes, Integers, columns, pieces, put_columns
 
 
 class BlockCipher:
@@ -42,42 +43,44 @@ class BlockCipher:
 
 
 class Cmac:
-    """One key, ready for many messages. Holds the key: can't be pickled."""
+    """One key, ready for many messages. Holds the key: can't be pickled.
 
-    __slots__ = ("_cipher", "_ends")
+    ``ends``: what last blocks are XORed with, by their length; secret like the key.
+    """
+
+    __slots__ = ("_cipher", "ends")
 
     def __init__(self, key: bytes) -> None:
         """``key``: 16, 24 or 32 bytes; ``ValueError`` for any other length."""
         self._cipher = BlockCipher(key)
         whole = double(self._cipher.one(bytes(BLOCK)))
-        self._ends = ends(double(whole), whole)
+        self.ends = ends(double(whole), whole)
 
     def macs(self, octets: Bytes, lengths: Integers) -> Bytes:
         """(n, 16): the MAC of each row's first ``length`` bytes. ``octets`` is (n, 16k), zero behind the lengths."""
-        if len(lengths) and lengths[0] == lengths[-1] and (lengths == lengths[0]).all():
-            # One length for all: nothing to sort, and one end for all rows.
-            length = int(lengths[0])
-            return self._chain(octets, lengths[:1], max(-(-length // BLOCK), 1))
-        blocks = np.maximum((lengths + BLOCK - 1) // BLOCK, 1)
-        counts = np.flatnonzero(np.bincount(blocks))
-        if len(counts) == 1:
-            return self._chain(octets, lengths, int(counts[0]))
-        found = np.empty((len(octets), BLOCK), np.uint8)
-        for count in counts:
-            rows = np.flatnonzero(blocks == count)
-            found[rows] = self._chain(octets[rows], lengths[rows], int(count))
-        return found
+        blocks = np.maximum((lengths + BLOCK - 1) >> 4, 1)
+        least, most = (int(found) for found in (blocks.min(initial=1 << 30), blocks.max(initial=0)))
+        if not most:
+            return np.empty((0, BLOCK), np.uint8)
+        last = columns(octets, (least - 1) * BLOCK, BLOCK)
+        last ^= self.ends[np.minimum(lengths - (least - 1) * BLOCK, _MORE)]
+        state = self.chain([*(columns(octets, start * BLOCK, BLOCK) for start in range(least - 1)), last])
+        for number in range(least, most):
+            rows = np.flatnonzero(blocks > number)
+            start = number * BLOCK
+            block = pieces(octets.reshape(-1), rows * octets.shape[1] + start, BLOCK)
+            block ^= self.ends[np.minimum(lengths[rows] - start, _MORE)]
+            block ^= pieces(state.reshape(-1), rows * BLOCK, BLOCK)
+            put_columns(state, 0, self._cipher(block), rows)
+        return state
 
-    def _chain(self, octets: Bytes, lengths: Integers, blocks: int) -> Bytes:
-        """The MACs of messages that all have this many blocks."""
-        end = (blocks - 1) * BLOCK
-        last = octets[:, end : end + BLOCK] ^ self._ends[lengths - end]
-        if not end:
-            return self._cipher(last)
-        state = self._cipher(octets[:, :BLOCK])
-        for start in range(BLOCK, end, BLOCK):
-            state = self._cipher(octets[:, start : start + BLOCK] ^ state)
-        return self._cipher(last ^ state)
+    def chain(self, blocks: Sequence[Bytes]) -> Bytes:
+        """(n, 16): what AES makes of each block and what it made of the one before. The blocks are changed."""
+        state = self._cipher(blocks[0])
+        for block in blocks[1:]:
+            block ^= state
+            state = self._cipher(block)
+        return state
 
     def one(self, message: bytes) -> bytes:
         """The MAC of one message, 16 bytes."""
@@ -105,10 +108,17 @@ def xor(first: bytes, second: bytes) -> bytes:
     return (int.from_bytes(first, "big") ^ int.from_bytes(second, "big")).to_bytes(len(first), "big")
 
 
+_MORE = BLOCK + 1
+"""The place in the table of ends for a block that is not the last."""
+
+
 def ends(partial: bytes, whole: bytes) -> Bytes:
-    """(17, 16): what a last block with 0 to 16 bytes is XORed with: its padding, and ``partial`` or ``whole``."""
-    table = np.zeros((BLOCK + 1, BLOCK), np.uint8)
-    np.fill_diagonal(table, 0x80)
+    """(18, 16): what a last block with 0 to 16 bytes is XORed with: its padding, and ``partial`` or ``whole``.
+
+    And with nothing what is no last block.
+    """
+    table = np.zeros((_MORE + 1, BLOCK), np.uint8)
+    np.fill_diagonal(table[:BLOCK], 0x80)
     table[:BLOCK] ^= np.frombuffer(partial, np.uint8)
     table[BLOCK] = np.frombuffer(whole, np.uint8)
     return table

@@ -10,9 +10,11 @@ import numpy as np
 
 from clearance.tokenization.rows import Booleans, Bytes, Integers, within
 
-_Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
+Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
 # (shift, which bits move up by it, which stay): 40 bits become 2 x 20, 4 x 10, 8 x 5, each in a lane of its own.
+_OVER = 3
+"""Bytes that are read with each five and left out: a number has eight."""
 _STEPS = tuple(
     (np.uint64(shift), np.uint64(moves), np.uint64(stays))
     for shift, moves, stays in (
@@ -31,10 +33,18 @@ def _each(octet: int) -> np.uint64:
 def base32_encode(data: Bytes) -> Bytes:
     """(n, 5k) bytes -> (n, 8k) ASCII characters."""
     rows, width = data.shape
-    padded = np.zeros(data.size + 3, np.uint8)
-    padded[3:] = data.reshape(-1)
-    # Eight bytes from every fifth on: the first three belong to the group before, and no step lets them through.
-    numbers = np.ndarray((data.size // 5,), ">u8", padded.data, strides=(5,)).astype(np.uint64)
+    padded = np.zeros(data.size + _OVER, np.uint8)
+    padded[: data.size] = data.reshape(-1)
+    return base32_of(padded, (data.size // 5,), (5,)).view(np.uint8).reshape(rows, width // 5 * 8)
+
+
+def base32_of(octets: Bytes, shape: tuple[int, ...], strides: tuple[int, ...], start: int = 0) -> Numbers:
+    """The eight characters of each five bytes, as one big-endian number: those at ``start`` and in ``strides`` from it.
+
+    ``octets`` is flat, and read up to three bytes behind the last five.
+    """
+    numbers = np.ndarray(shape, ">u8", octets.data, start, strides).astype(np.uint64)
+    numbers >>= np.uint64(24)
     other = np.empty_like(numbers)
     for shift, moves, stays in _STEPS:
         np.bitwise_and(numbers, stays, out=other)
@@ -48,7 +58,7 @@ def base32_encode(data: Bytes) -> Bytes:
     other *= np.uint64(ord("a") + 26 - ord("2"))
     numbers += _each(ord("a"))
     numbers -= other
-    return numbers.astype(">u8", copy=False).view(np.uint8).reshape(rows, width // 5 * 8)
+    return numbers.astype(">u8", copy=False)
 
 
 def base32_decode(text: Bytes) -> Bytes:

@@ -42,7 +42,6 @@ def shifts_of(spec: DateShift, subjects: pa.Array, tokenizer: Tokenizer) -> Inte
     step = 7 if spec.weeks else 1
     most = spec.max_days // step
     prefix = f"{spec.max_days}/{step}\0".encode()
-    octets = subjects.cast(pa.large_binary()).to_pylist()
-    digests = tokenizer.keyed_hash("date-shift").digests([prefix + subject for subject in octets])
+    digests = tokenizer.keyed_hash("date-shift").digests(subjects.cast(pa.large_binary()), prefix)
     place = choose(digests, 2 * most)
     return np.where(place < most, place - most, place - most + 1) * step

@@ -137,16 +137,19 @@ class Ff1:
         blocks[:, 0] = upper
         for i in reversed(range(_ROUNDS)) if decrypting else range(_ROUNDS):
             modulus = moduli[i % 2]
-            blocks[:, 1] = (first if decrypting else second) ^ lower ^ np.uint64(i << 8 * shape.b)
+            blocks[:, 1] = (first if decrypting else second) ^ (lower ^ np.uint64(i << 8 * shape.b))
             # d is 8: y is the upper half of the block.
             y = self._cipher(blocks.view(np.uint8)).view(">u8")[:, 0].astype(np.uint64)
-            y -= y // modulus * modulus
+            quotient = y // modulus
+            quotient *= modulus
+            y -= quotient
             if decrypting:
-                first, second = second + (modulus - y), first
-                first -= modulus * (first >= modulus)
+                first, second = second - y, first
+                # Below zero it is huge, and the other one is the smaller.
+                np.minimum(first, first + modulus, out=first)
             else:
-                first, second = second, first + y
-                second -= modulus * (second >= modulus)
+                y += first
+                first, second = second, np.minimum(y, y - modulus)
         found = np.empty(numerals.shape, np.uint8)
         self._write(first, found[:, : shape.u])
         self._write(second, found[:, shape.u :])

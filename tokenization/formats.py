@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from clearance.alphabets import ALPHABETS, LONGEST, check_format, check_format_of_type, fewest_symbols
 from clearance.tokenization.ff1 import Ff1
-from clearance.tokenization.rows import Bytes, Integers, flat
+from clearance.tokenization.rows import Bytes, Integers, flat, translated
 
 _FOREIGN, _SEPARATOR = 255, 254
 _ROWS = 1 << 12
@@ -56,12 +56,12 @@ class Format:
         return max(self.min_length, self.keep_first + self.keep_last + fewest_symbols(len(self.symbols)))
 
     @cached_property
-    def _numerals(self) -> Bytes:
-        """(256,): for each octet its numeral, or what else it is."""
+    def _numerals(self) -> bytes:
+        """For each of 256 octets its numeral, or what else it is."""
         table = np.full(256, _FOREIGN, np.uint8)
         table[np.frombuffer(self.separators.encode(), np.uint8)] = _SEPARATOR
         table[np.frombuffer(self.symbols.encode(), np.uint8)] = np.arange(len(self.symbols))
-        return table
+        return table.tobytes()
 
     def encrypt(self, values: pa.Array, cipher: Ff1) -> pa.Array:
         """Text values without nulls -> ``large_string`` of the same lengths; null where a value is malformed.
@@ -76,16 +76,16 @@ class Format:
 
     def _crypt(self, values: pa.Array, cipher: Ff1, *, decrypting: bool) -> pa.Array:
         data, bounds = flat(values)
-        numerals = self._numerals[data]
+        numerals = translated(data, self._numerals)
         out = data.copy()
-        characters = np.frombuffer(self.symbols.encode(), np.uint8)
+        characters = self.symbols.encode().ljust(256, b"\0")
         columns = self._columns(numerals, bounds)
         if columns is not None:
             rows, free = numerals.reshape(len(values), -1), columns[self.keep_first : len(columns) - self.keep_last]
             for start in range(0, len(rows), _ROWS):
                 part = slice(start, start + _ROWS)
                 changed = self._crypt_rows(rows[part, columns], cipher, decrypting=decrypting)
-                out.reshape(rows.shape)[part, free] = characters[changed]
+                out.reshape(rows.shape)[part, free] = translated(changed, characters)
             return _text(out, bounds)
         symbols = np.flatnonzero(numerals < _SEPARATOR)
         firsts = np.searchsorted(symbols, bounds)
@@ -97,7 +97,7 @@ class Format:
             for start in range(0, len(members), _ROWS):
                 places = symbols[members[start : start + _ROWS, None] + np.arange(count)]
                 changed = self._crypt_rows(numerals[places], cipher, decrypting=decrypting)
-                out[places[:, self.keep_first : count - self.keep_last]] = characters[changed]
+                out[places[:, self.keep_first : count - self.keep_last]] = translated(changed, characters)
         return _text(out, bounds).take(pa.array(np.arange(len(values)), mask=~formed))
 
     def _columns(self, numerals: Bytes, bounds: Integers) -> Integers | None:

@@ -24,7 +24,7 @@ from clearance.tokenization.choices import Words, choose, words_of
 from clearance.tokenization.malformed import readable, without_malformed
 from clearance.tokenization.ring import encode_info
 from clearance.tokenization.row_context import RowContext
-from clearance.tokenization.rows import Integers
+from clearance.tokenization.rows import Bytes, Integers
 from clearance.tokenization.tokens import Tokenizer
 
 _NUMBER = r"^[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?$"
@@ -46,11 +46,11 @@ def add_noise(spec: Noise, values: pa.Array, entity_type: str, tokenizer: Tokeni
     unit = 10**spec.decimals
     steps = on_grid(spec, np.asarray(numbers))
     prefix = encode_info("noise/1", json.dumps(_distribution(spec), sort_keys=True), rows.column)
-    octets = keys.filter(formed).cast(pa.large_binary()).to_pylist()
+    octets = pa.large_binary()
+    count = pa.Array.from_buffers(pa.binary(8), len(steps), [None, pa.py_buffer(steps.astype(">i8"))])
     # The value is in the message too: a changed value gets other noise, or the change would show without any.
-    digests = tokenizer.keyed_hash("noise").digests(
-        [prefix + key + step.to_bytes(8, "big", signed=True) for key, step in zip(octets, steps.tolist(), strict=True)]
-    )
+    texts = pc.binary_join_element_wise(keys.filter(formed).cast(octets), count.cast(octets), pa.scalar(b"", octets))
+    digests = tokenizer.keyed_hash("noise").digests(texts, prefix)
     noisy = steps + (steps_of_uniform(spec, digests) if spec.distribution == "uniform" else laplace_of(spec, digests))
     place = np.cumsum(np.asarray(formed)) - 1
     changed = _texts(noisy, unit, spec.decimals).take(pa.array(place, mask=~np.asarray(formed)))
@@ -63,14 +63,14 @@ def on_grid(spec: Noise, numbers: "np.ndarray[Any, np.dtype[np.float64]]") -> In
     return steps
 
 
-def steps_of_uniform(spec: Noise, digests: bytes) -> Integers:
+def steps_of_uniform(spec: Noise, digests: Bytes) -> Integers:
     """For each digest a number of steps, uniform from minus to plus the amount."""
     most = math.floor(Decimal(str(spec.amount)) * 10**spec.decimals)
     steps: Integers = choose(digests, 2 * most + 1) - most
     return steps
 
 
-def laplace_of(spec: Noise, digests: bytes) -> Integers:
+def laplace_of(spec: Noise, digests: Bytes) -> Integers:
     """For each digest a number of steps from the discrete Laplace distribution at ``scale_of(spec)``."""
     return _Laplace.of(scale_of(spec)).draw(words_of(digests))
 

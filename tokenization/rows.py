@@ -1,7 +1,7 @@
 """Arrow values of many lengths as byte matrices and back: what lets one AES call serve a whole batch.
 
-Values are grouped by their number of 16-byte blocks, or by length where few lengths have many values each, and a group
-is a matrix padded with zeros. Few groups with many rows each keep numpy's cost for a call out of the cost for a value.
+Values are grouped by their number of 16-byte blocks, and a group is a matrix padded with zeros. Few groups with many
+rows each keep numpy's cost for a call out of the cost for a value.
 """
 
 from collections.abc import Iterable
@@ -22,9 +22,7 @@ LONGEST = 512
 
 _FEWEST = 12
 """Groups of fewer values are for a scalar path too: numpy's calls cost more than theirs."""
-_MANY = 1 << 11
-"""From so many values for each length on, groups are of one length."""
-_MOST = 1 << 11
+_MOST = 1 << 12
 """Larger groups are cut: the matrices stay in the processor's cache, and their memory is used again."""
 
 
@@ -49,33 +47,99 @@ def flat(values: pa.Array) -> tuple[Bytes, Integers]:
     return np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]], bounds - bounds[0]
 
 
-def in_rows(values: pa.Array) -> tuple[list[Rows], Integers]:
-    """Groups of binary or text values without nulls, and the positions that go into none: long or lonely ones."""
+def translated(octets: Bytes, table: bytes) -> Bytes:
+    """What the table says of each octet: ``translate`` is several times as fast as numpy's look-up."""
+    return np.frombuffer(octets.tobytes().translate(table), np.uint8).reshape(octets.shape)
+
+
+def in_rows(values: pa.Array, prefix: bytes = b"") -> tuple[list[Rows], Integers]:
+    """Groups of binary or text values without nulls, and the positions that go into none: long or lonely ones.
+
+    Each value's octets follow ``prefix``, which its length counts too.
+    """
     if len(values) < _FEWEST:
         return [], np.arange(len(values))
     data, bounds = flat(values)
-    lengths = np.diff(bounds)
-    blocks = np.maximum((lengths + BLOCK - 1) // BLOCK, 1)
+    front = np.frombuffer(prefix, np.uint8)
+    lengths = np.diff(bounds) + len(front)
+    blocks = np.maximum((lengths + BLOCK - 1) >> 4, 1)
     blocks[lengths > LONGEST] = 0
-    padded = np.concatenate([data, np.zeros(LONGEST, np.uint8)])
+    padded = np.concatenate([front, data, np.zeros(LONGEST, np.uint8)])
     groups: list[Rows] = []
     rest: list[Integers] = [np.zeros(0, np.int64)]
-    # Values of one length are the cheapest group, if that makes no small ones.
-    shared = np.where(blocks > 0, lengths, -1)
-    alike = len(np.flatnonzero(np.bincount(shared + 1))) * _MANY <= len(values)
-    for group in np.unique(shared if alike else blocks):
-        members = np.flatnonzero((shared if alike else blocks) == group)
-        width = int(blocks[members[0]]) * BLOCK
-        if not width or len(members) < _FEWEST:
+    for number in np.flatnonzero(np.bincount(blocks)).tolist():
+        members = np.flatnonzero(blocks == number)
+        if not number or len(members) < _FEWEST:
             rest.append(members)
             continue
-        windows = np.lib.stride_tricks.sliding_window_view(padded, width)
-        for start in range(0, len(members), _MOST):
-            part = members[start : start + _MOST]
-            octets = windows[bounds[part]]
-            octets *= within(width, lengths[part])
+        for part in np.array_split(members, -(-len(members) // _MOST)):
+            octets = pieces(padded, bounds[part], number * BLOCK)
+            octets[:, : len(front)] = front
+            clear_ends(octets, lengths[part])
             groups.append(Rows(part, octets, lengths[part]))
     return groups, np.concatenate(rest)
+
+
+def pieces(data: Bytes, places: Integers, width: int) -> Bytes:
+    """(n, width): as many bytes from each place on."""
+    return _items(data.reshape(-1, 1), 0, width)[places].view(np.uint8).reshape(-1, width)
+
+
+def columns(octets: Bytes, start: int, width: int) -> Bytes:
+    """(n, width): a copy of the rows' bytes from ``start`` on, contiguous. Cheaper than a slice in what follows."""
+    return _items(octets, start, width).copy().view(np.uint8).reshape(-1, width)
+
+
+def put_columns(octets: Bytes, start: int, taken: Bytes, rows: Integers | None = None) -> None:
+    """``octets[rows, start:start + width] = taken``, of all rows when left out. As much as there is room for."""
+    width = min(taken.shape[1], octets.shape[1] - start)
+    items = _items(octets, start, width)
+    items[slice(None) if rows is None else rows] = _items(taken, 0, width)
+
+
+def put_pieces(data: Bytes, places: Integers, taken: Bytes, width: int) -> None:
+    """The first ``width`` bytes of each row of ``taken`` to its place in ``data``."""
+    _items(data.reshape(-1, 1), 0, width)[places] = _items(taken, 0, width)
+
+
+def cut(table: Bytes, ends: Integers) -> pa.Array:
+    """The rows of ASCII text (n, width) up to their ends, which count from the table's beginning, as ``string``."""
+    count, width = table.shape
+    begins = np.arange(0, table.size + 1, width)
+    if np.array_equal(begins[1:], ends):
+        return _texts(table, begins).cast(pa.string())
+    # Each text and what stands between it and the next, of which the first is kept.
+    both = _texts(table, np.append(np.column_stack([begins[:-1], ends]), table.size))
+    return both.take(pa.array(np.arange(0, 2 * count, 2))).cast(pa.string())
+
+
+def _texts(table: Bytes, bounds: Integers) -> pa.Array:
+    return pa.Array.from_buffers(pa.large_string(), len(bounds) - 1, [None, pa.py_buffer(bounds), pa.py_buffer(table)])
+
+
+def fill_columns(octets: Bytes, start: int, same: bytes) -> None:
+    """The same bytes into each row, from ``start`` on."""
+    _items(octets, start, len(same))[:] = np.frombuffer(same, f"V{len(same)}")
+
+
+def _items(octets: Bytes, start: int, width: int) -> "np.ndarray[Any, np.dtype[np.void]]":
+    """The rows' bytes from ``start`` on, one item a row: numpy copies items at once, and slices of rows in loops
+    of a few bytes. With rows of one byte it is every place of a flat array.
+    """
+    count = max((octets.size - start - width) // octets.shape[1] + 1, 0)
+    return np.ndarray((count,), f"V{width}", octets.data, start, (octets.shape[1],))
+
+
+# (17, 2): what is kept of a block of which only so many bytes belong to a value, as two numbers.
+_KEPT = np.where(np.arange(BLOCK) < np.arange(BLOCK + 1)[:, None], np.uint8(255), np.uint8(0)).view(np.uint64)
+
+
+def clear_ends(octets: Bytes, lengths: Integers) -> None:
+    """Zeros behind the lengths, which end in each row's last block of 16 bytes."""
+    ends = lengths - (octets.shape[1] - BLOCK)
+    numbers = octets.view(np.uint64)
+    for lane in (0, 1):
+        numbers[:, lane - 2] &= _KEPT[:, lane][ends]
 
 
 _SAMPLE, _REPEATED = 1 << 10, 5
@@ -130,9 +194,12 @@ def in_order(
     With ``indices``, the places of a dictionary encoding, it is that array decoded.
     """
     parts = [(where, values) for where, values in parts if len(values)]
-    values = pa.concat_arrays([values for _, values in parts]) if parts else pa.array([], kind)
+    if not parts:
+        return pa.array([], kind) if indices is None else pa.array([], kind).take(indices)
+    values = parts[0][1] if len(parts) == 1 else pa.concat_arrays([values for _, values in parts])
+    where, rows = np.concatenate([where for where, _ in parts]), np.arange(len(values))
+    if np.array_equal(where, rows):
+        return spread(values, indices)
     places = np.empty(len(values), np.int64)
-    places[np.concatenate([where for where, _ in parts] or [places])] = np.arange(len(values))
-    order = pa.array(places) if indices is None else pa.array(places).take(indices)
-    in_place = not order.null_count and np.array_equal(order.to_numpy(), np.arange(len(values)))
-    return values if in_place else values.take(order)
+    places[where] = rows
+    return values.take(spread(pa.array(places), indices))

@@ -14,9 +14,22 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from clearance.tokenization.cmac import BlockCipher, Cmac, double, ends, xor
-from clearance.tokenization.rows import BLOCK, Booleans, Bytes, Integers, Rows, binary_of, in_order, in_rows, within
+from clearance.tokenization.rows import (
+    BLOCK,
+    Booleans,
+    Bytes,
+    Integers,
+    Rows,
+    binary_of,
+    clear_ends,
+    columns,
+    in_order,
+    in_rows,
+    put_columns,
+)
 
 TAG_BYTES = BLOCK
+_CLEARED = np.uint64(0x7FFFFFFF7FFFFFFF)
 
 
 class Siv:
@@ -25,7 +38,7 @@ class Siv:
     Use a key for this alone. Never take a null of ``decrypt`` for an empty value: it means forged or foreign.
     """
 
-    __slots__ = ("_associated", "_ends", "_keystream", "_mac", "_scalar", "_tails")
+    __slots__ = ("_associated", "_keystream", "_lasts", "_mac", "_scalar", "_short", "_tails")
 
     def __init__(self, key: bytes, associated: Sequence[bytes] = ()) -> None:
         """``key``: 32, 48 or 64 bytes, half for the tag and half for the encryption (AES-128, -192, -256).
@@ -42,8 +55,11 @@ class Siv:
         state = self._mac.one(bytes(BLOCK))
         for item in associated:
             state = xor(double(state), self._mac.one(item))
-        self._ends = ends(double(state), state)
-        self._tails = _tails(state)
+        # What a value's only, last, and last but one block are XORed with: S2V's and CMAC's own in one.
+        self._short = ends(double(state), state) ^ self._mac.ends[BLOCK]
+        tails = _tails(state)
+        self._tails = tails[:, :BLOCK].copy()
+        self._lasts = tails[:, BLOCK:] ^ self._mac.ends[[BLOCK, *range(1, BLOCK)]]
 
     def encrypt(self, values: pa.Array) -> pa.Array:
         """Binary or text values -> ``large_binary`` of tag and ciphertext, 16 bytes longer. Nulls stay null."""
@@ -68,21 +84,25 @@ class Siv:
     def encrypt_rows(self, rows: Rows) -> Bytes:
         """(n, width) -> (n, 16 + width): tag and ciphertext, zero behind ``length + 16`` bytes."""
         tags = self._synthetic_ivs(rows.octets, rows.lengths)
-        return np.concatenate([tags, self._crypt(tags, rows.octets, rows.lengths)], axis=1)
+        found = np.empty((len(tags), TAG_BYTES + rows.octets.shape[1]), np.uint8)
+        put_columns(found, 0, tags)
+        put_columns(found, TAG_BYTES, self._crypt(tags, rows.octets, rows.lengths))
+        return found
 
     def decrypt_rows(self, rows: Rows) -> tuple[Bytes, Integers, Booleans]:
         """Tags with ciphertexts -> plain values (n, width) zero behind their lengths, those lengths, and whether each
         is genuine. Where it is not the value is zeros: no unverified plaintext leaves.
         """
-        tags, width = rows.octets[:, :TAG_BYTES], max(rows.octets.shape[1] - TAG_BYTES, BLOCK)
+        tags, width = columns(rows.octets, 0, TAG_BYTES), rows.octets.shape[1] - TAG_BYTES
         holds = rows.lengths >= TAG_BYTES
         lengths = np.where(holds, rows.lengths - TAG_BYTES, 0)
-        hidden = np.zeros((len(tags), width), np.uint8)
-        hidden[:, : rows.octets.shape[1] - TAG_BYTES] = rows.octets[:, TAG_BYTES:]
+        hidden = columns(rows.octets, TAG_BYTES, width) if width else np.zeros_like(tags)
         plain = self._crypt(tags, hidden, lengths)
         # All 16 bytes of all rows are compared, whatever differs first: the time tells nothing.
-        holds &= np.bitwise_or.reduce(self._synthetic_ivs(plain, lengths) ^ tags, axis=1) == 0
-        plain *= holds[:, None]
+        differ = (self._synthetic_ivs(plain, lengths) ^ tags).view(np.uint64)
+        holds &= (differ[:, 0] | differ[:, 1]) == 0
+        if not holds.all():
+            plain *= holds[:, None]
         return plain, np.where(holds, lengths, 0), holds
 
     def encrypt_one(self, value: bytes) -> bytes:
@@ -98,24 +118,27 @@ class Siv:
 
     def _synthetic_ivs(self, octets: Bytes, lengths: Integers) -> Bytes:
         """S2V of RFC 5297 section 2.4, whose last string is the value."""
-        if octets.shape[1] == BLOCK:
-            return self._mac.macs(octets ^ self._ends[lengths], np.full(len(octets), BLOCK))
-        message = octets.copy()
-        message[:, -2 * BLOCK :] ^= self._tails[lengths % BLOCK]
-        return self._mac.macs(message, lengths)
+        width = octets.shape[1]
+        if width == BLOCK:
+            return self._mac.chain([octets ^ self._short[lengths]])
+        blocks = [columns(octets, start, BLOCK) for start in range(0, width, BLOCK)]
+        beyond = lengths % BLOCK
+        blocks[-2] ^= self._tails[beyond]
+        blocks[-1] ^= self._lasts[beyond]
+        return self._mac.chain(blocks)
 
     def _crypt(self, tags: Bytes, octets: Bytes, lengths: Integers) -> Bytes:
         """AES in counter mode from the tag, RFC 5297 section 2.5. Its own inverse."""
-        start = tags.copy()
+        halves = tags.view(">u8")
         # The bits 31 and 63 are cleared: the counter's lower half never carries into its upper one.
-        start[:, [8, 12]] &= 0x7F
-        halves = start.view(">u8").astype(np.uint64)
-        count = octets.shape[1] // BLOCK
-        counters = np.empty((len(tags), count, 2), ">u8")
-        counters[:, :, 0] = halves[:, :1]
-        counters[:, :, 1] = halves[:, 1:] + np.arange(count, dtype=np.uint64)
-        mixed = self._keystream(counters.view(np.uint8).reshape(octets.shape)) ^ octets
-        mixed *= within(octets.shape[1], lengths)
+        low = halves[:, 1].astype(np.uint64) & _CLEARED
+        counters = np.empty((len(tags), octets.shape[1] // BLOCK, 2), ">u8")
+        for number in range(counters.shape[1]):
+            counters[:, number, 0] = halves[:, 0]
+            counters[:, number, 1] = low + np.uint64(number)
+        mixed = self._keystream(counters.view(np.uint8).reshape(octets.shape))
+        mixed ^= octets
+        clear_ends(mixed, lengths)
         return mixed
 
     def __repr__(self) -> str:

@@ -45,7 +45,7 @@ def surrogates(spec: Surrogate, values: pa.Array, entity_type: str, tokenizer: T
     for attempt in range(_ATTEMPTS):
         own = texts.take(pa.array(open_))
         prefix = f"{spec.version}/{spec.locale}/{kind}/{attempt}\0".encode()
-        digests = hash_.digests([prefix + message for message in messages(own, entity_type, tokenizer.region)])
+        digests = hash_.digests(messages(own, entity_type, tokenizer.region), prefix)
         found = [maker.make(index) for index in choose(digests, maker.count).tolist()]
         again = []
         for place, source, surrogate in zip(open_.tolist(), own.to_pylist(), found, strict=True):

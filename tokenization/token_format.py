@@ -13,8 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.tokenization.cmac import Cmac
-from clearance.tokenization.codec import base32_encode, decode_rows, encoded_length
-from clearance.tokenization.rows import BLOCK, Booleans, Bytes, Integers, Rows, flat, in_rows, within
+from clearance.tokenization.codec import Numbers, base32_of, decode_rows, encoded_length
+from clearance.tokenization.rows import (
+    BLOCK,
+    Booleans,
+    Bytes,
+    Integers,
+    Rows,
+    cut,
+    fill_columns,
+    flat,
+    in_rows,
+    put_columns,
+    put_pieces,
+)
 from clearance.tokenization.slugs import type_of
 
 ONE_WAY = "h"
@@ -25,7 +37,8 @@ BODY_BYTES = 15
 CHECK_CHARS = 6
 _SHORTEST_REVERSIBLE = BLOCK + 1
 _SHORTEST_BODY = 24
-_TAIL = _SHORTEST_BODY + 1 + CHECK_CHARS
+_TAIL_CHARS = 1 + CHECK_CHARS
+_TAIL = _SHORTEST_BODY + _TAIL_CHARS
 
 PREFIX = "tk1"
 TOKEN_PATTERN = (
@@ -69,12 +82,17 @@ class Candidates(NamedTuple):
 
 def candidates(cells: pa.Array) -> Candidates | None:
     """The cells of a text array without nulls that may be tokens; None when there are none."""
-    likely = pc.and_(pc.starts_with(cells, PREFIX, ignore_case=True), pc.greater(pc.binary_length(cells), _TAIL))
-    likely = pc.and_(likely, pc.string_is_ascii(cells))
-    positions = pc.indices_nonzero(likely).to_numpy().astype(np.int64)
+    octets, bounds = flat(cells)
+    positions = np.flatnonzero(np.diff(bounds) > _TAIL)
+    for place, character in enumerate(PREFIX.encode()):
+        # One bit makes lower case of upper case, and of nothing else one of these.
+        positions = positions[octets[bounds[positions] + place] | 0x20 == character]
+    cells = cells.take(pa.array(positions))
+    ascii_ = np.asarray(pc.string_is_ascii(cells))
+    positions = positions[ascii_]
     if not len(positions):
         return None
-    octets, bounds = flat(pc.ascii_lower(cells.filter(likely)))
+    octets, bounds = flat(pc.ascii_lower(cells.filter(pa.array(ascii_))))
     starts, ends = bounds[:-1], bounds[1:]
     marks = np.flatnonzero(octets == ord("_"))
     if not len(marks):
@@ -121,40 +139,50 @@ def is_body_length(kind: str, lengths: Integers) -> Booleans:
 
 def check_characters(mac: Cmac, kind: str, octets: Bytes, lengths: Integers) -> Bytes:
     """(n, 6): the first 30 bits of AES-256-CMAC over the kind and each body, in base32."""
-    width = -(-(octets.shape[1] + 1) // BLOCK) * BLOCK
-    message = np.zeros((len(octets), width), np.uint8)
+    _, message = _messages(kind, octets)
+    return _checks(mac, message, lengths).view(np.uint8).reshape(-1, 8)[:, :CHECK_CHARS]
+
+
+def _messages(kind: str, octets: Bytes) -> tuple[Bytes, Bytes]:
+    """What checks are taken over, (n, 16k), and the same flat, with a number's room behind it."""
+    count, width = octets.shape
+    wide = -(-(width + 1) // BLOCK) * BLOCK
+    room = np.zeros(count * wide + 8, np.uint8)
+    message = room[: count * wide].reshape(count, wide)
     message[:, 0] = ord(kind)
-    message[:, 1 : octets.shape[1] + 1] = octets
-    return base32_encode(np.ascontiguousarray(mac.macs(message, lengths + 1)[:, :5]))[:, :CHECK_CHARS]
+    put_columns(message, 1, np.ascontiguousarray(octets))
+    return room, message
 
 
-def join(header: bytes, kind: str, mac: Cmac, octets: Bytes, lengths: Integers) -> pa.Array:
-    """Token strings of bodies (n, width), zero behind their lengths (n,), built as one buffer."""
-    short = -octets.shape[1] % 5
-    if short:
-        padded = np.zeros((len(octets), octets.shape[1] + short), np.uint8)
-        padded[:, : octets.shape[1]] = octets
-        octets, narrow = padded, octets
-    else:
-        octets = narrow = np.ascontiguousarray(octets)
-    body = base32_encode(octets)
-    sizes = encoded_length(lengths)
-    start, longest = len(header), int(sizes.max(initial=0))
-    uniform = bool((sizes == longest).all())
-    empty = np.frombuffer(header.ljust(start + longest + 1 + CHECK_CHARS), np.uint8)
-    rows = np.repeat(empty[None], len(octets), axis=0)
-    tails = np.full((len(octets), 1 + CHECK_CHARS), ord("_"), np.uint8)
-    tails[:, 1:] = check_characters(mac, kind, narrow, lengths)
-    if uniform:
-        rows[:, start : start + longest] = body[:, :longest]
-        rows[:, start + longest :] = tails
-    else:
-        np.copyto(rows[:, start : start + longest], body[:, :longest], where=within(longest, sizes))
-        windows = np.lib.stride_tricks.sliding_window_view(rows.reshape(-1), 1 + CHECK_CHARS, writeable=True)
-        windows[np.arange(len(rows)) * rows.shape[1] + start + sizes] = tails
-    offsets = np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int64)
-    text = pa.Array.from_buffers(pa.large_string(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(rows)])
-    return (text if uniform else pc.ascii_rtrim(text, " ")).cast(pa.string())
+def _checks(mac: Cmac, message: Bytes, lengths: Integers) -> Numbers:
+    """(n,): eight characters of base32 each, of which six are the check."""
+    macs = mac.macs(message, lengths + 1)
+    return base32_of(macs.reshape(-1), (len(macs),), (BLOCK,))
+
+
+def join(header: bytes, kind: str, mac: Cmac, bodies: Sequence[tuple[Integers, Bytes, Integers]]) -> pa.Array:
+    """Token strings, as ``string``, of groups of bodies: positions (n,), bytes (n, width) zero behind their lengths,
+    and these (n,). The positions of all groups together are 0 to the number of tokens.
+    """
+    count = sum(len(positions) for positions, _, _ in bodies)
+    if not count:
+        return pa.array([], pa.string())
+    start, longest = len(header), max(int(encoded_length(lengths.max())) for _, _, lengths in bodies)
+    table = np.empty((count, start + longest + _TAIL_CHARS), np.uint8)
+    fill_columns(table, 0, header)
+    ends = np.empty(count, np.int64)
+    for positions, octets, lengths in bodies:
+        room, message = _messages(kind, octets)
+        shape = len(octets), -(-octets.shape[1] // 5)
+        put_columns(table, start, base32_of(room, shape, (message.shape[1], 5), 1).view(np.uint8), positions)
+        # An underscore in front of the check; what it pushes out is the last of eight.
+        tails = _checks(mac, message, lengths).astype(np.uint64)
+        tails >>= np.uint64(8)
+        tails |= np.uint64(ord("_") << 56)
+        where = positions * table.shape[1] + start + encoded_length(lengths)
+        put_pieces(table.reshape(-1), where, tails.astype(">u8").view(np.uint8).reshape(-1, 8), _TAIL_CHARS)
+        ends[positions] = where + _TAIL_CHARS
+    return cut(table, ends)
 
 
 def by_header(found: Candidates) -> Iterator[tuple[str, Integers]]:

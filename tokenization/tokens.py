@@ -178,7 +178,7 @@ class Tokenizer:
     def token(self, value: str, entity_type: str) -> str:
         """The one-way token of one value, always: ``tokenize`` for text, where a span is known to be no token."""
         keys = self.keys_of(entity_type)
-        body = keys.prf.digests([message(value, entity_type, self._region)])[:BODY_BYTES]
+        body = keys.prf.digest(message(value, entity_type, self._region))[:BODY_BYTES]
         return one_token(keys, ONE_WAY, body)
 
     def reversible_token(self, value: str, entity_type: str) -> str:
@@ -228,8 +228,8 @@ class Tokenizer:
             digests = keys.prf.digests(found.forms, found.prefix)
         else:
             digests = keys.prf.digests(messages(values, entity_type, self._region, found))
-        bodies = np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)[:, :BODY_BYTES]
-        return join(keys.header(ONE_WAY), ONE_WAY, keys.mac, bodies, np.full(len(bodies), BODY_BYTES))
+        bodies = np.arange(len(digests)), digests[:, :BODY_BYTES], np.full(len(digests), BODY_BYTES)
+        return join(keys.header(ONE_WAY), ONE_WAY, keys.mac, [bodies])
 
     def _genuine(self, cells: pa.Array) -> Iterator[_Genuine]:
         """The cells that are tokens of this domain, in groups. Looks at likely ones only."""
@@ -308,17 +308,15 @@ def _raw(cells: pa.Array, tokens: list[Integers]) -> tuple[pa.Array, Integers, _
 
 
 def _reversible(values: pa.Array, keys: TypeKeys, rule: bytes = _AS_WRITTEN) -> _Parts:
-    octets, empty = pa.large_binary(), pa.scalar(b"", pa.large_binary())
-    plain = pc.binary_join_element_wise(pa.scalar(rule, octets), values.cast(octets), empty)
-    groups, rest = in_rows(plain)
-    header = keys.header(REVERSIBLE)
-    parts = [
-        (rows.positions, join(header, REVERSIBLE, keys.mac, keys.siv.encrypt_rows(rows), rows.lengths + TAG_BYTES))
-        for rows in groups
-    ]
-    lonely = values.take(pa.array(rest)).cast(octets).to_pylist()
-    parts.append((rest, pa.array([_reversible_one(value, keys, rule) for value in lonely], pa.string())))
-    return parts
+    groups, rest = in_rows(values, rule)
+    grouped = np.ones(len(values), np.bool_)
+    grouped[rest] = False
+    place = np.cumsum(grouped) - 1 if len(rest) else np.arange(len(values))
+    bodies = [(place[rows.positions], keys.siv.encrypt_rows(rows), rows.lengths + TAG_BYTES) for rows in groups]
+    together = join(keys.header(REVERSIBLE), REVERSIBLE, keys.mac, bodies)
+    lonely = values.take(pa.array(rest)).cast(pa.large_binary()).to_pylist()
+    alone = pa.array([_reversible_one(value, keys, rule) for value in lonely], pa.string())
+    return [(np.flatnonzero(grouped), together), (rest, alone)]
 
 
 def _reversible_one(value: bytes, keys: TypeKeys, rule: bytes = _AS_WRITTEN) -> str:

@@ -171,5 +171,7 @@ def test_choices_have_no_bias_to_small_numbers() -> None:
     count = 3 << 38
     largest = (1 << 64) // count * count
     refused, taken = largest.to_bytes(8, "big"), (5).to_bytes(8, "big")
-    assert choose(refused + taken + bytes(16), count).tolist() == [5]
-    assert choose((largest - 1).to_bytes(8, "big") + bytes(24), count).tolist() == [count - 1]
+    assert choose(np.frombuffer(refused + taken + bytes(16), np.uint8).reshape(1, 32), count).tolist() == [5]
+    assert choose(
+        np.frombuffer((largest - 1).to_bytes(8, "big") + bytes(24), np.uint8).reshape(1, 32), count
+    ).tolist() == [count - 1]

@@ -39,7 +39,8 @@ def test_any_neighbours(entity_type: str) -> None:
     every = [*PLAIN[entity_type], *ODD[entity_type]]
     batches = [PLAIN[entity_type], ODD[entity_type], every, *itertools.permutations(every, 2)]
     for batch in map(list, batches):
-        assert messages(pa.array(batch), entity_type, "US") == [message(value, entity_type, "US") for value in batch]
+        expected = [message(value, entity_type, "US") for value in batch]
+        assert messages(pa.array(batch), entity_type, "US").to_pylist() == expected
 
 
 def test_values_that_repeat_late_are_values_all_the_same(tokenizer: Tokenizer) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clearance.tokenization import prf
 from clearance.tokenization.cmac import Cmac, double
 from clearance.tokenization.codec import base32_decode, base32_encode, decode_rows, encoded_length
 from clearance.tokenization.keys import hkdf_sha256
@@ -85,11 +87,23 @@ HMAC_CASES = [
 ]
 
 
+@pytest.fixture(params=[0, prf._Spent.ENOUGH])
+def _either_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prf, "_spent", prf._Spent())
+    monkeypatch.setattr(prf._Spent, "ENOUGH", request.param)
+
+
+def hmacs(key: bytes, message: bytes) -> set[str]:
+    """Alone and among many others: the states must be untouched by what came before."""
+    hash_ = KeyedHash(key)
+    many = hash_.digests(pa.array([message, b""] * 50, pa.large_binary()))
+    return {hash_.digest(message).hex(), *(digest.tobytes().hex() for digest in many[::2])}
+
+
+@pytest.mark.usefixtures("_either_loop")
 @pytest.mark.parametrize(("key", "message", "expected"), HMAC_CASES)
 def test_hmac_of_rfc_4231(key: str, message: str, expected: str) -> None:
-    # Twice in one batch: the states must be untouched by the first use.
-    batch = KeyedHash(bytes.fromhex(key)).digests([bytes.fromhex(message), b"", bytes.fromhex(message)])
-    assert batch[:32].hex() == batch[64:].hex() == expected
+    assert hmacs(bytes.fromhex(key), bytes.fromhex(message)) == {expected}
 
 
 def test_subkey_of_rfc_4493() -> None:
@@ -178,9 +192,11 @@ def test_wycheproof_hkdf(vectors: Path) -> None:
                 assert hkdf_sha256(secret, salt=salt, info=info, length=case["size"]).hex() == case["okm"]
 
 
+@pytest.mark.usefixtures("_either_loop")
 def test_wycheproof_hmac(vectors: Path) -> None:
     for group in groups(vectors, "hmac_sha256_test.json"):
         for case in group["tests"]:
-            digest = KeyedHash(bytes.fromhex(case["key"])).digests([bytes.fromhex(case["msg"])])
-            equal = digest[: group["tagSize"] // 8].hex() == case["tag"]
+            found = hmacs(bytes.fromhex(case["key"]), bytes.fromhex(case["msg"]))
+            equal = {digest[: group["tagSize"] // 4] for digest in found} == {case["tag"]}
+            assert len(found) == 1
             assert equal == (case["result"] == "valid"), case["tcId"]
