@@ -63,13 +63,13 @@ class Cmac:
         if not most:
             return np.empty((0, BLOCK), np.uint8)
         last = columns(octets, (least - 1) * BLOCK, BLOCK)
-        last ^= self.ends[np.minimum(lengths - (least - 1) * BLOCK, _MORE)]
+        last ^= self.ends.take(np.minimum(lengths - (least - 1) * BLOCK, _MORE), axis=0)
         state = self.chain([*(columns(octets, start * BLOCK, BLOCK) for start in range(least - 1)), last])
         for number in range(least, most):
             rows = np.flatnonzero(blocks > number)
             start = number * BLOCK
             block = pieces(octets.reshape(-1), rows * octets.shape[1] + start, BLOCK)
-            block ^= self.ends[np.minimum(lengths[rows] - start, _MORE)]
+            block ^= self.ends.take(np.minimum(lengths[rows] - start, _MORE), axis=0)
             block ^= pieces(state.reshape(-1), rows * BLOCK, BLOCK)
             put_columns(state, 0, self._cipher(block), rows)
         return state

@@ -167,7 +167,7 @@ def spread(values: pa.Array, places: pa.Array | None) -> pa.Array:
 def within(width: int, lengths: Integers) -> Booleans:
     """(n, width): each row is true in its first ``length`` places."""
     # Rows of a table are several times faster to copy than to compute; a table for huge widths would be huger.
-    return _table(width)[lengths] if width <= 2 * LONGEST else np.arange(width) < lengths[:, None]
+    return _table(width).take(lengths, axis=0) if width <= 2 * LONGEST else np.arange(width) < lengths[:, None]
 
 
 @lru_cache(maxsize=LONGEST // BLOCK * 2)

@@ -120,11 +120,11 @@ class Siv:
         """S2V of RFC 5297 section 2.4, whose last string is the value."""
         width = octets.shape[1]
         if width == BLOCK:
-            return self._mac.chain([octets ^ self._short[lengths]])
+            return self._mac.chain([octets ^ self._short.take(lengths, axis=0)])
         blocks = [columns(octets, start, BLOCK) for start in range(0, width, BLOCK)]
         beyond = lengths % BLOCK
-        blocks[-2] ^= self._tails[beyond]
-        blocks[-1] ^= self._lasts[beyond]
+        blocks[-2] ^= self._tails.take(beyond, axis=0)
+        blocks[-1] ^= self._lasts.take(beyond, axis=0)
         return self._mac.chain(blocks)
 
     def _crypt(self, tags: Bytes, octets: Bytes, lengths: Integers) -> Bytes:
