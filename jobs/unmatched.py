@@ -57,9 +57,14 @@ def require_meant(
         near = [each for each in near if known.isdisjoint((each["column"], _string_of(each["column"])))]
     if near:
         column, meant = near[0]["column"], near[0]["perhaps"]
+        place = policy.where(*_named(policy)[column])
+        if _lies_in(meant, column):
+            raise PolicyError(
+                f"{place}: {column} has no values of its own, and of {meant} in it the policy says nothing",
+                hint="name each column in it by its path, `keep` for those that may stay",
+            )
         raise PolicyError(
-            f"{policy.where(*_named(policy)[column])}: no dataset on record has the column {column}; "
-            f"here is {meant}, of which the policy says nothing",
+            f"{place}: no dataset on record has the column {column}; here is {meant}, of which the policy says nothing",
             hint=f"if {meant} is meant, write it so; if not, scan the dataset that has {column} first, "
             "or take it out of the policy",
         )
@@ -88,9 +93,17 @@ def _near(path: str, there: Iterable[str]) -> str:
     # `e.mail` without its quotes is a field `mail` of a column `e`: the column is nearer than any spelling.
     if (quoted := format_path([Step("name", path)])) in there:
         return quoted
+    # A struct, an array, an object in JSON: a method goes to the leaves in it, each by its path.
+    if within := next((other for other in there if _lies_in(other, path)), ""):
+        return within
     likeness = {other: _likeness(parse_path(path), parse_path(other)) for other in there}
     best = max(there, key=lambda other: likeness[other], default="")
     return best if best and likeness[best] >= _NEAR else ""
+
+
+def _lies_in(path: str, other: str) -> bool:
+    steps = parse_path(other)
+    return len(parse_path(path)) > len(steps) and parse_path(path)[: len(steps)] == steps
 
 
 def _likeness(steps: Sequence[Step], others: Sequence[Step]) -> float:

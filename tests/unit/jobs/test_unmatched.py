@@ -90,6 +90,30 @@ def test_a_column_nearly_named_is_not_published_as_the_policy_leaves_it(tmp_path
     return require_meant(policy, registry, [there])
 
 
+@pytest.mark.parametrize(
+    ("named", "leaf"),
+    [
+        ("user", "user.mail"),
+        ("tags", "tags[]"),
+        ("m", "m{value}"),
+        ("p{json}.user", "p{json}.user.ssn"),
+        ("a", "a[].b"),
+    ],
+)
+def test_a_method_for_what_holds_other_columns_is_not_taken_for_done(tmp_path, named, leaf):
+    """Whoever writes ``user: redact`` got a copy in which nothing of the struct was redacted."""
+    (tmp_path / "p.yaml").write_text(
+        f"version: 1\nname: p\nextends: default\ncolumns:\n  '{named}': {{method: redact}}\n"
+    )
+    policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
+    with pytest.raises(PolicyError) as caught:
+        require_meant(policy, registry, ["id", leaf, f"{named}x"])
+    assert f"{named} has no values of its own, and of {leaf} in it" in caught.value.message
+    # Where it is a column of values, or another dataset has it so, nothing is amiss.
+    require_meant(policy, registry, ["id", named, leaf])
+    require_meant(policy, registry, ["id", leaf], lambda: [named.partition("{")[0]])
+
+
 def test_a_column_that_the_policy_names_too_was_not_meant(tmp_path):
     (tmp_path / "p.yaml").write_text(POLICY)
     policy, registry = load_policy(tmp_path / "p.yaml"), Registry(tmp_path / "home")
