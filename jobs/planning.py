@@ -181,9 +181,12 @@ def _depth(steps: Sequence[Step]) -> int:
     return next((number for number, step in enumerate(steps) if step.kind == "form"), len(steps))
 
 
-def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, texts: InText) -> Iterator[InsidePlan]:
-    """What is done to the leaves inside one column's strings. A method that the policy gives the column goes before
-    their types' methods, and one that it gives the leaf itself before both."""
+def _plans_inside(
+    path: str, reports: Iterable[ColumnReport], policy: Policy, texts: InText
+) -> Iterator[tuple[InsidePlan, Settings]]:
+    """What is done to the leaves inside one column's strings, and what was asked for. A method that the policy gives
+    the column goes before their types' methods, and one that it gives the leaf itself before both.
+    """
     column = policy.column_method(path)
     for report in reports:
         own, kind = policy.column_method(report.path), report.entity_type or OTHER
@@ -199,7 +202,14 @@ def _plans_inside(path: str, reports: Iterable[ColumnReport], policy: Policy, te
         if steps[-1] == KEY and _collapses(method):
             method = TOKEN
         require_many_values(report, str(method["name"]), policy)
-        yield InsidePlan(report.path, steps[_depth(steps) :], kind, method)
+        yield InsidePlan(report.path, steps[_depth(steps) :], kind, method), asked
+
+
+def _note_inside(done: InsidePlan, asked: Settings) -> str:
+    """What a plan says of a leaf inside strings that gets another method than was asked for; empty for all others."""
+    if done.method == asked or asked["name"] in ("suppress", "null"):
+        return ""
+    return f"{done.path}: {done.method['name']}, not {asked['name']}"
 
 
 def _collapses(method: Settings) -> bool:
@@ -257,11 +267,14 @@ def _plan_leaf(
     untouched = leaf.type != "string" and methods == {"keep"}
     if untouched or (report.kind == "structured" and not others):
         return plan("keep", KEEP, protected_column(facts, policy, verified=True))
-    inside = tuple(_plans_inside(leaf.path, below, policy, texts))
+    planned = tuple(_plans_inside(leaf.path, below, policy, texts))
+    inside = tuple(each for each, _ in planned)
     if report.findings or inside:
         # A leaf inside may have a method of its own, so that less falls than the text's types would let fall.
         labels = [_label_of_text(each, policy, texts) for each in (report, *below)]
-        done = plan("spans", {"name": "by entity type"}, combine(labels, policy.levels), texts.note(report, policy))
+        told = [texts.note(report, policy), *(_note_inside(each, asked) for each, asked in planned)]
+        note = "; ".join(filter(None, told))
+        done = plan("spans", {"name": "by entity type"}, combine(labels, policy.levels), note)
         return replace(done, inside=inside)
     return plan("keep", KEEP, label_column(facts, policy))
 

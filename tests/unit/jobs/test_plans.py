@@ -140,6 +140,18 @@ def test_a_leaf_inside_strings_has_a_place_in_its_columns_plan(tmp_path):
     assert inside == {} and plan.label.level == "restricted"
 
 
+def test_a_leaf_inside_strings_that_can_not_have_its_method_is_told(tmp_path):
+    below = [report("p{json}.pay", None), report("p{json}.ssn", "US_SSN"), report("p{json}.mail", "EMAIL_ADDRESS")]
+    column = replace(report("p", None, kind="mixed"), evidence=("values hold JSON",))
+    noise = "{name: noise, distribution: uniform, amount: 5, row_key: id, lower: 0, upper: 99}"
+    (tmp_path / "p.yaml").write_text(
+        f"version: 1\nname: x\nextends: default\ncolumns:\n  'p{{json}}.pay': {{method: {noise}}}\n"
+        "  'p{json}.ssn': {method: format_preserving}\n"
+    )
+    plan = plan_protection([leaf("p")], [column, *below], load_policy(tmp_path / "p.yaml")).leaves[0]
+    assert plan.note == "p{json}.pay: redact, not noise; p{json}.ssn: reversible, not format_preserving"
+
+
 IN_TEXT = """version: 1
 name: x
 extends: default
