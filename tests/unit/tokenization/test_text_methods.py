@@ -1,6 +1,7 @@
 """Surrogates, shifted dates, coarser values, noise and reversible tokens inside a text that stays readable."""
 
 import re
+import time
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -137,3 +138,11 @@ def test_a_shifted_date_keeps_its_distance_however_it_was_written() -> None:
     first, second = (date.fromisoformat(day) for day in done.split(" and "))
     assert second - first == timedelta(days=14)
     assert first != date(2020, 2, 1)
+
+
+@pytest.mark.parametrize("spec", [Bins(width=10), Dates(to="month"), Ip()], ids=lambda spec: spec.kind)
+def test_a_long_find_takes_no_minutes(spec: MethodSpec) -> None:
+    text = "1" * 1_000_000
+    start = time.process_time()
+    assert replace_spans(text, [(0, len(text), "X")], {"X": spec}, TOKENS) == "[X]"
+    assert time.process_time() - start < 10
