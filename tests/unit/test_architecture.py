@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,18 @@ MAY_IMPORT = {
     "governance": {"clearance", "classifiers"},
     "jobs": {"clearance", "classifiers", "tokenization", "governance"},
 }
+
+
+def test_a_wheel_takes_along_what_the_code_reads() -> None:
+    # What is left out may be missed late, or never: without the compiled loop tokens are only slower.
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    (patterns,) = told["package-data"].values()
+    folders = told["package-dir"].values()
+    others = [
+        path for folder in folders for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix != ".py"
+    ]
+    assert len(others) > len(folders)
+    assert [path.name for path in others if not any(path.match(pattern) for pattern in patterns)] == []
 
 
 def sources(package: str) -> list[Path]:
