@@ -22,7 +22,7 @@ LONGEST = 512
 
 _FEWEST = 12
 """Groups of fewer values are for a scalar path too: numpy's calls cost more than theirs."""
-_MOST = 1 << 12
+_MOST = 1 << 13
 """Larger groups are cut: the matrices stay in the processor's cache, and their memory is used again."""
 
 
