@@ -37,13 +37,19 @@ class Rows(NamedTuple):
     lengths: Integers
 
 
+_OFFSETS = {pa.string(): np.int32, pa.binary(): np.int32, pa.large_string(): np.int64, pa.large_binary(): np.int64}
+"""Of the types whose octets and offsets need no cast: it costs as much as a look at some hundred values."""
+
+
 def flat(values: pa.Array) -> tuple[Bytes, Integers]:
     """The bytes of all values one after the other, and (n + 1,) offsets into them. Nulls are empty."""
-    values = values.cast(pa.large_binary())
+    width = _OFFSETS.get(values.type)
+    if width is None:
+        values, width = values.cast(pa.large_binary()), np.int64
     _, offsets, data = values.buffers()
     if not len(values) or data is None:
         return np.zeros(0, np.uint8), np.zeros(len(values) + 1, np.int64)
-    bounds = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
+    bounds = np.frombuffer(offsets, width)[values.offset : values.offset + len(values) + 1].astype(np.int64)
     return np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]], bounds - bounds[0]
 
 

@@ -87,6 +87,8 @@ def candidates(cells: pa.Array) -> Candidates | None:
     for place, character in enumerate(PREFIX.encode()):
         # One bit makes lower case of upper case, and of nothing else one of these.
         positions = positions[octets[bounds[positions] + place] | 0x20 == character]
+    if not len(positions):
+        return None
     cells = cells.take(pa.array(positions))
     ascii_ = np.asarray(pc.string_is_ascii(cells))
     positions = positions[ascii_]
