@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 BATCH = 10_000
-ROUNDS = 5
+ROUNDS = 7
 MASK = Mask(keep_last=4)
 FORMAT = FormatPreserving()
 CARD = FormatPreserving(keep_first=6, keep_last=4)
