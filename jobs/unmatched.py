@@ -102,8 +102,8 @@ def _near(path: str, there: Iterable[str]) -> str:
 
 
 def _lies_in(path: str, other: str) -> bool:
-    steps = parse_path(other)
-    return len(parse_path(path)) > len(steps) and parse_path(path)[: len(steps)] == steps
+    steps, around = parse_path(path), parse_path(other)
+    return len(steps) > len(around) and steps[: len(around)] == around
 
 
 def _likeness(steps: Sequence[Step], others: Sequence[Step]) -> float:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from clearance.tokenization.normalization import family_of, normalize, region_of, width_of
 from clearance.tokenization.plain_values import are_plain_addresses, plain_identifiers
 from clearance.tokenization.regions import REGIONS
-from clearance.tokenization.rows import Booleans, in_order
+from clearance.tokenization.rows import Booleans, chosen, in_order
 
 _OCTETS = pa.large_binary()
 
@@ -97,7 +97,7 @@ def plain(values: pa.Array, entity_type: str, region: str) -> Plain:
     if family == "email":
         trimmed = _trim_lower(values)
         fits = are_plain_addresses(trimmed)
-        return Plain(b"email/1\0", fits, (trimmed if fits.all() else trimmed.filter(pa.array(fits))).cast(_OCTETS))
+        return Plain(b"email/1\0", fits, chosen(trimmed, fits).cast(_OCTETS))
     if family == "id":
         return Plain(b"id/1\0", *plain_identifiers(values, width_of(entity_type)))
     fast = _fast_path(entity_type, region)
@@ -106,7 +106,7 @@ def plain(values: pa.Array, entity_type: str, region: str) -> Plain:
     matched = pc.match_substring_regex(values, fast.pattern)
     fits = matched.to_numpy(zero_copy_only=False)
     # Only what matched: Arrow's kernels refuse bytes that are no UTF-8.
-    changed = fast.change(values if fits.all() else values.filter(matched))
+    changed = fast.change(chosen(values, fits))
     return Plain(f"{fast.rule}\0".encode(), fits, changed.cast(pa.large_string()).cast(_OCTETS))
 
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from clearance.tokenization.rows import BLOCK, Bytes, Integers, columns, pieces, put_columns
+from clearance.tokenization.rows import BLOCK, Bytes, Integers, blocks_of, columns, pieces, put_columns
 
 
 class BlockCipher:
@@ -58,21 +58,25 @@ class Cmac:
 
     def macs(self, octets: Bytes, lengths: Integers) -> Bytes:
         """(n, 16): the MAC of each row's first ``length`` bytes. ``octets`` is (n, 16k), zero behind the lengths."""
-        blocks = np.maximum((lengths + BLOCK - 1) >> 4, 1)
+        blocks = blocks_of(lengths)
         least, most = (int(found) for found in (blocks.min(initial=1 << 30), blocks.max(initial=0)))
         if not most:
             return np.empty((0, BLOCK), np.uint8)
-        last = columns(octets, (least - 1) * BLOCK, BLOCK)
-        last ^= self.ends.take(np.minimum(lengths - (least - 1) * BLOCK, _MORE), axis=0)
-        state = self.chain([*(columns(octets, start * BLOCK, BLOCK) for start in range(least - 1)), last])
+        first = [columns(octets, start * BLOCK, BLOCK) for start in range(least)]
+        first[-1] ^= self._ends_at((least - 1) * BLOCK, lengths)
+        state = self.chain(first)
         for number in range(least, most):
             rows = np.flatnonzero(blocks > number)
             start = number * BLOCK
             block = pieces(octets.reshape(-1), rows * octets.shape[1] + start, BLOCK)
-            block ^= self.ends.take(np.minimum(lengths[rows] - start, _MORE), axis=0)
+            block ^= self._ends_at(start, lengths[rows])
             block ^= pieces(state.reshape(-1), rows * BLOCK, BLOCK)
             put_columns(state, 0, self._cipher(block), rows)
         return state
+
+    def _ends_at(self, start: int, lengths: Integers) -> Bytes:
+        """What blocks that begin there are XORed with: those that go on behind them with nothing."""
+        return self.ends.take(np.minimum(lengths - start, _MORE), axis=0)
 
     def chain(self, blocks: Sequence[Bytes]) -> Bytes:
         """(n, 16): what AES makes of each block and what it made of the one before. The blocks are changed."""

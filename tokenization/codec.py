@@ -4,17 +4,13 @@ Eight characters or five bytes are one 64-bit number, and all eight are worked o
 looked into once for each character. ``tests/unit/tokenization`` compares with the standard library.
 """
 
-from typing import Any, TypeAlias
-
 import numpy as np
 
-from clearance.tokenization.rows import Booleans, Bytes, Integers, within
+from clearance.tokenization.rows import Booleans, Bytes, Integers, Numbers, within
 
-Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
-
-# (shift, which bits move up by it, which stay): 40 bits become 2 x 20, 4 x 10, 8 x 5, each in a lane of its own.
-_OVER = 3
+OVER = 3
 """Bytes that are read with each five and left out: a number has eight."""
+# (shift, which bits move up by it, which stay): 40 bits become 2 x 20, 4 x 10, 8 x 5, each in a lane of its own.
 _STEPS = tuple(
     (np.uint64(shift), np.uint64(moves), np.uint64(stays))
     for shift, moves, stays in (
@@ -33,7 +29,7 @@ def _each(octet: int) -> np.uint64:
 def base32_encode(data: Bytes) -> Bytes:
     """(n, 5k) bytes -> (n, 8k) ASCII characters."""
     rows, width = data.shape
-    padded = np.zeros(data.size + _OVER, np.uint8)
+    padded = np.zeros(data.size + OVER, np.uint8)
     padded[: data.size] = data.reshape(-1)
     return base32_of(padded, (data.size // 5,), (5,)).view(np.uint8).reshape(rows, width // 5 * 8)
 
@@ -41,7 +37,7 @@ def base32_encode(data: Bytes) -> Bytes:
 def base32_of(octets: Bytes, shape: tuple[int, ...], strides: tuple[int, ...], start: int = 0) -> Numbers:
     """The eight characters of each five bytes, as one big-endian number: those at ``start`` and in ``strides`` from it.
 
-    ``octets`` is flat, and read up to three bytes behind the last five.
+    ``octets`` is flat, and read up to ``OVER`` bytes behind the last five.
     """
     numbers = np.ndarray(shape, ">u8", octets.data, start, strides).astype(np.uint64)
     numbers >>= np.uint64(24)

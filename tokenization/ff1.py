@@ -8,16 +8,14 @@ FF1 has no tag: whatever is decrypted gives some text. Equal texts give equal te
 an original. A small domain can be tried out: fewer than a million texts are refused (SP 800-38G revision 1, draft 2).
 """
 
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
 from clearance.alphabets import LONGEST, SMALLEST_DOMAIN
 from clearance.errors import PolicyError, ProtectionError
 from clearance.tokenization.cmac import BlockCipher, xor
-from clearance.tokenization.rows import BLOCK, Bytes
-
-Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
+from clearance.tokenization.rows import BLOCK, Bytes, Numbers
 
 _ROUNDS = 10
 _BATCHED = 1 << 32

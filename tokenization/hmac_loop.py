@@ -22,13 +22,16 @@ _POINTER, _SIZE = ctypes.c_void_p, ctypes.c_size_t
 
 
 class _Machine(NamedTuple):
-    """OpenSSL's three functions and the compiled loop. ``compiler`` owns the code: it must live as long."""
+    """Two of OpenSSL's functions and the compiled loop, with the addresses of what it calls.
+
+    ``owners`` hold the code: they must live as long.
+    """
 
     init: Any
     update: Any
-    final: Any
     loop: Any
-    compiler: object
+    addresses: tuple[int | None, int | None]
+    owners: object
 
 
 class HmacLoop:
@@ -50,9 +53,8 @@ class HmacLoop:
         self._machine.update(states.ctypes.data, prefix, len(prefix))
         data, bounds = np.ascontiguousarray(data), np.ascontiguousarray(bounds, np.int64)
         found = np.empty((len(bounds) - 1, 32), np.uint8)
-        update, final = (ctypes.cast(each, _POINTER).value for each in (self._machine.update, self._machine.final))
-        pointers = data.ctypes.data, bounds.ctypes.data, states.ctypes.data, update, final, found.ctypes.data
-        self._machine.loop(len(found), *pointers)
+        given = data.ctypes.data, bounds.ctypes.data, states.ctypes.data
+        self._machine.loop(len(found), *given, *self._machine.addresses, found.ctypes.data)
         return found
 
     def __repr__(self) -> str:
@@ -113,7 +115,8 @@ def _compiled(openssl: ctypes.CDLL) -> _Machine | None:
     init, update, final = openssl.SHA256_Init, openssl.SHA256_Update, openssl.SHA256_Final
     init.argtypes, update.argtypes = [_POINTER], [_POINTER, ctypes.c_char_p, _SIZE]
     loop = ctypes.CFUNCTYPE(None, ctypes.c_int64, *[_POINTER] * 6)(code["hmacs"])
-    machine = _Machine(init, update, final, loop, (compiler, code))
+    update_at, final_at = (ctypes.cast(each, _POINTER).value for each in (update, final))
+    machine = _Machine(init, update, loop, (update_at, final_at), (compiler, code))
     return machine if _agrees(machine) else None
 
 

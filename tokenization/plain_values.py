@@ -6,7 +6,7 @@ Only what ``normalization`` would do to the same values, by one look-up for each
 import numpy as np
 import pyarrow as pa
 
-from clearance.tokenization.rows import Booleans, flat, translated
+from clearance.tokenization.rows import Booleans, chosen, flat, translated
 
 _ODD, _KEPT, _DROPPED, _AT, _DOT = range(5)
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -61,4 +61,4 @@ def plain_identifiers(values: pa.Array, width: int) -> tuple[Booleans, pa.Array]
     kept = data[kinds != _DROPPED] if len(dropped) else data
     octets = pa.py_buffer(kept.tobytes().upper())
     found = pa.Array.from_buffers(pa.large_binary(), len(values), [None, pa.py_buffer(ends), octets])
-    return fits, found if fits.all() else found.filter(pa.array(fits))
+    return fits, chosen(found, fits)

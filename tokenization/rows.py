@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 Bytes: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 Booleans: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 Integers: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+Numbers: TypeAlias = np.ndarray[Any, np.dtype[np.uint64]]
 
-BLOCK = 16
+_BLOCK_BITS = 4
+BLOCK = 1 << _BLOCK_BITS
 LONGEST = 512
 """Values of more bytes are for a scalar path: there the work outweighs the call."""
 
@@ -53,6 +55,18 @@ def flat(values: pa.Array) -> tuple[Bytes, Integers]:
     return np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]], bounds - bounds[0]
 
 
+def chosen(values: pa.Array, fits: Booleans) -> pa.Array:
+    """The values that fit: all of them as they are, for that costs nothing."""
+    return values if fits.all() else values.filter(pa.array(fits))
+
+
+def blocks_of(lengths: Integers) -> Integers:
+    """How many blocks values of these lengths have; an empty one has one."""
+    # A shift, for numpy divides one number at a time.
+    blocks: Integers = np.maximum((lengths + BLOCK - 1) >> _BLOCK_BITS, 1)
+    return blocks
+
+
 def translated(octets: Bytes, table: bytes) -> Bytes:
     """What the table says of each octet: ``translate`` is several times as fast as numpy's look-up."""
     return np.frombuffer(octets.tobytes().translate(table), np.uint8).reshape(octets.shape)
@@ -68,7 +82,7 @@ def in_rows(values: pa.Array, prefix: bytes = b"") -> tuple[list[Rows], Integers
     data, bounds = flat(values)
     front = np.frombuffer(prefix, np.uint8)
     lengths = np.diff(bounds) + len(front)
-    blocks = np.maximum((lengths + BLOCK - 1) >> 4, 1)
+    blocks = blocks_of(lengths)
     blocks[lengths > LONGEST] = 0
     padded = np.concatenate([front, data, np.zeros(LONGEST, np.uint8)])
     groups: list[Rows] = []
@@ -201,7 +215,7 @@ def in_order(
     """
     parts = [(where, values) for where, values in parts if len(values)]
     if not parts:
-        return pa.array([], kind) if indices is None else pa.array([], kind).take(indices)
+        return spread(pa.array([], kind), indices)
     values = parts[0][1] if len(parts) == 1 else pa.concat_arrays([values for _, values in parts])
     where, rows = np.concatenate([where for where, _ in parts]), np.arange(len(values))
     if np.array_equal(where, rows):

@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clearance.tokenization.cmac import Cmac
-from clearance.tokenization.codec import Numbers, base32_of, decode_rows, encoded_length
+from clearance.tokenization.codec import OVER, base32_of, decode_rows, encoded_length
 from clearance.tokenization.rows import (
     BLOCK,
     Booleans,
     Bytes,
     Integers,
+    Numbers,
     Rows,
     cut,
     fill_columns,
@@ -146,10 +147,10 @@ def check_characters(mac: Cmac, kind: str, octets: Bytes, lengths: Integers) -> 
 
 
 def _messages(kind: str, octets: Bytes) -> tuple[Bytes, Bytes]:
-    """What checks are taken over, (n, 16k), and the same flat, with a number's room behind it."""
+    """The same twice: flat and with room for ``base32_of`` behind it, and what checks are taken over, (n, 16k)."""
     count, width = octets.shape
     wide = -(-(width + 1) // BLOCK) * BLOCK
-    room = np.zeros(count * wide + 8, np.uint8)
+    room = np.zeros(count * wide + OVER, np.uint8)
     message = room[: count * wide].reshape(count, wide)
     message[:, 0] = ord(kind)
     put_columns(message, 1, np.ascontiguousarray(octets))
